@@ -1,0 +1,1 @@
+"""runnel: a multi-dialect compiler for neural networks on very small machines."""

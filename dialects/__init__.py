@@ -1,0 +1,11 @@
+"""The dialects of the road, loaded by name on first use."""
+
+DIALECTS: dict[str, str] = {
+    "platform": "platform:Platform",
+    "graph": "graph:Graph",
+    "quant": "quant:Quant",
+    "dma": "dma:Dma",
+    "cortexm": "cortexm:CortexM",
+    "c": "c:C",
+}
+"""Dialect name to `module:Class` below this package; a factory imports the module when it is called."""

@@ -1,0 +1,72 @@
+"""Errors that tell the user where and what to do, and remarks that tell what a pass did."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from xdsl.dialects.builtin import FileLineColLoc, LocationAttr, NameLoc
+from xdsl.ir import Operation
+from xdsl.utils.exceptions import DiagnosticException
+
+
+class RunnelError(DiagnosticException):
+    """A problem of the user's input: one message per problem, each with its place and a way out."""
+
+    def __init__(self, *messages: str):
+        super().__init__("\n".join(messages))
+        self.messages = messages
+
+
+def location_name(location: LocationAttr) -> str | None:
+    """The readable place of a location: a source node's name, or file:line:column."""
+    if isinstance(location, NameLoc):
+        return location.desc.data
+    if isinstance(location, FileLineColLoc):
+        return f"{location.filename.data}:{location.line.data}:{location.column.data}"
+    return None
+
+
+def source_name(op: Operation) -> str | None:
+    """The name of the ONNX node that `op` came from, if it is known."""
+    return location_name(op.location)
+
+
+def describe(op: Operation) -> str:
+    """`quant.conv2d (node 'conv2d_1')`: how messages name an op."""
+    name = source_name(op)
+    return op.name if name is None else f"{op.name} (node '{name}')"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a pass did (`passed`), could not do (`missed`) or found out (`analysis`)."""
+
+    kind: Literal["passed", "missed", "analysis"]
+    pass_name: str
+    message: str
+    location: LocationAttr
+
+    def __str__(self) -> str:
+        place = location_name(self.location)
+        at = "" if place is None else f" [{place}]"
+        return f"remark: {self.kind}: {self.pass_name}{at}: {self.message}"
+
+
+RemarkHandler = Callable[[Remark], None]
+_handlers: list[RemarkHandler] = []
+
+
+def emit_remark(
+    kind: Literal["passed", "missed", "analysis"], pass_name: str, op: Operation, message: str
+) -> None:
+    """Tell every listener what `pass_name` did at `op`."""
+    if _handlers:
+        remark = Remark(kind, pass_name, message, op.location)
+        for handler in _handlers:
+            handler(remark)
+
+
+def add_remark_handler(handler: RemarkHandler) -> Callable[[], None]:
+    """Listen to all remarks; returns the function that stops listening."""
+    _handlers.append(handler)
+    return lambda: _handlers.remove(handler)

@@ -1,0 +1,10 @@
+"""The steps of the road from ONNX to C, loaded by name on first use."""
+
+LOWERINGS: dict[str, str] = {
+}
+"""Pass name to `module:Class` below this package."""
+
+TARGETS: dict[str, str] = {
+    "c": "print_c:CTarget",
+}
+"""Output target name (`opt-tool -t`) to `module:Class` below this package."""

@@ -1,0 +1,1 @@
+"""Passes that give buffers their place in memory, and verifiers that check it."""

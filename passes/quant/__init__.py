@@ -1,0 +1,1 @@
+"""Passes that choose scales and produce or rewrite the quant dialect."""

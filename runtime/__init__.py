@@ -1,0 +1,1 @@
+"""What runs the IR: the interpreter, the C runtime and the platform descriptions."""

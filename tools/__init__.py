@@ -1,0 +1,1 @@
+"""Command line tools: nothing else in the package imports them."""
