@@ -72,9 +72,7 @@ class BufferOp(IRDLOperation):
 
     traits = traits_def(NoMemoryEffect())
 
-    assembly_format = (
-        "(`at` $offset^)? ($role^ $index)? attr-dict `:` type($result)"
-    )
+    assembly_format = "(`at` $offset^)? ($role^ $index)? attr-dict `:` type($result)"
 
     def __init__(
         self,
@@ -111,7 +109,9 @@ class BufferOp(IRDLOperation):
         type = self.result.type
         assert isinstance(type, MemRefType)
         if not isinstance(type.memory_space, StringAttr):
-            raise VerifyException(f'{describe(self)}: {type} names no memory, e.g. memref<..., "sram">')
+            raise VerifyException(
+                f'{describe(self)}: {type} names no memory, e.g. memref<..., "sram">'
+            )
         if not type.has_static_shape():
             raise VerifyException(f"{describe(self)}: {type} has no static shape")
         if self.role is not None and self.role.data not in ("input", "output"):

@@ -1,0 +1,907 @@
+"""The quant dialect: quantized tensors and exact integer arithmetic.
+
+Types are spelled as MLIR spells them. Every compute op says its multiplier, shift, rounding and clamp,
+so that all levels below give equal bytes. Activations enter an accumulator as raw stored integers:
+the term `-zero_point * sum(weights)` is part of the bias, and padding stands for the zero point
+(Jacob et al., arXiv:1712.05877, section 2.3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import (
+    I32,
+    I64,
+    AnyFloat,
+    DenseArrayBase,
+    IntAttr,
+    IntegerAttr,
+    IntegerType,
+    Signedness,
+    StringAttr,
+    TensorType,
+    f32,
+    f64,
+    i32,
+    i64,
+)
+from xdsl.ir import (
+    Attribute,
+    Dialect,
+    Operation,
+    ParametrizedAttribute,
+    SSAValue,
+    TypeAttribute,
+)
+from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_attr_definition,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.parser import AttrParser
+from xdsl.printer import Printer
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+
+from .diagnostics import describe
+from .graph import constant_array
+from .types import QuantizedType
+
+ROUNDINGS = ("single", "double", "half_even", "floor")
+"""How `acc * multiplier / 2**shift` becomes an integer:
+
+- `single`: round half up of the exact product, one rounding;
+- `double`: as TFLite: a rounding doubling high multiply, then a rounding shift (two roundings);
+- `half_even`: the ONNX rule;
+- `floor`: towards minus infinity (PACT and most NPUs).
+"""
+
+
+@irdl_attr_definition
+class UniformQuantizedType(ParametrizedAttribute, TypeAttribute, QuantizedType):
+    """real = scale * (stored - zero_point), per tensor or per slice of one axis.
+
+    ```mlir
+    !quant.uniform<i8:f32, 0.5:-3>
+    !quant.uniform<i8<-127:127>:f32:0, {0.1, 0.2:4}>
+    ```
+    """
+
+    name = "quant.uniform"
+
+    storage: IntegerType
+    expressed: AnyFloat
+    axis: IntAttr
+    """The quantized axis, -1 for one scale per tensor."""
+    scales: DenseArrayBase
+    zero_points: DenseArrayBase
+    minimum: IntAttr
+    maximum: IntAttr
+
+    @staticmethod
+    def get(
+        scales: Sequence[float] | NDArray[np.floating],
+        zero_points: Sequence[int] | NDArray[np.integer] | None = None,
+        *,
+        bits: int = 8,
+        signed: bool = True,
+        axis: int = -1,
+        bounds: tuple[int, int] | None = None,
+    ) -> UniformQuantizedType:
+        """The type for `scales` (and as many zero points, default 0); one of each when axis is -1."""
+        storage = IntegerType(bits) if signed else IntegerType(bits, Signedness.UNSIGNED)
+        low, high = bounds if bounds is not None else storage_bounds(storage)
+        zeros = [0] * len(scales) if zero_points is None else [int(z) for z in zero_points]
+        return UniformQuantizedType(
+            storage,
+            f32,
+            IntAttr(axis),
+            DenseArrayBase.from_list(f64, [float(s) for s in scales]),
+            DenseArrayBase.from_list(i64, zeros),
+            IntAttr(low),
+            IntAttr(high),
+        )
+
+    @property
+    def stored(self) -> IntegerType:
+        return self.storage
+
+    @property
+    def per_axis(self) -> bool:
+        return self.axis.data >= 0
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The least and the greatest stored integer."""
+        return self.minimum.data, self.maximum.data
+
+    def scale_array(self) -> NDArray[np.float64]:
+        return np.frombuffer(self.scales.data.data, np.float64)
+
+    def zero_point_array(self) -> NDArray[np.int64]:
+        return np.frombuffer(self.zero_points.data.data, np.int64)
+
+    @property
+    def scale(self) -> float:
+        """The scale of a per-tensor type."""
+        assert not self.per_axis
+        return float(self.scale_array()[0])
+
+    @property
+    def zero_point(self) -> int:
+        """The zero point of a per-tensor type."""
+        assert not self.per_axis
+        return int(self.zero_point_array()[0])
+
+    def verify(self) -> None:
+        low, high = storage_bounds(self.storage)
+        if not low <= self.minimum.data < self.maximum.data <= high:
+            raise VerifyException(
+                f"storage range {self.minimum.data}:{self.maximum.data} is not within "
+                f"{low}:{high} of {self.storage}"
+            )
+        scales, zeros = self.scale_array(), self.zero_point_array()
+        if len(scales) != len(zeros) or len(scales) == 0:
+            raise VerifyException(
+                f"{len(scales)} scales need as many zero points, not {len(zeros)}"
+            )
+        if not self.per_axis and len(scales) != 1:
+            raise VerifyException(f"{len(scales)} scales need a quantized axis")
+        if not (np.isfinite(scales) & (scales > 0)).all():
+            raise VerifyException("scales are finite and greater than 0")
+        if ((zeros < low) | (zeros > high)).any():
+            raise VerifyException(f"a zero point lies outside {low}:{high} of {self.storage}")
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        with parser.in_angle_brackets():
+            name = parser.parse_identifier()
+            if (match := re.fullmatch(r"([iu])([1-9][0-9]?)", name)) is None:
+                parser.raise_error(f"expected a storage type such as i8 or u8, got '{name}'")
+            width = int(match[2])
+            storage = (
+                IntegerType(width) if match[1] == "i" else IntegerType(width, Signedness.UNSIGNED)
+            )
+            low, high = storage_bounds(storage)
+            if parser.parse_optional_punctuation("<"):
+                low = parser.parse_integer()
+                parser.parse_punctuation(":")
+                high = parser.parse_integer()
+                parser.parse_punctuation(">")
+            parser.parse_punctuation(":")
+            expressed = parser.parse_type()
+            axis = parser.parse_integer() if parser.parse_optional_punctuation(":") else -1
+            parser.parse_punctuation(",")
+
+            def parameters() -> tuple[float, int]:
+                scale = float(parser.parse_number())
+                zero = parser.parse_integer() if parser.parse_optional_punctuation(":") else 0
+                return scale, zero
+
+            pairs = (
+                parser.parse_comma_separated_list(parser.Delimiter.BRACES, parameters)
+                if axis >= 0
+                else [parameters()]
+            )
+        return (
+            storage,
+            expressed,
+            IntAttr(axis),
+            DenseArrayBase.from_list(f64, [scale for scale, _ in pairs]),
+            DenseArrayBase.from_list(i64, [zero for _, zero in pairs]),
+            IntAttr(low),
+            IntAttr(high),
+        )
+
+    def print_parameters(self, printer: Printer) -> None:
+        unsigned = self.storage.signedness.data is Signedness.UNSIGNED
+        text = f"{'u' if unsigned else 'i'}{self.storage.width.data}"
+        if self.bounds != storage_bounds(self.storage):
+            text += f"<{self.minimum.data}:{self.maximum.data}>"
+        text += f":{self.expressed}"
+        pairs = [
+            float_text(scale) + (f":{zero}" if zero else "")
+            for scale, zero in zip(self.scale_array(), self.zero_point_array(), strict=True)
+        ]
+        text += f":{self.axis.data}, {{{', '.join(pairs)}}}" if self.per_axis else f", {pairs[0]}"
+        printer.print_string(f"<{text}>")
+
+
+def float_text(number: float) -> str:
+    """The shortest decimal that reads back as `number`, in MLIR's spelling (1.0e-05, not 1e-05)."""
+    mantissa, exponent, power = repr(float(number)).partition("e")
+    return (mantissa if "." in mantissa else mantissa + ".0") + exponent + power
+
+
+def storage_bounds(storage: IntegerType) -> tuple[int, int]:
+    """The least and the greatest value of an integer type."""
+    width = storage.width.data
+    if storage.signedness.data is Signedness.UNSIGNED:
+        return 0, 2**width - 1
+    return -(2 ** (width - 1)), 2 ** (width - 1) - 1
+
+
+@irdl_attr_definition
+class RequantAttr(ParametrizedAttribute):
+    """How an accumulator becomes a stored integer of the result type.
+
+    `clamp(zero_point + round(acc * multiplier / 2**shift), low, high)`; the zero point is the result
+    type's. One multiplier and shift per output channel, or one for all.
+
+    ```mlir
+    #quant.requant<[1395864371], [41], single, [-128, 127]>
+    ```
+    """
+
+    name = "quant.requant"
+
+    multipliers: DenseArrayBase
+    """In [0, 2**31)."""
+    shifts: DenseArrayBase
+    """In [0, 62]."""
+    rounding: StringAttr
+    low: IntAttr
+    high: IntAttr
+
+    @staticmethod
+    def get(
+        multipliers: Sequence[int] | NDArray[np.integer],
+        shifts: Sequence[int] | NDArray[np.integer],
+        rounding: str,
+        clamp: tuple[int, int],
+    ) -> RequantAttr:
+        return RequantAttr(
+            DenseArrayBase.from_list(i32, [int(m) for m in multipliers]),
+            DenseArrayBase.from_list(i32, [int(s) for s in shifts]),
+            StringAttr(rounding),
+            IntAttr(clamp[0]),
+            IntAttr(clamp[1]),
+        )
+
+    def multiplier_array(self) -> NDArray[np.int32]:
+        return np.frombuffer(self.multipliers.data.data, np.int32)
+
+    def shift_array(self) -> NDArray[np.int32]:
+        return np.frombuffer(self.shifts.data.data, np.int32)
+
+    @property
+    def clamp(self) -> tuple[int, int]:
+        return self.low.data, self.high.data
+
+    def verify(self) -> None:
+        multipliers, shifts = self.multiplier_array(), self.shift_array()
+        if len(multipliers) != len(shifts) or len(multipliers) == 0:
+            raise VerifyException(f"{len(multipliers)} multipliers need as many shifts")
+        if (multipliers < 0).any():
+            raise VerifyException("multipliers lie in [0, 2**31)")
+        if ((shifts < 0) | (shifts > 62)).any():
+            raise VerifyException("shifts lie in [0, 62]")
+        if self.rounding.data not in ROUNDINGS:
+            raise VerifyException(
+                f"unknown rounding '{self.rounding.data}', expected one of {', '.join(ROUNDINGS)}"
+            )
+        if self.low.data > self.high.data:
+            raise VerifyException(f"the clamp [{self.low.data}, {self.high.data}] is empty")
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        def integers() -> list[int]:
+            return parser.parse_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_integer)
+
+        with parser.in_angle_brackets():
+            multipliers = integers()
+            parser.parse_punctuation(",")
+            shifts = integers()
+            parser.parse_punctuation(",")
+            rounding = parser.parse_identifier()
+            parser.parse_punctuation(",")
+            clamp = integers()
+        if len(clamp) != 2:
+            parser.raise_error("expected the clamp as [low, high]")
+        for numbers in (multipliers, shifts, clamp):
+            if any(not -(2**31) <= number < 2**31 for number in numbers):
+                parser.raise_error("a number of the requantization does not fit in i32")
+        return cls.get(multipliers, shifts, rounding, (clamp[0], clamp[1])).parameters
+
+    def print_parameters(self, printer: Printer) -> None:
+        multipliers = ", ".join(map(str, self.multiplier_array()))
+        shifts = ", ".join(map(str, self.shift_array()))
+        printer.print_string(
+            f"<[{multipliers}], [{shifts}], {self.rounding.data}, "
+            f"[{self.low.data}, {self.high.data}]>"
+        )
+
+
+def quantized(value: SSAValue | Attribute) -> UniformQuantizedType:
+    """The quantized element type of a tensor or memref value (or of its type)."""
+    type = value.type if isinstance(value, SSAValue) else value
+    element = type.get_element_type() if hasattr(type, "get_element_type") else None
+    if not isinstance(element, UniformQuantizedType):
+        raise VerifyException(f"expected quantized elements, got {type}")
+    return element
+
+
+def shape_of(value: SSAValue) -> tuple[int, ...]:
+    """The static shape of a tensor or memref value."""
+    return cast(TensorType, value.type).get_shape()
+
+
+def per_tensor(op: Operation, value: SSAValue, what: str) -> UniformQuantizedType:
+    """The quantized type of `value`, which must have one scale for all."""
+    element = value.type.element_type if isinstance(value.type, TensorType) else None
+    if not isinstance(element, UniformQuantizedType):
+        raise VerifyException(f"{describe(op)}: the {what} must be quantized, got {value.type}")
+    if element.per_axis:
+        raise VerifyException(f"{describe(op)}: the {what} must have one scale per tensor")
+    return element
+
+
+def expect_shape(op: Operation, value: SSAValue, expected: Sequence[int], what: str) -> None:
+    """Refuse a `value` whose shape is not `expected`."""
+    if shape_of(value) != tuple(expected):
+        raise VerifyException(
+            f"{describe(op)}: the {what} has shape {'x'.join(map(str, shape_of(value)))}, "
+            f"expected {'x'.join(map(str, expected))}"
+        )
+
+
+def check_requant(op: Operation, requant: RequantAttr, channels: int, result: SSAValue) -> None:
+    """One or `channels` multipliers, and a clamp within the bounds of the result type."""
+    count = len(requant.multiplier_array())
+    if count not in (1, channels):
+        raise VerifyException(f"{describe(op)}: {count} multipliers for {channels} output channels")
+    low, high = per_tensor(op, result, "result").bounds
+    if not low <= requant.low.data <= requant.high.data <= high:
+        raise VerifyException(
+            f"{describe(op)}: the clamp [{requant.low.data}, {requant.high.data}] is not within "
+            f"[{low}, {high}] of the result type"
+        )
+
+
+def accumulator_bounds(
+    weights: NDArray[np.integer], bias: NDArray[np.integer], low: int, high: int
+) -> tuple[int, int]:
+    """The least and greatest accumulator over all inputs in [low, high]; `weights` [channels, K]."""
+    w = weights.astype(np.int64)
+    most = np.maximum(w * low, w * high).sum(1) + bias
+    least = np.minimum(w * low, w * high).sum(1) + bias
+    return int(least.min()), int(most.max())
+
+
+def check_accumulator(op: Operation, weight: SSAValue, bias: SSAValue, input: SSAValue) -> None:
+    """Refuse constant weights and bias that could overflow the i32 accumulator."""
+    weights, biases = constant_array(weight), constant_array(bias)
+    if weights is None or biases is None:
+        return
+    low, high = per_tensor(op, input, "input").bounds
+    least, most = accumulator_bounds(
+        weights.reshape(weights.shape[0], -1), biases.astype(np.int64), low, high
+    )
+    if least < -(2**31) or most >= 2**31:
+        raise VerifyException(
+            f"{describe(op)}: the accumulator may reach [{least}, {most}], beyond i32; "
+            "use fewer weight bits or a larger weight scale"
+        )
+
+
+LAYOUTS = ("nchw", "nhwc")
+
+
+def dimensions(shape: Sequence[int], layout: str) -> tuple[int, int, int, int]:
+    """(batch, channels, height, width) of a 4-D shape in `layout`."""
+    if layout == "nchw":
+        n, c, h, w = shape
+    else:
+        n, h, w, c = shape
+    return n, c, h, w
+
+
+def window_extent(
+    size: int, before: int, after: int, kernel: int, stride: int, dilation: int
+) -> int:
+    """How many windows fit: the output extent of a convolution or pooling along one axis."""
+    return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
+
+
+class Op2D(IRDLOperation):
+    """What convolution and pooling share: a window that moves over height and width."""
+
+    input = operand_def(TensorType)
+    result = result_def(TensorType)
+    strides = prop_def(DenseArrayBase[I64])
+    pads = prop_def(DenseArrayBase[I64])
+    """top, left, bottom, right"""
+    layout = prop_def(StringAttr)
+
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def kernel_size(self) -> tuple[int, int]:
+        raise NotImplementedError
+
+    def dilation(self) -> tuple[int, int]:
+        return 1, 1
+
+    def check_window(self, channels: int) -> None:
+        """The result's shape follows from the input's, the kernel, strides and pads."""
+        if self.layout.data not in LAYOUTS:
+            raise VerifyException(
+                f"{describe(self)}: unknown layout '{self.layout.data}', expected nchw or nhwc"
+            )
+        if len(shape_of(self.input)) != 4:
+            raise VerifyException(f"{describe(self)}: the input must be 4-D, got {self.input.type}")
+        if len(self.strides) != 2 or len(self.pads) != 4:
+            raise VerifyException(f"{describe(self)}: expected two strides and four pads")
+        strides, pads = self.strides.get_values(), self.pads.get_values()
+        if min(strides) < 1 or min(pads) < 0:
+            raise VerifyException(f"{describe(self)}: strides are at least 1 and pads at least 0")
+        n, _, h, w = dimensions(shape_of(self.input), self.layout.data)
+        kernel, dilation = self.kernel_size(), self.dilation()
+        out_h = window_extent(h, pads[0], pads[2], kernel[0], strides[0], dilation[0])
+        out_w = window_extent(w, pads[1], pads[3], kernel[1], strides[1], dilation[1])
+        if out_h < 1 or out_w < 1:
+            raise VerifyException(
+                f"{describe(self)}: a {kernel[0]}x{kernel[1]} window does not fit in {h}x{w}"
+            )
+        shape = (
+            (n, channels, out_h, out_w)
+            if self.layout.data == "nchw"
+            else (n, out_h, out_w, channels)
+        )
+        expect_shape(self, self.result, shape, "result")
+
+
+def index_array(values: Sequence[int]) -> DenseArrayBase[I64]:
+    return DenseArrayBase.from_list(i64, list(values))
+
+
+@irdl_op_definition
+class Conv2DOp(Op2D):
+    """Convolution: `acc = bias[o] + sum(weight[o, ...] * window)`, requantized.
+
+    Weights are [O, I/groups, kh, kw] in layout nchw and [O, kh, kw, I/groups] in nhwc, symmetric
+    (zero point 0). The input is padded with its zero point; the bias (i32) has
+    `-zero_point * sum(weight[o, ...])` in it.
+
+    ```mlir
+    %y = quant.conv2d %x, %w, %b {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>,
+      dilations = array<i64: 1, 1>, groups = 1 : i64, layout = "nhwc",
+      requant = #quant.requant<[1395864371], [41], single, [-128, 127]>}
+      : (tensor<1x32x32x3x!quant.uniform<i8:f32, 0.5:-128>>, ...) -> tensor<...>
+    ```
+    """
+
+    name = "quant.conv2d"
+
+    weight = operand_def(TensorType)
+    bias = operand_def(TensorType)
+    dilations = prop_def(DenseArrayBase[I64])
+    groups = prop_def(IntegerAttr[I64])
+    requant = prop_def(RequantAttr)
+
+    def __init__(
+        self,
+        input: SSAValue,
+        weight: SSAValue,
+        bias: SSAValue,
+        result_type: TensorType,
+        *,
+        strides: Sequence[int],
+        pads: Sequence[int],
+        dilations: Sequence[int],
+        groups: int,
+        layout: str,
+        requant: RequantAttr,
+    ):
+        super().__init__(
+            operands=[input, weight, bias],
+            result_types=[result_type],
+            properties={
+                "strides": index_array(strides),
+                "pads": index_array(pads),
+                "dilations": index_array(dilations),
+                "groups": IntegerAttr(groups, i64),
+                "layout": StringAttr(layout),
+                "requant": requant,
+            },
+        )
+
+    def kernel_size(self) -> tuple[int, int]:
+        shape = shape_of(self.weight)
+        return (shape[2], shape[3]) if self.layout.data == "nchw" else (shape[1], shape[2])
+
+    def dilation(self) -> tuple[int, int]:
+        height, width = self.dilations.get_values()
+        return height, width
+
+    @property
+    def depthwise(self) -> bool:
+        """One filter per channel, no channel multiplier."""
+        groups = self.groups.value.data
+        _, channels, _, _ = dimensions(shape_of(self.input), self.layout.data)
+        return groups == channels == shape_of(self.weight)[0] and groups > 1
+
+    def verify_(self) -> None:
+        if len(shape_of(self.weight)) != 4:
+            raise VerifyException(f"{describe(self)}: the weight must be 4-D")
+        out = shape_of(self.weight)[0]
+        self.check_window(out)
+        groups = self.groups.value.data
+        _, channels, _, _ = dimensions(shape_of(self.input), self.layout.data)
+        if groups < 1 or channels % groups or out % groups:
+            raise VerifyException(
+                f"{describe(self)}: {groups} groups do not divide {channels} input and {out} "
+                "output channels"
+            )
+        axis = 1 if self.layout.data == "nchw" else 3
+        if shape_of(self.weight)[axis] != channels // groups:
+            raise VerifyException(
+                f"{describe(self)}: the weight takes {shape_of(self.weight)[axis]} input channels, "
+                f"expected {channels // groups}"
+            )
+        expect_shape(self, self.bias, [out], "bias")
+        check_requant(self, self.requant, out, self.result)
+        check_accumulator(self, self.weight, self.bias, self.input)
+
+
+@irdl_op_definition
+class FullyConnectedOp(IRDLOperation):
+    """`acc[n, o] = bias[o] + sum_k(weight[o, k] * input[n, k])`, requantized; see `quant.conv2d`.
+
+    ```mlir
+    %y = quant.fully_connected %x, %w, %b
+      {requant = #quant.requant<[1395864371], [41], single, [-128, 127]>} : (...) -> tensor<...>
+    ```
+    """
+
+    name = "quant.fully_connected"
+
+    input = operand_def(TensorType)
+    weight = operand_def(TensorType)
+    bias = operand_def(TensorType)
+    result = result_def(TensorType)
+    requant = prop_def(RequantAttr)
+
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        input: SSAValue,
+        weight: SSAValue,
+        bias: SSAValue,
+        result_type: TensorType,
+        requant: RequantAttr,
+    ):
+        super().__init__(
+            operands=[input, weight, bias],
+            result_types=[result_type],
+            properties={"requant": requant},
+        )
+
+    def verify_(self) -> None:
+        if len(shape_of(self.input)) != 2 or len(shape_of(self.weight)) != 2:
+            raise VerifyException(f"{describe(self)}: input and weight must be 2-D")
+        rows, depth = shape_of(self.input)
+        out = shape_of(self.weight)[0]
+        expect_shape(self, self.weight, [out, depth], "weight")
+        expect_shape(self, self.bias, [out], "bias")
+        expect_shape(self, self.result, [rows, out], "result")
+        check_requant(self, self.requant, out, self.result)
+        check_accumulator(self, self.weight, self.bias, self.input)
+
+
+@irdl_op_definition
+class AddOp(IRDLOperation):
+    """`clamp((lhs * multipliers[0] + rhs * multipliers[1] + bias) >> shift)` on raw integers in i32.
+
+    Both zero points, the result's zero point and the rounding constant are in the bias.
+
+    ```mlir
+    %y = quant.add %a, %b {multipliers = array<i32: 1048576, 2097152>, bias = 524288 : i32,
+      shift = 20 : i32, clamp = array<i32: -128, 127>} : (...) -> tensor<...>
+    ```
+    """
+
+    name = "quant.add"
+
+    lhs = operand_def(TensorType)
+    rhs = operand_def(TensorType)
+    result = result_def(TensorType)
+    multipliers = prop_def(DenseArrayBase[I32])
+    bias = prop_def(IntegerAttr[I32])
+    shift = prop_def(IntegerAttr[I32])
+    clamp = prop_def(DenseArrayBase[I32])
+
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        lhs: SSAValue,
+        rhs: SSAValue,
+        result_type: TensorType,
+        *,
+        multipliers: tuple[int, int],
+        bias: int,
+        shift: int,
+        clamp: tuple[int, int],
+    ):
+        super().__init__(
+            operands=[lhs, rhs],
+            result_types=[result_type],
+            properties={
+                "multipliers": DenseArrayBase.from_list(i32, list(multipliers)),
+                "bias": IntegerAttr(bias, i32),
+                "shift": IntegerAttr(shift, i32),
+                "clamp": DenseArrayBase.from_list(i32, list(clamp)),
+            },
+        )
+
+    def verify_(self) -> None:
+        expect_shape(self, self.rhs, shape_of(self.lhs), "right operand")
+        expect_shape(self, self.result, shape_of(self.lhs), "result")
+        if not 0 <= self.shift.value.data <= 31:
+            raise VerifyException(f"{describe(self)}: the shift must lie in [0, 31]")
+        least = most = self.bias.value.data
+        for value, multiplier in zip(
+            (self.lhs, self.rhs), self.multipliers.get_values(), strict=True
+        ):
+            ends = [bound * multiplier for bound in per_tensor(self, value, "operand").bounds]
+            least, most = least + min(ends), most + max(ends)
+        if least < -(2**31) or most >= 2**31:
+            raise VerifyException(
+                f"{describe(self)}: the sum may reach [{least}, {most}], beyond i32; "
+                "use a smaller shift"
+            )
+        per_tensor(self, self.result, "result")
+
+
+class PoolOp(Op2D):
+    """What the poolings share."""
+
+    kernel = prop_def(DenseArrayBase[I64])
+
+    def kernel_size(self) -> tuple[int, int]:
+        height, width = self.kernel.get_values()
+        return height, width
+
+    def check_pool(self) -> None:
+        if self.layout.data not in LAYOUTS or len(shape_of(self.input)) != 4:
+            raise VerifyException(f"{describe(self)}: expected a 4-D input in nchw or nhwc")
+        self.check_window(dimensions(shape_of(self.input), self.layout.data)[1])
+
+
+@irdl_op_definition
+class AveragePool2DOp(PoolOp):
+    """`acc = sum(window - zero_point)`, requantized; the multiplier holds 1/count.
+
+    ```mlir
+    %y = quant.avg_pool2d %x {kernel = array<i64: 8, 8>, strides = array<i64: 8, 8>,
+      pads = array<i64: 0, 0, 0, 0>, layout = "nhwc",
+      requant = #quant.requant<[1073741824], [36], half_even, [-128, 127]>} : (...) -> tensor<...>
+    ```
+    """
+
+    name = "quant.avg_pool2d"
+
+    requant = prop_def(RequantAttr)
+
+    def __init__(
+        self,
+        input: SSAValue,
+        result_type: TensorType,
+        *,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[int],
+        layout: str,
+        requant: RequantAttr,
+    ):
+        super().__init__(
+            operands=[input],
+            result_types=[result_type],
+            properties={
+                "kernel": index_array(kernel),
+                "strides": index_array(strides),
+                "pads": index_array(pads),
+                "layout": StringAttr(layout),
+                "requant": requant,
+            },
+        )
+
+    def verify_(self) -> None:
+        self.check_pool()
+        check_requant(self, self.requant, 1, self.result)
+        kernel = self.kernel_size()
+        if kernel[0] * kernel[1] * 2 ** quantized(self.input).storage.width.data >= 2**31:
+            raise VerifyException(f"{describe(self)}: the window sum may overflow i32")
+
+
+@irdl_op_definition
+class MaxPool2DOp(PoolOp):
+    """The greatest integer of each window, padding left out; the type stays but for the clamp.
+
+    ```mlir
+    %y = quant.max_pool2d %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>,
+      pads = array<i64: 0, 0, 0, 0>, layout = "nhwc"} : (...) -> tensor<...>
+    ```
+    """
+
+    name = "quant.max_pool2d"
+
+    def __init__(
+        self,
+        input: SSAValue,
+        result_type: TensorType,
+        *,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[int],
+        layout: str,
+    ):
+        super().__init__(
+            operands=[input],
+            result_types=[result_type],
+            properties={
+                "kernel": index_array(kernel),
+                "strides": index_array(strides),
+                "pads": index_array(pads),
+                "layout": StringAttr(layout),
+            },
+        )
+
+    def verify_(self) -> None:
+        self.check_pool()
+        if quantized(self.input) != quantized(self.result):
+            raise VerifyException(f"{describe(self)}: the result has the input's element type")
+
+
+@irdl_op_definition
+class TableOp(IRDLOperation):
+    """Any pointwise function of an 8-bit value: `result = table[input - least stored integer]`.
+
+    ```mlir
+    %y = quant.table %x, %t : (tensor<...>, tensor<256xi8>) -> tensor<...>
+    ```
+    """
+
+    name = "quant.table"
+
+    input = operand_def(TensorType)
+    table = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, table: SSAValue, result_type: TensorType):
+        super().__init__(operands=[input, table], result_types=[result_type])
+
+    def verify_(self) -> None:
+        expect_shape(self, self.result, shape_of(self.input), "result")
+        width = per_tensor(self, self.input, "input").storage.width.data
+        if width != 8:
+            raise VerifyException(f"{describe(self)}: a table takes 8-bit inputs, not {width}-bit")
+        expect_shape(self, self.table, [256], "table")
+
+
+@irdl_op_definition
+class SoftmaxOp(IRDLOperation):
+    """Softmax over the last axis: `e = table[max - input]`, `result = round(256 e / sum e) + zero_point`.
+
+    The table (i32, 256 entries) is exp(-scale * d) in fixed point, scaled so that 512 times a sum fits
+    in u32; the division rounds half up. The result's scale is 1/256.
+
+    ```mlir
+    %y = quant.softmax %x, %t : (tensor<1x10x!quant.uniform<...>>, tensor<256xi32>) -> tensor<...>
+    ```
+    """
+
+    name = "quant.softmax"
+
+    input = operand_def(TensorType)
+    table = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, table: SSAValue, result_type: TensorType):
+        super().__init__(operands=[input, table], result_types=[result_type])
+
+    def verify_(self) -> None:
+        expect_shape(self, self.result, shape_of(self.input), "result")
+        per_tensor(self, self.input, "input")
+        expect_shape(self, self.table, [256], "table")
+        if per_tensor(self, self.result, "result").scale != 1 / 256:
+            raise VerifyException(f"{describe(self)}: the result's scale must be 1/256")
+
+
+class CastOp(IRDLOperation):
+    """What the two casts share."""
+
+    input = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    assembly_format = "$input attr-dict `:` type($input) `to` type($result)"
+
+    def __init__(self, input: SSAValue, result_type: TensorType):
+        super().__init__(operands=[input], result_types=[result_type])
+
+    def check(self, real: SSAValue, stored: SSAValue) -> None:
+        expect_shape(self, self.result, shape_of(self.input), "result")
+        element = stored.type.element_type if isinstance(stored.type, TensorType) else None
+        if not isinstance(element, UniformQuantizedType):
+            raise VerifyException(f"{describe(self)}: expected a quantized type, got {stored.type}")
+        expressed = cast(TensorType, real.type).element_type
+        if expressed != element.expressed:
+            raise VerifyException(
+                f"{describe(self)}: {element} expresses {element.expressed}, not {expressed}"
+            )
+        axis, shape = element.axis.data, shape_of(stored)
+        if element.per_axis and (axis >= len(shape) or len(element.scales) != shape[axis]):
+            raise VerifyException(
+                f"{describe(self)}: {len(element.scales)} scales along axis {axis} of {stored.type}"
+            )
+
+
+@irdl_op_definition
+class QuantizeCastOp(CastOp):
+    """ONNX QuantizeLinear: `saturate(round_half_even(input / scale) + zero_point)` in f32.
+
+    ```mlir
+    %q = quant.qcast %x : tensor<1x10xf32> to tensor<1x10x!quant.uniform<i8:f32, 0.5:-3>>
+    ```
+    """
+
+    name = "quant.qcast"
+
+    def verify_(self) -> None:
+        self.check(self.input, self.result)
+
+
+@irdl_op_definition
+class DequantizeCastOp(CastOp):
+    """ONNX DequantizeLinear: `(input - zero_point) * scale` in f32.
+
+    ```mlir
+    %x = quant.dcast %q : tensor<1x10x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x10xf32>
+    ```
+    """
+
+    name = "quant.dcast"
+
+    def verify_(self) -> None:
+        self.check(self.result, self.input)
+
+
+Quant = Dialect(
+    "quant",
+    [
+        Conv2DOp,
+        FullyConnectedOp,
+        AddOp,
+        AveragePool2DOp,
+        MaxPool2DOp,
+        TableOp,
+        SoftmaxOp,
+        QuantizeCastOp,
+        DequantizeCastOp,
+    ],
+    [UniformQuantizedType, RequantAttr],
+)
