@@ -484,6 +484,7 @@ class Conv2DOp(Op2D):
 
     name = "quant.conv2d"
 
+    input = operand_def(TensorType)
     weight = operand_def(TensorType)
     bias = operand_def(TensorType)
     dilations = prop_def(DenseArrayBase[I64])

@@ -1,0 +1,141 @@
+"""Exact integer arithmetic on NumPy arrays: what the quant ops, and every kernel below them, compute.
+
+Activations are channels-last here: [N, H, W, C]. All results fit the stored type by their clamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.integer]
+
+EXACT_IN_F32 = 2**24
+"""Sums of products below this bound are exact in f32, so that BLAS may compute them."""
+
+
+def round_shift(product: NDArray[np.int64], shift: IntArray | int, rounding: str) -> IntArray:
+    """`product / 2**shift` as an integer (i64), by the named rounding; `shift` broadcasts."""
+    s = np.asarray(shift, np.int64)
+    quotient = product >> s
+    if rounding == "floor":
+        return quotient
+    half = np.where(s > 0, np.int64(1) << np.maximum(s - 1, 0), 0)
+    if rounding == "single":
+        return (product + half) >> s
+    if rounding == "half_even":
+        rest = product - (quotient << s)
+        up = (rest > half) | ((rest == half) & (quotient & 1 == 1))
+        return quotient + (up & (s > 0))
+    if rounding == "double":
+        return _double_rounding(product, s)
+    raise ValueError(f"unknown rounding '{rounding}'")
+
+
+def _double_rounding(product: NDArray[np.int64], shift: NDArray[np.int64]) -> IntArray:
+    """TFLite: round(product / 2**31) half up, then / 2**(shift - 31) half away from zero."""
+    high = (product + (1 << 30)) >> 31
+    rest = np.maximum(shift - 31, 0)
+    half = np.where(rest > 0, np.int64(1) << np.maximum(rest - 1, 0), 0)
+    magnitude = (np.abs(high) + half) >> rest
+    return np.sign(high) * magnitude
+
+
+def requantize(
+    accumulator: IntArray,
+    multipliers: IntArray,
+    shifts: IntArray,
+    rounding: str,
+    zero_point: int,
+    clamp: tuple[int, int],
+) -> NDArray[np.int64]:
+    """clamp(zero_point + round(accumulator * multiplier / 2**shift)); channels on the last axis."""
+    product = accumulator.astype(np.int64) * multipliers.astype(np.int64)
+    scaled = round_shift(product, shifts, rounding)
+    return np.clip(scaled + zero_point, clamp[0], clamp[1])
+
+
+def pad_window(
+    x: NDArray[np.generic], pads: Sequence[int], value: int
+) -> NDArray[np.generic]:
+    """Pad [N, H, W, C] by (top, left, bottom, right) with `value`."""
+    top, left, bottom, right = pads
+    if not any(pads):
+        return x
+    return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=value)
+
+
+def windows(
+    x: NDArray[np.generic],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int] = (1, 1),
+) -> NDArray[np.generic]:
+    """A view [N, OH, OW, C, kh, kw] of all windows of a padded [N, H, W, C]."""
+    extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
+    view = sliding_window_view(x, extent, axis=(1, 2))
+    return view[:, :: strides[0], :: strides[1], :, :: dilations[0], :: dilations[1]]
+
+
+def matmul(a: IntArray, b: IntArray) -> NDArray[np.int64]:
+    """[..., K] @ [K, M] of 8- or 16-bit integers, exact, through BLAS where a float holds the sums."""
+    bound = a.shape[-1] * int(np.iinfo(a.dtype).max + 1) * int(np.abs(b).max(initial=0))
+    dtype = np.float32 if bound < EXACT_IN_F32 else np.float64
+    return (a.astype(dtype) @ b.astype(dtype)).astype(np.int64)
+
+
+def conv2d(
+    x: IntArray,
+    weight: IntArray,
+    bias: IntArray,
+    *,
+    pads: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    groups: int,
+    pad_value: int,
+) -> NDArray[np.int64]:
+    """Accumulators [N, OH, OW, O] of x [N, H, W, C] and weight [O, kh, kw, C/groups]."""
+    out, kh, kw, depth = weight.shape
+    padded = pad_window(x, pads, pad_value)
+    view = windows(padded, (kh, kw), strides, dilations)
+    if groups == out and depth == 1 and x.shape[3] == out:
+        sums = np.zeros((*view.shape[:3], out), np.int32)
+        for i in range(kh):
+            for j in range(kw):
+                sums += view[..., i, j].astype(np.int32) * weight[:, i, j, 0].astype(np.int32)
+        return sums.astype(np.int64) + bias
+    results = []
+    for group in range(groups):
+        part = view[:, :, :, group * depth : (group + 1) * depth]
+        patches = part.transpose(0, 1, 2, 4, 5, 3).reshape(*part.shape[:3], kh * kw * depth)
+        rows = weight[group * (out // groups) : (group + 1) * (out // groups)]
+        results.append(matmul(patches, rows.reshape(len(rows), -1).T))
+    return np.concatenate(results, axis=3) + bias
+
+
+def softmax(x: IntArray, table: IntArray, zero_point: int, clamp: tuple[int, int]) -> IntArray:
+    """round(256 e / sum e) + zero_point over the last axis, e = table[max - x]; u32 arithmetic."""
+    wide = x.astype(np.int64)
+    e = table.astype(np.int64)[wide.max(-1, keepdims=True) - wide]
+    total = e.sum(-1, keepdims=True)
+    return np.clip((512 * e + total) // (2 * total) + zero_point, clamp[0], clamp[1])
+
+
+def quantize(
+    x: NDArray[np.float32], scale: NDArray[np.float32], zero_point: IntArray, clamp: tuple[int, int]
+) -> NDArray[np.int64]:
+    """ONNX QuantizeLinear in f32: round half to even, then saturate."""
+    scaled = np.rint(x.astype(np.float32) / scale.astype(np.float32))
+    wide = np.clip(scaled.astype(np.float64) + zero_point, clamp[0], clamp[1])
+    return wide.astype(np.int64)
+
+
+def dequantize(
+    x: IntArray, scale: NDArray[np.float32], zero_point: IntArray
+) -> NDArray[np.float32]:
+    """ONNX DequantizeLinear in f32."""
+    return (x.astype(np.int64) - zero_point).astype(np.float32) * scale.astype(np.float32)

@@ -1,0 +1,132 @@
+"""The NumPy meaning of the quant dialect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
+from xdsl.ir import SSAValue
+
+from ...dialects import quant
+from ...dialects.types import dtype_of
+from . import integer
+
+Values = tuple[Any, ...]
+
+
+def stored(value: SSAValue, array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """`array` in the dtype that stores the elements of `value`."""
+    return array.astype(dtype_of(quant.quantized(value)))
+
+
+def channels_last(x: NDArray[np.generic], layout: str) -> NDArray[np.generic]:
+    return x if layout == "nhwc" else x.transpose(0, 2, 3, 1)
+
+
+def from_channels_last(x: NDArray[np.generic], layout: str) -> NDArray[np.generic]:
+    return x if layout == "nhwc" else x.transpose(0, 3, 1, 2)
+
+
+def apply_requant(
+    accumulator: NDArray[np.int64], requant: quant.RequantAttr, result: SSAValue
+) -> NDArray[np.int64]:
+    """Requantize with channels on the last axis."""
+    return integer.requantize(
+        accumulator,
+        requant.multiplier_array(),
+        requant.shift_array(),
+        requant.rounding.data,
+        quant.quantized(result).zero_point,
+        requant.clamp,
+    )
+
+
+def broadcast_parameters(
+    element: quant.UniformQuantizedType, rank: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Scales (f32) and zero points, shaped to broadcast along the quantized axis."""
+    scales = element.scale_array().astype(np.float32)
+    zeros = element.zero_point_array()
+    if not element.per_axis:
+        return scales[0], zeros[0]
+    shape = [1] * rank
+    shape[element.axis.data] = -1
+    return scales.reshape(shape), zeros.reshape(shape)
+
+
+@register_impls
+class QuantFunctions(InterpreterFunctions):
+    @impl(quant.Conv2DOp)
+    def conv2d(self, _: Interpreter, op: quant.Conv2DOp, args: Values) -> Values:
+        x, weight, bias = args
+        layout = op.layout.data
+        accumulator = integer.conv2d(
+            channels_last(x, layout),
+            channels_last(weight, layout),
+            bias,
+            pads=op.pads.get_values(),
+            strides=op.strides.get_values(),
+            dilations=op.dilations.get_values(),
+            groups=op.groups.value.data,
+            pad_value=quant.quantized(op.input).zero_point,
+        )
+        y = apply_requant(accumulator, op.requant, op.result)
+        return (stored(op.result, from_channels_last(y, layout)),)
+
+    @impl(quant.FullyConnectedOp)
+    def fully_connected(
+        self, _: Interpreter, op: quant.FullyConnectedOp, args: Values
+    ) -> Values:
+        x, weight, bias = args
+        accumulator = integer.matmul(x, weight.T) + bias
+        return (stored(op.result, apply_requant(accumulator, op.requant, op.result)),)
+
+    @impl(quant.AddOp)
+    def add(self, _: Interpreter, op: quant.AddOp, args: Values) -> Values:
+        a, b = (x.astype(np.int64) for x in args)
+        m_a, m_b = op.multipliers.get_values()
+        low, high = op.clamp.get_values()
+        total = (a * m_a + b * m_b + op.bias.value.data) >> op.shift.value.data
+        return (stored(op.result, np.clip(total, low, high)),)
+
+    @impl(quant.AveragePool2DOp)
+    def avg_pool2d(self, _: Interpreter, op: quant.AveragePool2DOp, args: Values) -> Values:
+        layout, zero = op.layout.data, quant.quantized(op.input).zero_point
+        x = integer.pad_window(channels_last(args[0], layout), op.pads.get_values(), zero)
+        view = integer.windows(x, op.kernel_size(), op.strides.get_values())
+        accumulator = view.sum((4, 5), dtype=np.int64) - zero * int(np.prod(op.kernel_size()))
+        y = apply_requant(accumulator, op.requant, op.result)
+        return (stored(op.result, from_channels_last(y, layout)),)
+
+    @impl(quant.MaxPool2DOp)
+    def max_pool2d(self, _: Interpreter, op: quant.MaxPool2DOp, args: Values) -> Values:
+        layout, least = op.layout.data, quant.quantized(op.input).bounds[0]
+        x = integer.pad_window(channels_last(args[0], layout), op.pads.get_values(), least)
+        view = integer.windows(x, op.kernel_size(), op.strides.get_values())
+        return (from_channels_last(view.max((4, 5)), layout),)
+
+    @impl(quant.TableOp)
+    def table(self, _: Interpreter, op: quant.TableOp, args: Values) -> Values:
+        x, table = args
+        least = quant.storage_bounds(quant.quantized(op.input).storage)[0]
+        return (table[x.astype(np.int64) - least],)
+
+    @impl(quant.SoftmaxOp)
+    def softmax(self, _: Interpreter, op: quant.SoftmaxOp, args: Values) -> Values:
+        x, table = args
+        element = quant.quantized(op.result)
+        y = integer.softmax(x, table, element.zero_point, element.bounds)
+        return (stored(op.result, y),)
+
+    @impl(quant.QuantizeCastOp)
+    def qcast(self, _: Interpreter, op: quant.QuantizeCastOp, args: Values) -> Values:
+        element = quant.quantized(op.result)
+        scale, zero = broadcast_parameters(element, args[0].ndim)
+        return (stored(op.result, integer.quantize(args[0], scale, zero, element.bounds)),)
+
+    @impl(quant.DequantizeCastOp)
+    def dcast(self, _: Interpreter, op: quant.DequantizeCastOp, args: Values) -> Values:
+        scale, zero = broadcast_parameters(quant.quantized(op.input), args[0].ndim)
+        return (integer.dequantize(args[0], scale, zero),)
