@@ -6,7 +6,7 @@ This file holds the buffers that every unit shares; the asynchronous copies foll
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 from xdsl.dialects.builtin import I64, IntegerAttr, MemRefType, StringAttr, i64
 from xdsl.ir import Dialect, Operation, SSAValue
@@ -32,10 +32,7 @@ class DestinationStyleOp(Operation):
     """An op that reads its `inputs` and writes its `outputs`, all of them buffers.
 
     `scratch` buffers hold nothing before and after the op.
-    `in_place` lists (input, output) positions that may be one buffer.
     """
-
-    in_place: ClassVar[tuple[tuple[int, int], ...]] = ()
 
     @property
     def inputs(self) -> Sequence[SSAValue]:
@@ -47,6 +44,11 @@ class DestinationStyleOp(Operation):
 
     @property
     def scratch(self) -> Sequence[SSAValue]:
+        return ()
+
+    @property
+    def in_place(self) -> Sequence[tuple[int, int]]:
+        """The (input, output) positions that may be one buffer."""
         return ()
 
 
