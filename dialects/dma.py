@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from xdsl.dialects.builtin import I64, IntegerAttr, MemRefType, StringAttr, i64
-from xdsl.ir import Dialect, Operation, SSAValue
+from xdsl.dialects.builtin import I64, ArrayAttr, IntAttr, IntegerAttr, MemRefType, StringAttr, i64
+from xdsl.ir import Attribute, Dialect, Operation, ParametrizedAttribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
+    irdl_attr_definition,
     irdl_op_definition,
     operand_def,
     opt_prop_def,
     result_def,
     traits_def,
 )
+from xdsl.parser import AttrParser
+from xdsl.printer import Printer
 from xdsl.traits import NoMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
@@ -25,7 +28,65 @@ from .diagnostics import describe
 from .types import byte_size
 
 BUFFER_ALIGNMENT = 16
-"""Bytes: every planned offset is a multiple of it, so that a buffer can hold any element and vector."""
+"""Bytes: every planned offset is a multiple of it, so that a buffer can hold any vector."""
+
+
+@irdl_attr_definition
+class ArenaAttr(ParametrizedAttribute):
+    """What planning found for one memory of a function, in bytes; `dma.arenas` lists them.
+
+    `size` is what the buffers reach up to, `bound` the liveness bound: the bytes alive together.
+
+    ```mlir
+    func.func @net() attributes {dma.arenas = [#dma.arena<"sram", size = 4096, bound = 4000>]}
+    ```
+    """
+
+    name = "dma.arena"
+
+    memory: StringAttr
+    size: IntAttr
+    bound: IntAttr
+
+    def __init__(self, memory: str, size: int, bound: int):
+        super().__init__(StringAttr(memory), IntAttr(size), IntAttr(bound))
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:
+        with parser.in_angle_brackets():
+            memory = parser.parse_str_literal()
+            numbers: list[Attribute] = []
+            for field in ("size", "bound"):
+                parser.parse_punctuation(",")
+                parser.parse_keyword(field)
+                parser.parse_punctuation("=")
+                numbers.append(IntAttr(parser.parse_integer(allow_boolean=False)))
+        return [StringAttr(memory), *numbers]
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string_literal(self.memory.data)
+            printer.print_string(f", size = {self.size.data}, bound = {self.bound.data}")
+
+    def verify(self) -> None:
+        if not 0 <= self.bound.data <= self.size.data:
+            raise VerifyException(
+                f"dma.arena of memory {self.memory.data}: size {self.size.data} is below the "
+                f"liveness bound {self.bound.data}"
+            )
+
+
+ARENAS = "dma.arenas"
+"""The attribute of a planned func.func: an array of `#dma.arena`, one per memory."""
+
+
+def arenas_of(func: Operation) -> dict[str, ArenaAttr]:
+    """The arenas of a planned function by the name of the memory; empty before planning."""
+    found = func.attributes.get(ARENAS)
+    if not isinstance(found, ArrayAttr):
+        return {}
+    listed = cast("ArrayAttr[Attribute]", found)
+    return {arena.memory.data: arena for arena in listed if isinstance(arena, ArenaAttr)}
 
 
 class DestinationStyleOp(Operation):
@@ -175,4 +236,4 @@ def buffer_of(value: SSAValue) -> BufferOp | None:
     return owner if isinstance(owner, BufferOp) else None
 
 
-Dma = Dialect("dma", [BufferOp, ViewOp], [])
+Dma = Dialect("dma", [BufferOp, ViewOp], [ArenaAttr])

@@ -58,9 +58,7 @@ def requantize(
     return np.clip(scaled + zero_point, clamp[0], clamp[1])
 
 
-def pad_window(
-    x: NDArray[np.generic], pads: Sequence[int], value: int
-) -> NDArray[np.generic]:
+def pad_window(x: NDArray[np.generic], pads: Sequence[int], value: int) -> NDArray[np.generic]:
     """Pad [N, H, W, C] by (top, left, bottom, right) with `value`."""
     top, left, bottom, right = pads
     if not any(pads):

@@ -76,9 +76,7 @@ class QuantFunctions(InterpreterFunctions):
         return (stored(op.result, from_channels_last(y, layout)),)
 
     @impl(quant.FullyConnectedOp)
-    def fully_connected(
-        self, _: Interpreter, op: quant.FullyConnectedOp, args: Values
-    ) -> Values:
+    def fully_connected(self, _: Interpreter, op: quant.FullyConnectedOp, args: Values) -> Values:
         x, weight, bias = args
         accumulator = integer.matmul(x, weight.T) + bias
         return (stored(op.result, apply_requant(accumulator, op.requant, op.result)),)

@@ -1,0 +1,140 @@
+"""The NumPy meaning of the cortexm dialect: each kernel reads and writes views of the arenas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
+
+from ...dialects import cortexm, quant
+from . import integer
+
+Values = tuple[Any, ...]
+
+
+def unpacked(op: cortexm.ConvolutionKernelOp | cortexm.FullyConnectedOp) -> NDArray[np.int8]:
+    """The weight matrix of `op` as rows and columns."""
+    packed = cortexm.constant(op, op.weight).astype(np.int8)
+    return op.packing.unpack(packed, *op.matrix_shape())
+
+
+def requantize(
+    op: cortexm.ConvolutionKernelOp | cortexm.FullyConnectedOp | cortexm.AveragePool2DOp,
+    accumulator: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    return integer.requantize(
+        accumulator << op.acc_shift.value.data,
+        op.requant.multiplier_array(),
+        op.requant.shift_array(),
+        op.requant.rounding.data,
+        quant.quantized(op.outs[0]).zero_point,
+        op.requant.clamp,
+    )
+
+
+def convolve(
+    op: cortexm.ConvolutionKernelOp, x: NDArray[np.int8], weight: NDArray[np.int8], groups: int
+) -> NDArray[np.int64]:
+    """The requantized convolution of x with weight [O, kh, kw, I / groups]."""
+    g = op.geometry()
+    accumulator = integer.conv2d(
+        x,
+        weight,
+        cortexm.constant(op, op.bias).astype(np.int64),
+        pads=op.pads.get_values(),
+        strides=(g.stride_h, g.stride_w),
+        dilations=(g.dil_h, g.dil_w),
+        groups=groups,
+        pad_value=g.in_zero,
+    )
+    return requantize(op, accumulator)
+
+
+@register_impls
+class CortexMFunctions(InterpreterFunctions):
+    @impl(cortexm.Conv2DOp)
+    def conv2d(self, _: Interpreter, op: cortexm.Conv2DOp, args: Values) -> Values:
+        x, y = args[:2]
+        g = op.geometry()
+        weight = unpacked(op).reshape(g.out_c, g.k_h, g.k_w, -1)
+        y[...] = convolve(op, x, weight, op.groups.value.data)
+        return ()
+
+    @impl(cortexm.DepthwiseConv2DOp)
+    def depthwise(self, _: Interpreter, op: cortexm.DepthwiseConv2DOp, args: Values) -> Values:
+        x, y = args[:2]
+        g = op.geometry()
+        weight = unpacked(op).T.reshape(g.out_c, g.k_h, g.k_w, 1)
+        y[...] = convolve(op, x, weight, g.in_c)
+        return ()
+
+    @impl(cortexm.FullyConnectedOp)
+    def fully_connected(self, _: Interpreter, op: cortexm.FullyConnectedOp, args: Values) -> Values:
+        x, y = args[:2]
+        y[...] = requantize(op, integer.matmul(x, unpacked(op).T) + cortexm.constant(op, op.bias))
+        return ()
+
+    @impl(cortexm.AddOp)
+    def add(self, _: Interpreter, op: cortexm.AddOp, args: Values) -> Values:
+        a, b, y = args
+        m_a, m_b = op.multipliers.get_values()
+        total = a.astype(np.int64) * m_a + b.astype(np.int64) * m_b + op.bias.value.data
+        y[...] = np.clip(total >> op.shift.value.data, *op.clamp.get_values())
+        return ()
+
+    @impl(cortexm.AveragePool2DOp)
+    def avg_pool2d(self, _: Interpreter, op: cortexm.AveragePool2DOp, args: Values) -> Values:
+        x, y = args[:2]
+        g = op.geometry()
+        padded = integer.pad_window(x, op.pads.get_values(), g.in_zero)
+        view = integer.windows(padded, (g.k_h, g.k_w), (g.stride_h, g.stride_w))
+        y[...] = requantize(op, view.sum((4, 5), dtype=np.int64) - g.k_h * g.k_w * g.in_zero)
+        return ()
+
+    @impl(cortexm.MaxPool2DOp)
+    def max_pool2d(self, _: Interpreter, op: cortexm.MaxPool2DOp, args: Values) -> Values:
+        x, y = args[:2]
+        g = op.geometry()
+        least = quant.quantized(op.ins[0]).bounds[0]
+        padded = integer.pad_window(x, op.pads.get_values(), least)
+        y[...] = integer.windows(padded, (g.k_h, g.k_w), (g.stride_h, g.stride_w)).max((4, 5))
+        return ()
+
+    @impl(cortexm.TableOp)
+    def table(self, _: Interpreter, op: cortexm.TableOp, args: Values) -> Values:
+        x, y = args
+        least = quant.storage_bounds(quant.quantized(op.ins[0]).storage)[0]
+        y[...] = cortexm.constant(op, op.table)[x.astype(np.int64) - least]
+        return ()
+
+    @impl(cortexm.SoftmaxOp)
+    def softmax(self, _: Interpreter, op: cortexm.SoftmaxOp, args: Values) -> Values:
+        x, y = args[:2]
+        element = quant.quantized(op.outs[0])
+        table = cortexm.constant(op, op.table).astype(np.int64)
+        y[...] = integer.softmax(x, table, element.zero_point, element.bounds)
+        return ()
+
+    @impl(cortexm.QuantizeOp)
+    def quantize(self, _: Interpreter, op: cortexm.QuantizeOp, args: Values) -> Values:
+        x, y = args
+        element = quant.quantized(op.outs[0])
+        scale, zero = np.float32(element.scale), np.int64(element.zero_point)
+        y[...] = integer.quantize(x, np.asarray(scale), np.asarray(zero), element.bounds)
+        return ()
+
+    @impl(cortexm.DequantizeOp)
+    def dequantize(self, _: Interpreter, op: cortexm.DequantizeOp, args: Values) -> Values:
+        x, y = args
+        element = quant.quantized(op.ins[0])
+        scale, zero = np.float32(element.scale), np.int64(element.zero_point)
+        y[...] = integer.dequantize(x, np.asarray(scale), np.asarray(zero))
+        return ()
+
+    @impl(cortexm.TransposeOp)
+    def transpose(self, _: Interpreter, op: cortexm.TransposeOp, args: Values) -> Values:
+        x, y = args
+        y[...] = x.transpose(op.permutation.get_values())
+        return ()
