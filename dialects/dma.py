@@ -6,7 +6,7 @@ This file holds the buffers that every unit shares; the asynchronous copies foll
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from xdsl.dialects.builtin import I64, ArrayAttr, IntAttr, IntegerAttr, MemRefType, StringAttr, i64
 from xdsl.ir import Attribute, Dialect, Operation, ParametrizedAttribute, SSAValue
