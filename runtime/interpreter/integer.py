@@ -1,4 +1,4 @@
-"""Exact integer arithmetic on NumPy arrays: what the quant ops, and every kernel below them, compute.
+"""Exact integer arithmetic on NumPy arrays: what the quant ops and all kernels below compute.
 
 Activations are channels-last here: [N, H, W, C]. All results fit the stored type by their clamp.
 """
@@ -79,7 +79,7 @@ def windows(
 
 
 def matmul(a: IntArray, b: IntArray) -> NDArray[np.int64]:
-    """[..., K] @ [K, M] of 8- or 16-bit integers, exact, through BLAS where a float holds the sums."""
+    """[..., K] @ [K, M] of 8- or 16-bit integers, exact; BLAS, where a float holds the sums."""
     bound = a.shape[-1] * int(np.iinfo(a.dtype).max + 1) * int(np.abs(b).max(initial=0))
     dtype = np.float32 if bound < EXACT_IN_F32 else np.float64
     return (a.astype(dtype) @ b.astype(dtype)).astype(np.int64)

@@ -1,0 +1,378 @@
+"""quant -> cortexm: tensors become buffers, each op a kernel call with its weights packed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import (
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    NoneAttr,
+    StringAttr,
+    SymbolRefAttr,
+    TensorType,
+    i8,
+    i32,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from ..dialects import cortexm, dma, graph, quant
+from ..dialects.diagnostics import RunnelError, describe, emit_remark
+from ..dialects.platform import platform_of
+from .kernels import KERNELS, Kernel, Problem, choose_kernel, read_kernels
+
+HIGH_WORD = 33
+"""The least shift with which the fast kernels round in the high word of the product."""
+
+
+@dataclass(frozen=True)
+class ConvertQuantToCortexM(ModulePass):
+    """Turn quantized tensors into buffers and quant ops into kernel calls.
+
+    `kernels` names a TOML file with drop-in kernels that come before the runtime's own.
+    """
+
+    name = "convert-quant-to-cortexm"
+
+    kernels: str | None = None
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        table = KERNELS if self.kernels is None else (*read_kernels(Path(self.kernels)), *KERNELS)
+        platform = platform_of(op)
+        unit = next((unit for unit in platform.units if unit.kind == "cpu"), None)
+        if unit is None:
+            raise PassFailedException(f"platform {platform.name} has no cpu that could run kernels")
+        for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
+            Bufferizer(op, table, unit.features, platform.board.data).convert(function)
+
+
+def memref_of(type: Attribute, memory: str) -> MemRefType:
+    assert isinstance(type, TensorType)
+    return MemRefType(type.element_type, type.get_shape(), NoneAttr(), StringAttr(memory))
+
+
+def set_name(buffer: dma.BufferOp, index: int, names: Any) -> None:
+    """Keep the model's own name of an input or output on its buffer."""
+    entry = names.data[index].data if names is not None else {}
+    if "graph.name" in entry:
+        buffer.attributes["graph.name"] = entry["graph.name"]
+
+
+def constant_name(value: SSAValue) -> str:
+    """The symbol of a constant operand."""
+    assert isinstance(value.owner, graph.ConstantOp)
+    return value.owner.global_name.string_value()
+
+
+def constant_operand(op: Operation, value: SSAValue, what: str) -> NDArray[np.generic]:
+    array = graph.constant_array(value)
+    if array is None:
+        raise RunnelError(f"{describe(op)}: the {what} must be constant to be packed")
+    return array
+
+
+def high_word_form(
+    requant: quant.RequantAttr, channels: int, bound: int
+) -> tuple[quant.RequantAttr, int]:
+    """The same requantization per channel, with `acc_shift` so that all shifts reach HIGH_WORD.
+
+    `bound` is the greatest |accumulator|; acc_shift is 0 where it could overflow.
+    """
+    multipliers = np.broadcast_to(requant.multiplier_array(), channels)
+    shifts = np.broadcast_to(requant.shift_array(), channels)
+    live = shifts[multipliers > 0]
+    lack = max(0, HIGH_WORD - int(live.min(initial=HIGH_WORD)))
+    if bound << lack >= 2**31 or int(live.max(initial=0)) + lack > 62:
+        lack = 0
+    shifts = np.where(multipliers > 0, shifts + lack, HIGH_WORD)
+    rounding = requant.rounding.data
+    return quant.RequantAttr.get(multipliers, shifts, rounding, requant.clamp), lack
+
+
+def accumulator_bound(
+    weights: NDArray[np.generic], bias: NDArray[np.generic], input: SSAValue
+) -> int:
+    """The greatest |accumulator| of a matrix product with rows of `weights`."""
+    low, high = quant.quantized(input).bounds
+    least, most = quant.accumulator_bounds(
+        weights.reshape(len(weights), -1).astype(np.int64), bias.astype(np.int64), low, high
+    )
+    return max(-least, most)
+
+
+def pool_window(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> cortexm.Window:
+    if op.layout.data != "nhwc":
+        raise RunnelError(f"{describe(op)}: kernels are channels-last; run channels-last first")
+    _, in_h, in_w, channels = quant.shape_of(op.input)
+    _, out_h, out_w, _ = quant.shape_of(op.result)
+    pads, strides = op.pads.get_values(), op.strides.get_values()
+    return cortexm.Window(
+        in_h, in_w, channels, out_h, out_w, channels, *op.kernel_size(),
+        strides[0], strides[1], 1, 1, pads[0], pads[1], quant.quantized(op.input).zero_point,
+    )  # fmt: skip
+
+
+def pool_properties(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> dict[str, Attribute]:
+    return cortexm.window_properties(
+        op.kernel_size(), op.strides.get_values(), (1, 1), op.pads.get_values()
+    )
+
+
+@dataclass
+class Bufferizer:
+    """Rewrites one function; `values` maps each tensor to its buffer."""
+
+    module: ModuleOp
+    kernels: Sequence[Kernel]
+    isa: frozenset[str]
+    memory: str
+    values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    block: Block = field(default_factory=Block)
+
+    def convert(self, function: func.FuncOp) -> None:
+        """Replace the body by one on buffers; refuses all ops that have no kernel at once."""
+        body = list(function.body.block.ops)
+        unknown = [
+            op for op in body if self.lower.dispatcher.dispatch(type(op)) is type(self).lower.func
+        ]
+        if unknown:
+            raise RunnelError(
+                *(f"{describe(op)}: no kernel takes this op on this unit" for op in unknown)
+            )
+        for index, argument in enumerate(function.body.block.args):
+            self.values[argument] = self.buffer(argument, ("input", index), function.arg_attrs)
+        for op in body:
+            if type(op) in self.LOWERINGS:
+                self.LOWERINGS[type(op)](self, op)
+        self.finish(function, body[-1])
+
+    def finish(self, function: func.FuncOp, terminator: Operation) -> None:
+        """Give the results their role and swap the body."""
+        for index, value in enumerate(terminator.operands):
+            buffer = dma.buffer_of(self.values[value]) if value in self.values else None
+            if buffer is None or buffer.role is not None:
+                raise PassFailedException(
+                    f"@{function.sym_name.data}: result {index} is an input, a constant or another "
+                    "result; compute it, or leave it out"
+                )
+            buffer.properties["role"] = StringAttr("output")
+            buffer.properties["index"] = IntegerAttr(index, 64)
+            set_name(buffer, index, function.res_attrs)
+        self.block.add_op(func.ReturnOp())
+        replacement = func.FuncOp(
+            function.sym_name.data, ([], []), Region(self.block), function.sym_visibility
+        )
+        replacement.attributes |= function.attributes
+        parent = function.parent
+        assert parent is not None
+        parent.insert_op_before(replacement, function)
+        parent.detach_op(function)
+        function.erase()
+
+    def emit(self, op: Operation, source: Operation) -> None:
+        op.location = source.location
+        self.block.add_op(op)
+
+    def buffer(
+        self,
+        value: SSAValue,
+        role: tuple[Any, int] | None = None,
+        names: Any = None,
+    ) -> SSAValue:
+        """A new buffer for `value`."""
+        kind, index = role or (None, None)
+        op = dma.BufferOp(memref_of(value.type, self.memory), role=kind, index=index)
+        if index is not None:
+            set_name(op, index, names)
+        op.result.name_hint = value.name_hint
+        self.block.add_op(op)
+        return op.result
+
+    def result(self, value: SSAValue) -> SSAValue:
+        self.values[value] = self.buffer(value)
+        return self.values[value]
+
+    def scratch(self, size: int) -> SSAValue | None:
+        if size == 0:
+            return None
+        op = dma.BufferOp(MemRefType(i8, [size], NoneAttr(), StringAttr(self.memory)))
+        self.block.add_op(op)
+        return op.result
+
+    def kernel_for(self, problem: Problem, op: Operation) -> Kernel:
+        kernel, missed = choose_kernel(problem, self.isa, self.kernels)
+        for reason in missed:
+            emit_remark("missed", "convert-quant-to-cortexm", op, reason)
+        return kernel
+
+    def constant(
+        self, name: str, array: NDArray[np.generic], element: Attribute = i8
+    ) -> SymbolRefAttr:
+        """A new 1-D constant."""
+        type = TensorType(element, array.shape)
+        return SymbolRefAttr(graph.add_global(self.module, name, array, type).sym_name.data)
+
+    def packed_constants(
+        self, op: Any, kernel: Kernel, problem: Problem, matrix: NDArray[np.generic]
+    ) -> dict[str, Attribute]:
+        """Weights in the kernel's order and the bias, as properties of the kernel op."""
+        packing = kernel.packing(problem)
+        name = constant_name(op.weight)
+        bias = constant_operand(op, op.bias, "bias")
+        return {
+            "packing": packing,
+            "weight": self.constant(f"{name}_packed", packing.pack(matrix.astype(np.int8))),
+            "bias": self.constant(f"{constant_name(op.bias)}_acc", bias, i32),
+        }
+
+    @singledispatchmethod
+    def lower(self, op: Operation) -> None:
+        """Emit the kernel call of `op`."""
+        raise RunnelError(f"{describe(op)}: no kernel takes this op on this unit")
+
+    @lower.register
+    def _(self, op: quant.Conv2DOp) -> None:
+        if op.layout.data != "nhwc":
+            raise RunnelError(f"{describe(op)}: kernels are channels-last; run channels-last first")
+        weight, bias = (
+            constant_operand(op, op.weight, "weight"),
+            constant_operand(op, op.bias, "bias"),
+        )
+        out, kh, kw, depth = weight.shape
+        requant, acc_shift = high_word_form(
+            op.requant, out, accumulator_bound(weight, bias, op.input)
+        )
+        kind = "depthwise_conv2d" if op.depthwise else "conv2d"
+        pads, strides, dilations = (x.get_values() for x in (op.pads, op.strides, op.dilations))
+        _, in_h, in_w, in_c = quant.shape_of(op.input)
+        _, out_h, out_w, _ = quant.shape_of(op.result)
+        zero = quant.quantized(op.input).zero_point
+        window = cortexm.Window(
+            in_h, in_w, in_c, out_h, out_w, out, kh, kw,
+            strides[0], strides[1], dilations[0], dilations[1], pads[0], pads[1], zero,
+        )  # fmt: skip
+        problem = Problem(kind, window, op.groups.value.data, requant=requant)
+        kernel = self.kernel_for(problem, op)
+        if op.depthwise:
+            matrix = weight.reshape(out, kh * kw).T
+        else:
+            matrix = weight.reshape(out, kh * kw * depth)
+        properties = {
+            **cortexm.window_properties((kh, kw), strides, dilations, pads),
+            **self.packed_constants(op, kernel, problem, matrix),
+            "requant": requant,
+            "acc_shift": IntegerAttr(acc_shift, i32),
+        }
+        if not op.depthwise:
+            properties["groups"] = op.groups
+        kind_class = cortexm.DepthwiseConv2DOp if op.depthwise else cortexm.Conv2DOp
+        ins, out_buffer = [self.values[op.input]], self.result(op.result)
+        scratch = self.scratch(kernel.scratch(problem))
+        self.emit(kind_class(kernel.symbol, ins, out_buffer, scratch, properties), op)
+
+    @lower.register
+    def _(self, op: quant.FullyConnectedOp) -> None:
+        weight, bias = (
+            constant_operand(op, op.weight, "weight"),
+            constant_operand(op, op.bias, "bias"),
+        )
+        requant, acc_shift = high_word_form(
+            op.requant, len(weight), accumulator_bound(weight, bias, op.input)
+        )
+        rows, depth = quant.shape_of(op.input)
+        problem = Problem(
+            "fully_connected", rows=rows, depth=depth, outputs=len(weight), requant=requant
+        )
+        kernel = self.kernel_for(problem, op)
+        properties = {
+            **self.packed_constants(op, kernel, problem, weight),
+            "requant": requant,
+            "acc_shift": IntegerAttr(acc_shift, i32),
+        }
+        ins, out = [self.values[op.input]], self.result(op.result)
+        scratch = self.scratch(kernel.scratch(problem))
+        self.emit(cortexm.FullyConnectedOp(kernel.symbol, ins, out, scratch, properties), op)
+
+    @lower.register
+    def _(self, op: quant.AddOp) -> None:
+        elements = int(np.prod(quant.shape_of(op.result)))
+        kernel = self.kernel_for(Problem("add", outputs=elements), op)
+        ins, out = [self.values[op.lhs], self.values[op.rhs]], self.result(op.result)
+        names = ("multipliers", "bias", "shift", "clamp")
+        properties = {name: op.properties[name] for name in names}
+        self.emit(cortexm.AddOp(kernel.symbol, ins, out, None, properties), op)
+
+    @lower.register
+    def _(self, op: quant.AveragePool2DOp) -> None:
+        window = pool_window(op)
+        low, high = quant.quantized(op.input).bounds
+        requant, acc_shift = high_word_form(op.requant, 1, window.k_h * window.k_w * (high - low))
+        problem = Problem("avg_pool2d", window, requant=requant)
+        kernel = self.kernel_for(problem, op)
+        properties = {
+            **pool_properties(op),
+            "requant": requant,
+            "acc_shift": IntegerAttr(acc_shift, i32),
+        }
+        ins, out = [self.values[op.input]], self.result(op.result)
+        scratch = self.scratch(kernel.scratch(problem))
+        self.emit(cortexm.AveragePool2DOp(kernel.symbol, ins, out, scratch, properties), op)
+
+    @lower.register
+    def _(self, op: quant.MaxPool2DOp) -> None:
+        kernel = self.kernel_for(Problem("max_pool2d", pool_window(op)), op)
+        ins, out = [self.values[op.input]], self.result(op.result)
+        self.emit(cortexm.MaxPool2DOp(kernel.symbol, ins, out, None, pool_properties(op)), op)
+
+    @lower.register
+    def _(self, op: quant.TableOp) -> None:
+        self.pointwise(
+            op, cortexm.TableOp, "table", {"table": SymbolRefAttr(constant_name(op.table))}
+        )
+
+    @lower.register
+    def _(self, op: quant.SoftmaxOp) -> None:
+        properties = {"table": SymbolRefAttr(constant_name(op.table))}
+        self.pointwise(op, cortexm.SoftmaxOp, "softmax", properties)
+
+    @lower.register
+    def _(self, op: quant.QuantizeCastOp) -> None:
+        self.pointwise(op, cortexm.QuantizeOp, "quantize", {})
+
+    @lower.register
+    def _(self, op: quant.DequantizeCastOp) -> None:
+        self.pointwise(op, cortexm.DequantizeOp, "dequantize", {})
+
+    def pointwise(
+        self,
+        op: Any,
+        kind: type[cortexm.KernelOp],
+        name: str,
+        properties: dict[str, Attribute],
+    ) -> None:
+        kernel = self.kernel_for(Problem(name, outputs=int(np.prod(quant.shape_of(op.result)))), op)
+        ins, out = [self.values[op.input]], self.result(op.result)
+        self.emit(kind(kernel.symbol, ins, out, None, properties), op)
+
+    @lower.register
+    def _(self, op: graph.ReshapeOp) -> None:
+        type = memref_of(op.result.type, self.memory)
+        view = dma.ViewOp(self.values[op.input], type)
+        self.emit(view, op)
+        self.values[op.result] = view.result
+
+    @lower.register
+    def _(self, op: graph.TransposeOp) -> None:
+        properties: dict[str, Attribute] = {"permutation": op.permutation}
+        self.pointwise(op, cortexm.TransposeOp, "transpose", properties)
