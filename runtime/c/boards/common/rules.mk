@@ -1,0 +1,48 @@
+# How the program is built from what the Makefile says:
+#   make            build/<model>.elf: the model with the test harness
+#   make run        run it on input.bin in this directory; writes output.bin
+#   make profile    the same with exact instruction counts per layer, where the board can count
+# EXTRA_CFLAGS adds flags (-Werror, -fsanitize=address); it also goes to the linker.
+EXTRA_CFLAGS ?=
+WARNINGS := -std=c99 -Wall -Wextra
+FLAGS := $(CPU) $(OPTIMIZE) -g -ffunction-sections -fdata-sections $(WARNINGS) \
+	-I. -Iboard -Ikernels
+BOARD_FLAGS := -DRN_MODEL=$(MODEL) -DRN_MODEL_MACROS=$(MODEL_MACROS) $(BOARD_DEFINES)
+PLAIN := build/$(MODEL).elf
+PROFILE := build/$(MODEL)-profile.elf
+
+all: $(PLAIN)
+
+define program
+$(1): $$(SOURCES:%.c=build/$(2)/%.o) $$(BOARD_SOURCES:%.c=build/$(2)/%.o) $$(LINKER_FILES)
+	$$(CC) $$(CPU) $$(OPTIMIZE) $$(EXTRA_CFLAGS) $$(filter %.o,$$^) -o $$@ $$(LINK) $$(LINK_MAP)
+
+$$(SOURCES:%.c=build/$(2)/%.o): build/$(2)/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(CC) $$(FLAGS) $(3) $$(EXTRA_CFLAGS) -MMD -MP -c $$< -o $$@
+
+$$(BOARD_SOURCES:%.c=build/$(2)/%.o): build/$(2)/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(CC) $$(FLAGS) $$(BOARD_FLAGS) $(3) $$(EXTRA_CFLAGS) -MMD -MP -c $$< -o $$@
+
+-include $$(SOURCES:%.c=build/$(2)/%.d) $$(BOARD_SOURCES:%.c=build/$(2)/%.d)
+endef
+$(eval $(call program,$(PLAIN),plain,))
+$(eval $(call program,$(PROFILE),profile,-DRN_PROFILE))
+
+run: $(PLAIN)
+	$(RUN) $(PLAIN)
+
+profile-build: $(PROFILE)
+ifdef RUN_PROFILE
+profile: $(PROFILE)
+	$(RUN_PROFILE) $(PROFILE)
+else
+profile:
+	@echo "this platform does not count instructions"; exit 1
+endif
+
+clean:
+	rm -rf build
+
+.PHONY: all run profile profile-build clean

@@ -1,0 +1,74 @@
+"""Platform descriptions: TOML files, those in `platforms/` by name and a user's own by path."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..dialects.diagnostics import RunnelError
+from ..dialects.platform import PlatformAttr, platform_problems
+from ..dialects.records import did_you_mean
+
+DIRECTORY = Path(__file__).parent / "platforms"
+BOARDS = Path(__file__).parent / "c" / "boards"
+
+
+def list_platforms() -> list[str]:
+    """The names that `load_platform` knows, sorted."""
+    return sorted(path.stem for path in DIRECTORY.glob("*.toml"))
+
+
+def load_platform(name_or_path: str | Path) -> PlatformAttr:
+    """The platform of that name, or of that TOML file; raises `RunnelError` with all its problems."""
+    path = _find(str(name_or_path))
+    raw = _read(path)
+    problems = platform_problems(raw)
+    if not problems:
+        _resolve_folders(raw["board"], path)
+        problems = list(_missing_folders(raw["board"]))
+    if problems:
+        raise RunnelError(*(f"{path}: {problem}" for problem in problems))
+    return PlatformAttr.from_raw(raw)
+
+
+def _find(name: str) -> Path:
+    if name.endswith(".toml") or "/" in name:
+        return Path(name)
+    if name not in (known := list_platforms()):
+        hint = did_you_mean(name, known)
+        raise RunnelError(f'no platform "{name}"{hint}; your own is given by the path of its .toml')
+    return DIRECTORY / f"{name}.toml"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunnelError(f"{path}: cannot read the platform: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RunnelError(f"{path}: not a text file in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RunnelError(f"{path}: not TOML: {error}") from None
+
+
+def _resolve_folders(board: dict[str, Any], path: Path) -> None:
+    """A folder that is not one of ours is meant from where the platform file is."""
+    board["folders"] = [
+        folder if (BOARDS / folder).is_dir() else str(path.parent / folder)
+        for folder in board["folders"]
+    ]
+
+
+def _missing_folders(board: dict[str, Any]) -> Iterable[str]:
+    ours = sorted(path.name for path in BOARDS.iterdir() if path.is_dir())
+    for i, folder in enumerate(board["folders"]):
+        if not (BOARDS / folder).is_dir():
+            hint = did_you_mean(Path(folder).name, ours)
+            yield f'board.folders[{i}]: there is no folder "{folder}"{hint}'
+
+
+def board_folder(folder: str) -> Path:
+    """Where a folder of `board.folders` is."""
+    return BOARDS / folder
