@@ -1,4 +1,4 @@
-"""The `xdsl.universe` entry point: plain `xdsl-opt` and third parties see our dialects and passes."""
+"""The `xdsl.universe` entry point: `xdsl-opt` and third parties see our dialects and passes."""
 
 from collections.abc import Callable
 from importlib import import_module
