@@ -2,15 +2,19 @@
 
 Layout is the one of the model that came in (NCHW); element types are floats or, for ops that only
 move data, any type. Constants are module-level symbols that hold raw bytes.
+
+The constants are defined here; the ops by family in `graph_math`, `graph_windows` and
+`graph_movement`, their canonicalization in `graph_canonicalization`.
 """
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import (
+    AnyDenseElement,
     BytesAttr,
     DenseIntOrFPElementsAttr,
     DenseResourceAttr,
@@ -36,7 +40,130 @@ from xdsl.traits import Pure, SymbolOpInterface, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
+from .graph_base import GraphOp, broadcast, ints, shape_of
+from .graph_math import (
+    AbsOp,
+    AddOp,
+    BatchNormalizationOp,
+    BinaryOp,
+    ClipOp,
+    DivOp,
+    EluOp,
+    ErfOp,
+    ExpOp,
+    GemmOp,
+    HardSigmoidOp,
+    HardSwishOp,
+    LeakyReluOp,
+    LogOp,
+    MatmulOp,
+    MaximumOp,
+    MinimumOp,
+    MulOp,
+    NegOp,
+    PowOp,
+    PReluOp,
+    ReciprocalOp,
+    ReduceMaxOp,
+    ReduceMeanOp,
+    ReduceOp,
+    ReduceSumOp,
+    ReluOp,
+    SigmoidOp,
+    SoftmaxOp,
+    SqrtOp,
+    SubOp,
+    TanhOp,
+    UnaryOp,
+)
+from .graph_movement import (
+    CastOp,
+    ConcatOp,
+    DequantizeLinearOp,
+    GatherOp,
+    PadOp,
+    QuantizeLinearOp,
+    ReshapeOp,
+    ResizeOp,
+    SliceOp,
+    TransposeOp,
+)
+from .graph_windows import (
+    AveragePoolOp,
+    ConvOp,
+    GlobalAveragePoolOp,
+    MaxPoolOp,
+    PoolOp,
+    WindowOp,
+)
 from .types import dtype_of, storage_type
+
+__all__ = [
+    "OPERATIONS",
+    "AbsOp",
+    "AddOp",
+    "AveragePoolOp",
+    "BatchNormalizationOp",
+    "BinaryOp",
+    "CastOp",
+    "ClipOp",
+    "ConcatOp",
+    "ConstantOp",
+    "ConvOp",
+    "DequantizeLinearOp",
+    "DivOp",
+    "EluOp",
+    "ErfOp",
+    "ExpOp",
+    "GatherOp",
+    "GemmOp",
+    "GlobalAveragePoolOp",
+    "GlobalOp",
+    "Graph",
+    "GraphOp",
+    "HardSigmoidOp",
+    "HardSwishOp",
+    "LeakyReluOp",
+    "LogOp",
+    "MatmulOp",
+    "MaxPoolOp",
+    "MaximumOp",
+    "MinimumOp",
+    "MulOp",
+    "NegOp",
+    "PReluOp",
+    "PadOp",
+    "PoolOp",
+    "PowOp",
+    "QuantizeLinearOp",
+    "ReciprocalOp",
+    "ReduceMaxOp",
+    "ReduceMeanOp",
+    "ReduceOp",
+    "ReduceSumOp",
+    "ReluOp",
+    "ReshapeOp",
+    "ResizeOp",
+    "SigmoidOp",
+    "SliceOp",
+    "SoftmaxOp",
+    "SqrtOp",
+    "SubOp",
+    "TanhOp",
+    "TransposeOp",
+    "UnaryOp",
+    "WindowOp",
+    "add_global",
+    "broadcast",
+    "constant_array",
+    "ints",
+    "shape_of",
+]
+
+
+def _dense(type: TensorType) -> TensorType[AnyDenseElement]:
+    """`type` as one that xDSL's dense attributes hold."""
+    return cast("TensorType[AnyDenseElement]", type)
 
 
 @irdl_op_definition
@@ -55,16 +182,12 @@ class GlobalOp(IRDLOperation):
 
     sym_name = prop_def(SymbolNameConstraint())
     type = prop_def(TypeAttribute)
-    value = prop_def(
-        AnyOf([BaseAttr(DenseIntOrFPElementsAttr), BaseAttr(DenseResourceAttr)])
-    )
+    value = prop_def(AnyOf((BaseAttr(DenseIntOrFPElementsAttr), BaseAttr(DenseResourceAttr))))
 
     traits = traits_def(SymbolOpInterface())
 
     def __init__(self, name: str, type: TensorType, value: Attribute):
-        super().__init__(
-            properties={"sym_name": StringAttr(name), "type": type, "value": value}
-        )
+        super().__init__(properties={"sym_name": StringAttr(name), "type": type, "value": value})
 
     def verify_(self) -> None:
         logical = self.type
@@ -96,7 +219,7 @@ class GlobalOp(IRDLOperation):
         expected = storage_type(type)
         keyword = parser.parse_identifier()
         if keyword == "dense":
-            value = parser.parse_dense_int_or_fp_elements_attr(expected)
+            value = parser.parse_dense_int_or_fp_elements_attr(_dense(expected))
         elif keyword == "dense_resource":
             with parser.in_angle_brackets():
                 value = DenseResourceAttr.from_params(parser.parse_identifier(), expected)
@@ -114,7 +237,7 @@ class GlobalOp(IRDLOperation):
         printer.print_string(" = ")
         if isinstance(self.value, DenseIntOrFPElementsAttr):
             self.value.print_without_type(printer)
-        else:
+        elif isinstance(self.value, DenseResourceAttr):
             printer.print_string(f"dense_resource<{self.value.resource_handle.data}>")
         printer.print_op_attributes(self.attributes)
 
@@ -184,14 +307,12 @@ def add_global(
     if array.shape != type.get_shape():
         raise ValueError(f"@{name}: an array of shape {array.shape} cannot fill {type}")
     data = np.ascontiguousarray(array, dtype).tobytes()
-    taken = {
-        op.sym_name.data for op in module.body.block.ops if isinstance(op, GlobalOp)
-    }
+    taken = {op.sym_name.data for op in module.body.block.ops if isinstance(op, GlobalOp)}
     symbol, count = name, 0
     while symbol in taken:
         count += 1
         symbol = f"{name}_{count}"
-    op = GlobalOp(symbol, type, DenseIntOrFPElementsAttr(expected, BytesAttr(data)))
+    op = GlobalOp(symbol, type, DenseIntOrFPElementsAttr(_dense(expected), BytesAttr(data)))
     block = module.body.block
     following = next((other for other in block.ops if not isinstance(other, GlobalOp)), None)
     if following is None:
@@ -208,4 +329,53 @@ def constant_array(value: SSAValue) -> NDArray[np.generic] | None:
     return None
 
 
-Graph = Dialect("graph", [GlobalOp, ConstantOp], [])
+OPERATIONS = [
+    GlobalOp,
+    ConstantOp,
+    AbsOp,
+    AddOp,
+    AveragePoolOp,
+    BatchNormalizationOp,
+    CastOp,
+    ClipOp,
+    ConcatOp,
+    ConvOp,
+    DequantizeLinearOp,
+    DivOp,
+    EluOp,
+    ErfOp,
+    ExpOp,
+    GatherOp,
+    GemmOp,
+    GlobalAveragePoolOp,
+    HardSigmoidOp,
+    HardSwishOp,
+    LeakyReluOp,
+    LogOp,
+    MatmulOp,
+    MaxPoolOp,
+    MaximumOp,
+    MinimumOp,
+    MulOp,
+    NegOp,
+    PReluOp,
+    PadOp,
+    PowOp,
+    QuantizeLinearOp,
+    ReciprocalOp,
+    ReduceMaxOp,
+    ReduceMeanOp,
+    ReduceSumOp,
+    ReluOp,
+    ReshapeOp,
+    ResizeOp,
+    SigmoidOp,
+    SliceOp,
+    SoftmaxOp,
+    SqrtOp,
+    SubOp,
+    TanhOp,
+    TransposeOp,
+]
+
+Graph = Dialect("graph", OPERATIONS, [])

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import func
-from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, ShapedType, StringAttr
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    MemRefType,
+    ModuleOp,
+    ShapedType,
+    StringAttr,
+    TensorType,
+)
 from xdsl.interpreter import (
     Interpreter,
     InterpreterFunctions,
@@ -57,10 +65,10 @@ def run(
 ) -> dict[str, Array]:
     """Run `function` (default: the only one) on `inputs`, by name or in order.
 
-    The leading dimension of an input may be any multiple of the declared one: the function then runs
-    on that many samples at once. Results are keyed by their `graph.name`, else `output<i>`.
-    Raises `RunnelError` for inputs that do not fit, for ops that nothing here can run, and, with the
-    op and its source node, for what goes wrong in an op.
+    The leading dimension of an input may be any multiple of the declared one: the function then
+    runs on that many samples at once. Results are keyed by their `graph.name`, else `output<i>`.
+    Raises `RunnelError` for inputs that do not fit, for ops that nothing here can run, and for what
+    goes wrong in an op, which it names with its source node.
     """
     target = _function(module, function)
     arguments = _arguments(target, inputs)
@@ -93,9 +101,9 @@ def output_names(function: func.FuncOp) -> list[str]:
     return _names(function.res_attrs, len(function.function_type.outputs), "output")
 
 
-def _names(attributes: Sequence[DictionaryAttr] | None, count: int, default: str) -> list[str]:
+def _names(attributes: ArrayAttr[DictionaryAttr] | None, count: int, default: str) -> list[str]:
     names = [f"{default}{index}" for index in range(count)]
-    for index, entry in enumerate(attributes or ()):
+    for index, entry in enumerate(() if attributes is None else attributes.data):
         given = entry.data.get("graph.name")
         if isinstance(given, StringAttr):
             names[index] = given.data
@@ -147,7 +155,7 @@ def _arguments(
     factors = {
         array.shape[0] // type.get_shape()[0]
         for array, type in zip(checked, types, strict=True)
-        if isinstance(type, ShapedType) and type.get_shape()
+        if isinstance(type, ShapedType) and type.get_shape() and type.get_shape()[0] > 0
     }
     if len(factors) > 1:
         raise RunnelError(
@@ -158,9 +166,9 @@ def _arguments(
 
 def _checked(what: str, array: Array, type: Attribute) -> Array:
     """`array` if it can be a value of `type`, else a `RunnelError` that starts with `what`."""
-    if not isinstance(type, ShapedType):
+    if not isinstance(type, TensorType | MemRefType):
         return array
-    shape, dtype = type.get_shape(), dtype_of(type.get_element_type())
+    shape, dtype = type.get_shape(), dtype_of(type.element_type)
     if array.dtype != dtype:
         raise RunnelError(f"{what} has elements of type {array.dtype}, {type} needs {dtype}")
     fits = array.shape == shape or (
