@@ -374,5 +374,5 @@ class Bufferizer:
 
     @lower.register
     def _(self, op: graph.TransposeOp) -> None:
-        properties: dict[str, Attribute] = {"permutation": op.permutation}
+        properties: dict[str, Attribute] = {"permutation": op.perm}
         self.pointwise(op, cortexm.TransposeOp, "transpose", properties)

@@ -1,0 +1,148 @@
+"""QuantizeLinear and DequantizeLinear become casts whose parameters live in the type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects import graph, quant
+from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.graph_base import GraphOp
+from ...dialects.types import dtype_of
+
+
+@dataclass(frozen=True)
+class ConvertQDQ(ModulePass):
+    """Turn quantize_linear / dequantize_linear into quant.qcast / quant.dcast.
+
+    Scales and zero points must be constants. Unsigned 8-bit tensors become signed ones with a zero
+    point that is 128 less: the reals are the same, and kernels know one signedness.
+    """
+
+    name = "convert-qdq"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        problems: list[str] = []
+        for inner in list(op.walk()):
+            try:
+                if isinstance(inner, graph.QuantizeLinearOp):
+                    convert_quantize(inner)
+                elif isinstance(inner, graph.DequantizeLinearOp):
+                    convert_dequantize(op, inner)
+            except PassFailedException as error:
+                problems.append(str(error))
+        if problems:
+            raise RunnelError(*problems)
+
+
+def quantized_type(
+    op: graph.QuantizeLinearOp | graph.DequantizeLinearOp, dtype: np.dtype[np.generic], rank: int
+) -> quant.UniformQuantizedType:
+    """The type that the op's scale and zero point stand for, signed."""
+    scale = graph.constant_array(op.scale)
+    zero = None if op.zero_point is None else graph.constant_array(op.zero_point)
+    if scale is None or (op.zero_point is not None and zero is None):
+        raise PassFailedException(
+            f"{describe(op)}: scale and zero point must be constants; dynamic quantization has no "
+            "integer form here"
+        )
+    if op.block_size is not None:
+        raise PassFailedException(f"{describe(op)}: blocked quantization has no integer form here")
+    scales = scale.astype(np.float64).reshape(-1)
+    if dtype.kind not in "iu" or not (np.isfinite(scales) & (scales > 0)).all():
+        raise PassFailedException(
+            f"{describe(op)}: needs integer elements and positive scales, got {dtype} and a least "
+            f"scale of {scales.min()}"
+        )
+    zeros = np.zeros(scales.size, np.int64) if zero is None else zero.astype(np.int64).reshape(-1)
+    bits = 8 * dtype.itemsize
+    offset = 1 << (bits - 1) if dtype.kind == "u" else 0
+    axis = op.axis.value.data if scales.size > 1 else -1
+    if scales.size > 1 and axis < 0:
+        axis += rank
+    return quant.UniformQuantizedType.get(
+        scales, np.broadcast_to(zeros - offset, scales.shape), bits=bits, axis=axis
+    )
+
+
+def convert_quantize(op: graph.QuantizeLinearOp) -> None:
+    dtype = dtype_of(op.result.type.element_type)
+    shape = op.result.type.get_shape()
+    element = quantized_type(op, dtype, len(shape))
+    new = quant.QuantizeCastOp(op.input, TensorType(element, shape))
+    new.location = op.location
+    block = op.parent
+    assert block is not None
+    block.insert_op_before(new, op)
+    op.result.replace_all_uses_with(new.result)
+    new.result.name_hint = op.result.name_hint
+    block.erase_op(op)
+    for use in list(new.result.uses):
+        if isinstance(use.operation, GraphOp):
+            retype(use.operation, new.result, element)
+
+
+def retype(op: GraphOp, operand: SSAValue, element: quant.UniformQuantizedType) -> None:
+    """Data movement between a quantize and a dequantize keeps the quantized element type."""
+    if isinstance(op, graph.DequantizeLinearOp):
+        return
+    if isinstance(op, graph.ConcatOp) and any(o.type != operand.type for o in op.operands):
+        raise PassFailedException(
+            f"{describe(op)}: joins tensors of different scales; dequantize them first"
+        )
+    result = op.result
+    result._type = TensorType(element, result.type.get_shape())  # pyright: ignore[reportPrivateUsage]
+    for use in list(result.uses):
+        if isinstance(use.operation, GraphOp):
+            retype(use.operation, result, element)
+
+
+def convert_dequantize(module: ModuleOp, op: graph.DequantizeLinearOp) -> None:
+    stored = graph.constant_array(op.input)
+    shape = op.result.type.get_shape()
+    block = op.parent
+    assert block is not None
+    if stored is not None:
+        element = quantized_type(op, stored.dtype, len(shape))
+        type = TensorType(element, shape)
+        constant = graph.ConstantOp(constant_symbol(module, op, stored, type), type)
+        block.insert_op_before(constant, op)
+        source: SSAValue = constant.result
+    else:
+        source = op.input
+        have = source.type.element_type if isinstance(source.type, TensorType) else None
+        if not isinstance(have, quant.UniformQuantizedType):
+            raise PassFailedException(
+                f"{describe(op)}: its input {source.type} does not come from a QuantizeLinear; "
+                "integer network inputs need a QuantizeLinear in the model"
+            )
+        element = quantized_type(op, dtype_of(have), len(shape))
+        unsigned = quantized_type(op, np.dtype(f"u{dtype_of(have).itemsize}"), len(shape))
+        if have not in (element, unsigned):
+            raise PassFailedException(
+                f"{describe(op)}: dequantizes {have} with other parameters, {element}"
+            )
+    new = quant.DequantizeCastOp(source, op.result.type)
+    new.location = op.location
+    block.insert_op_before(new, op)
+    op.result.replace_all_uses_with(new.result)
+    block.erase_op(op)
+
+
+def constant_symbol(
+    module: ModuleOp, op: graph.DequantizeLinearOp, stored: NDArray[np.generic], type: TensorType
+) -> str:
+    """A constant like the op's input, of the quantized type."""
+    assert isinstance(op.input.owner, graph.ConstantOp)
+    name = op.input.owner.global_name.string_value()
+    if stored.dtype.kind == "u":
+        emit_remark("analysis", ConvertQDQ.name, op, f"@{name} is stored signed")
+        stored = stored.astype(np.int64) - (1 << (8 * stored.dtype.itemsize - 1))
+    return graph.add_global(module, name, stored, type).sym_name.data

@@ -1,0 +1,174 @@
+"""Put quantizers into a calibrated float graph: simulated quantization as qcast/dcast pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from ...dialects import graph, quant
+from ...dialects.diagnostics import RunnelError, describe
+from .calibrate import argument_attributes, is_float, range_of
+from .statistics import grid
+
+PRODUCTS = (graph.ConvOp, graph.GemmOp, graph.MatmulOp)
+GRID_PRESERVING = (graph.ReshapeOp, graph.TransposeOp, graph.MaxPoolOp)
+"""Their results lie on the grid of their input: they need no quantizer."""
+
+ACTIVATIONS = (graph.ReluOp, graph.ClipOp)
+
+FIXED_GRIDS = {
+    graph.SoftmaxOp: (1 / 256, -128),
+    graph.SigmoidOp: (1 / 256, -128),
+    graph.TanhOp: (1 / 128, 0),
+}
+"""Functions whose range is known: (scale, zero point) of an 8-bit result."""
+
+
+@dataclass(frozen=True)
+class InsertQuantCasts(ModulePass):
+    """Quantize every tensor that an op computes with its calibrated range, and all weights.
+
+    Activations are 8-bit asymmetric, per tensor; weights symmetric without the most negative code,
+    per output channel (or per tensor). ReLU and clip share the quantizer of the op before them; data
+    movement and max pooling keep the grid of their input.
+    """
+
+    name = "insert-quant-casts"
+
+    per_channel: bool = True
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        problems: list[str] = []
+        for function in op.body.block.ops:
+            if isinstance(function, func.FuncOp):
+                Inserter(op, function.body.block, self.per_channel, problems).run(function)
+        if problems:
+            raise RunnelError(*problems)
+
+
+def activation_type(bounds: tuple[float, float]) -> quant.UniformQuantizedType:
+    """Signed 8-bit, asymmetric, with an exact zero."""
+    scale, zero = grid(*bounds, 8)
+    return quant.UniformQuantizedType.get([scale], [zero - 128])
+
+
+@dataclass
+class Inserter:
+    """`types` is the quantized type that each float value stands on."""
+
+    module: ModuleOp
+    block: Block
+    per_channel: bool
+    problems: list[str]
+    types: dict[SSAValue, quant.UniformQuantizedType] = field(
+        default_factory=dict[SSAValue, quant.UniformQuantizedType]
+    )
+
+    def run(self, function: func.FuncOp) -> None:
+        ops = list(self.block.ops)
+        attributes = argument_attributes(function)
+        for argument, entry in zip(self.block.args, attributes, strict=True):
+            if is_float(argument.type):
+                self.pair(argument, self.range_type(function, range_of(entry)), self.block.first_op)
+        for op in ops:
+            if isinstance(op, PRODUCTS):
+                self.quantize_weight(op)
+            if len(op.results) != 1 or not is_float(op.results[0].type) or not op.operands:
+                continue
+            if isinstance(op, GRID_PRESERVING):
+                source = self.types.get(op.operands[0])
+                if source is not None:
+                    self.types[op.results[0]] = source
+            elif not self.continues(op):
+                self.pair(op.results[0], self.result_type(op), op.next_op)
+
+    def continues(self, op: Operation) -> bool:
+        """An activation follows and is the only reader: the quantizer goes behind it."""
+        uses = list(op.results[0].uses)
+        return len(uses) == 1 and isinstance(uses[0].operation, ACTIVATIONS)
+
+    def result_type(self, op: Operation) -> quant.UniformQuantizedType:
+        fixed = FIXED_GRIDS.get(type(op))
+        if fixed is not None:
+            return quant.UniformQuantizedType.get([fixed[0]], [fixed[1]])
+        return self.range_type(op, range_of(op.attributes))
+
+    def range_type(
+        self, op: Operation, bounds: tuple[float, float] | None
+    ) -> quant.UniformQuantizedType:
+        if bounds is None:
+            self.problems.append(f"{describe(op)}: has no quant.range; run calibrate first")
+            bounds = (-1.0, 1.0)
+        return activation_type(bounds)
+
+    def pair(
+        self, value: SSAValue, element: quant.UniformQuantizedType, before: Operation | None
+    ) -> None:
+        """qcast and dcast behind `value`; all its readers read the dcast."""
+        assert isinstance(value.type, TensorType) and before is not None
+        there = quant.QuantizeCastOp(value, TensorType(element, value.type.get_shape()))
+        back = quant.DequantizeCastOp(there.result, value.type)
+        if isinstance(value.owner, Operation):
+            there.location = back.location = value.owner.location
+        value.replace_all_uses_with(back.result)
+        there.operands[0] = value
+        self.block.insert_ops_before([there, back], before)
+        self.types[back.result] = element
+
+    def quantize_weight(self, op: Operation) -> None:
+        """Replace a constant float weight by its integers behind a dcast."""
+        weight = op.operands[1]
+        array = graph.constant_array(weight)
+        if array is None or not isinstance(weight.owner, graph.ConstantOp):
+            return
+        axis = 1 if isinstance(op, graph.MatmulOp) else 0
+        if isinstance(op, graph.GemmOp) and not op.trans_b.value.data:
+            axis = 1
+        scales = weight_scales(array, axis, self.per_channel)
+        scales = self.room_for_bias(op, scales)
+        shape = [1] * array.ndim
+        shape[axis] = -1
+        stored = np.clip(np.rint(array / scales.reshape(shape)), -127, 127).astype(np.int8)
+        element = quant.UniformQuantizedType.get(
+            scales if self.per_channel else scales[:1],
+            axis=axis if self.per_channel else -1,
+            bounds=(-127, 127),
+        )
+        type = TensorType(element, array.shape)
+        name = weight.owner.global_name.string_value()
+        symbol = graph.add_global(self.module, name, stored, type).sym_name.data
+        constant = graph.ConstantOp(symbol, type)
+        back = quant.DequantizeCastOp(constant.result, weight.type)
+        self.block.insert_ops_before([constant, back], op)
+        op.operands[1] = back.result
+
+    def room_for_bias(self, op: Operation, scales: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scales great enough that the bias in accumulator units stays far inside i32."""
+        bias = graph.constant_array(op.operands[2]) if len(op.operands) > 2 else None
+        source = self.types.get(op.operands[0])
+        if bias is None or source is None:
+            return scales
+        least = np.abs(bias.astype(np.float64)).reshape(-1) / (source.scale * 2.0**29)
+        if not self.per_channel:
+            least = np.full(scales.shape, least.max())
+        return np.maximum(scales, least)
+
+
+def weight_scales(array: NDArray[np.generic], axis: int, per_channel: bool) -> NDArray[np.float64]:
+    """max |w| / 127 per channel along `axis` (one value repeated when per tensor).
+
+    A channel of zeros takes the greatest scale of the others: its bias stays exact.
+    """
+    axes = tuple(i for i in range(array.ndim) if i != axis)
+    peaks = np.abs(array.astype(np.float64)).max(axes)
+    if not per_channel:
+        peaks = np.full(peaks.shape, peaks.max())
+    peaks = np.where(peaks > 0, peaks, peaks.max() if peaks.max() > 0 else 127.0)
+    return np.float32(peaks / 127).astype(np.float64)
