@@ -44,16 +44,22 @@
             "vmov %q[a][3], %q[a][1], r2, r6\n\t"                                         \
             "vmov %q[b][2], %q[b][0], r8, r12\n\t"                                        \
             "vmov %q[b][3], %q[b][1], r10, lr"                                            \
-            : [a] "=&w"(*a), [b] "=&w"(*b), [u] "=&w"(u), [v] "=&w"(v), [w] "+r"(w),      \
-              [x0] "+r"(x0), [x1] "+r"(x1), [rounds] "+r"(rounds)                         \
+            : [a] "=&w"(t.a), [b] "=&w"(t.b), [u] "=&w"(u), [v] "=&w"(v),                 \
+              [w] "+r"(t.w), [x0] "+r"(t.x0), [x1] "+r"(t.x1), [rounds] "+r"(rounds)      \
             :                                                                             \
             : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory")
 
 #define RN_ROUNDS_MVE "1:\n\t" RN_ADD_4_BLOCKS_MVE "subs %[rounds], #1\n\tbne 1b\n\t"
 
-/* a and b: sums of 4 channels for the pixels x0 and x1 over blocks * 16 columns. */
-RN_INLINE void rn_tile_s8_mve(int32_t blocks, const int8_t *w, const int8_t *x0, const int8_t *x1,
-                              int32x4_t *a, int32x4_t *b) {
+/* In: where to read. Out: read pointers behind what was read; a and b, the sums of 4 channels for
+ * the pixels x0 and x1. By value: six odd core registers are all that is left for addresses, and
+ * loop-carried pointers need no second copy. */
+typedef struct {
+    const int8_t *w, *x0, *x1;
+    int32x4_t a, b;
+} rn_tile_mve;
+
+RN_INLINE rn_tile_mve rn_tile_s8_mve(int32_t blocks, rn_tile_mve t) {
     int8x16_t u, v;
     int32_t rounds = (blocks - 1) / 4;
     if (rounds == 0) {
@@ -71,36 +77,37 @@ RN_INLINE void rn_tile_s8_mve(int32_t blocks, const int8_t *w, const int8_t *x0,
             default: RN_TILE_MVE(3, RN_ROUNDS_MVE); break;
         }
     }
+    return t;
 }
 
-/* Pixel p is the depth = blocks * 16 bytes at x + p * x_step, its result is at y + p * out_c.
+/* Pixel p is the blocks * 16 bytes at x + p * x_step, its result is at y + p * out_c.
  * w is packed 4 rows x 16 columns, zero where the layer has no weight. */
 RN_INLINE void rn_matmul_s8_mve(int32_t pixels, int32_t blocks, int32_t out_c, int32_t x_step, const rn_requant *q,
                                 const rn_channels *c, const int8_t *x, const int8_t *w, int8_t *y) {
-    for (int32_t o = 0; o < out_c; o += 4, w += 64 * blocks) {
-        const mve_pred16_t lanes = vctp32q((uint32_t)(out_c - o));
-        const rn_quad_mve k = rn_load_quad_mve(c, o, lanes);
-        const int8_t *x0 = x;
-        int8_t *y0 = y + o;
-        for (int32_t p = 0; p < pixels; p += 2) {
-            /* The last of an odd number of pixels is its own partner: computed and stored twice. */
-            const int32_t alone = pixels % 2 != 0 && p == pixels - 1;
-            const int8_t *x1 = alone ? x0 : x0 + x_step;
-            int8_t *y1 = alone ? y0 : y0 + out_c;
-            int32x4_t a, b;
-            rn_tile_s8_mve(blocks, w, x0, x1, &a, &b);
-            a = rn_requant_mve(a, k, q);
-            b = rn_requant_mve(b, k, q);
-            if (out_c % 4 == 0) {
-                vstrbq_s32(y0, a);
-                vstrbq_s32(y1, b);
-            } else {
-                vstrbq_p_s32(y0, a, lanes);
-                vstrbq_p_s32(y1, b, lanes);
+    /* A lone pixel is its own partner: computed twice, stored twice to the same place. */
+    const int32_t x_pair = pixels > 1 ? x_step : 0, y_pair = pixels > 1 ? out_c : 0;
+    rn_tile_mve t;
+    t.w = w;
+    for (int32_t o = 0; o < out_c; o += 4) {
+        const rn_quad_mve k = rn_load_quad_mve(c, o, out_c);
+        int8_t *to = y + o;
+        t.x0 = x;
+        t.x1 = x + x_pair;
+        for (int32_t left = pixels; left > 0; left -= 2) {
+            if (pixels % 2 != 0 && pixels > 1 && left == 1) { /* the last pair overlaps the one before */
+                t.x0 -= x_step;
+                t.x1 -= x_step;
+                to -= out_c;
             }
-            x0 += 2 * x_step;
-            y0 += 2 * out_c;
+            t = rn_tile_s8_mve(blocks, t);
+            rn_store_quad_mve(to, rn_requant_mve(t.a, k, q), o, out_c);
+            rn_store_quad_mve(to + y_pair, rn_requant_mve(t.b, k, q), o, out_c);
+            t.w -= 64 * blocks;
+            t.x0 += 2 * x_step - 16 * blocks;
+            t.x1 += 2 * x_step - 16 * blocks;
+            to += 2 * out_c;
         }
+        t.w += 64 * blocks;
     }
 }
 

@@ -26,13 +26,40 @@ typedef struct {
     int32x4_t bias, multiplier, shift;
 } rn_quad_mve;
 
-RN_INLINE rn_quad_mve rn_load_quad_mve(const rn_channels *c, int32_t first, mve_pred16_t lanes) {
+RN_INLINE rn_quad_mve rn_load_quad_mve(const rn_channels *c, int32_t first, int32_t out_c) {
     rn_quad_mve k;
-    k.bias = vldrwq_z_s32(c->bias + first, lanes);
-    k.multiplier = vldrwq_z_s32(c->multiplier + first, lanes);
+    if (out_c % 4 == 0) { /* known at compile time, saves the predicates */
+        k.bias = vldrwq_s32(c->bias + first);
+        k.multiplier = vldrwq_s32(c->multiplier + first);
+        k.shift = vldrbq_s32(c->shift + first);
+    } else {
+        const mve_pred16_t lanes = vctp32q((uint32_t)(out_c - first));
+        k.bias = vldrwq_z_s32(c->bias + first, lanes);
+        k.multiplier = vldrwq_z_s32(c->multiplier + first, lanes);
+        k.shift = vldrbq_z_s32(c->shift + first, lanes);
+    }
     /* VRSHL shifts left by a signed count; VMULH has already shifted right by 32. */
-    k.shift = vsubq_s32(vdupq_n_s32(32), vldrbq_z_s32(c->shift + first, lanes));
+    k.shift = vsubq_s32(vdupq_n_s32(32), k.shift);
     return k;
+}
+
+/* The same four channels of one pixel to memory. */
+RN_INLINE void rn_store_quad_mve(int8_t *y, int32x4_t v, int32_t first, int32_t out_c) {
+    if (out_c % 4 == 0) {
+        vstrbq_s32(y, v);
+    } else {
+        vstrbq_p_s32(y, v, vctp32q((uint32_t)(out_c - first)));
+    }
+}
+
+/* Clamp to [lo, hi]; the int8 is the low byte of each lane. */
+RN_INLINE int32x4_t rn_saturate_mve(int32x4_t v, const rn_requant *q) {
+    if (q->lo == INT8_MIN && q->hi == INT8_MAX) {
+        /* Two saturating moves need no vectors of constants. In place: the intrinsics would copy. */
+        __asm__("vqmovnb.s32 %q0, %q0\n\tvqmovnb.s16 %q0, %q0" : "+w"(v));
+        return v;
+    }
+    return vminq_s32(vmaxq_s32(v, vdupq_n_s32(q->lo)), vdupq_n_s32(q->hi));
 }
 
 /* floor((floor(p / 2^32) + 2^(s-33)) / 2^(s-32)) = floor((p + 2^(s-1)) / 2^s) for every s >= 33:
@@ -41,13 +68,7 @@ RN_INLINE int32x4_t rn_requant_mve(int32x4_t acc, rn_quad_mve k, const rn_requan
     acc = vaddq_s32(acc, k.bias);
     if (q->acc_shift > 0) acc = vshlq_r_s32(acc, q->acc_shift);
     acc = vrshlq_s32(vmulhq_s32(acc, k.multiplier), k.shift);
-    acc = vaddq_n_s32(acc, q->out_zero);
-    if (q->lo == INT8_MIN && q->hi == INT8_MAX) { /* two saturating moves, no constants to hold */
-        const int16x8_t half = vqmovnbq_s32(vreinterpretq_s16_s32(acc), acc);
-        return vreinterpretq_s32_s8(vqmovnbq_s16(vreinterpretq_s8_s16(half), half));
-    }
-    acc = vmaxq_s32(acc, vdupq_n_s32(q->lo));
-    return vminq_s32(acc, vdupq_n_s32(q->hi));
+    return rn_saturate_mve(vaddq_n_s32(acc, q->out_zero), q);
 }
 
 #endif

@@ -1,0 +1,190 @@
+/* Depthwise 2-D convolution, int8, Helium (MVE): in_c == out_c, kernels up to 4 x 4.
+ *
+ * x [in_h, in_w, C], y [out_h, out_w, C]; y must not overlap x. w [C, k_h * k_w] row major, that is
+ * the matrix [k_h * k_w, C] in blocks of k_h * k_w rows x 1 column.
+ *
+ * Four input rows are interleaved byte by byte in scratch (VST4): a word is a column of four pixels
+ * of one channel. A gather of four words is then a 4 x 4 patch of that channel, and VMLADAV with the
+ * weights spread over 16 lanes, zero outside the kernel, is a whole output. Up to 3 x 3 at stride 1,
+ * one patch gives 2 x 2 outputs: the same weights, moved right by a word and down by a byte.
+ *
+ * Channels are taken 16 at a time (all of them if C is not a multiple of 16), and as many row groups
+ * as fit in 4 KiB, so that the constants of a channel are loaded for many outputs.
+ */
+#ifndef RN_DEPTHWISE_CONV2D_S8_MVE_H
+#define RN_DEPTHWISE_CONV2D_S8_MVE_H
+
+#include "rn_mve.h"
+
+/* How the layer is cut. A group is the four interleaved input rows of `rows` output rows. */
+typedef struct {
+    int32_t channels;        /* per block */
+    int32_t columns;         /* of a group, padding included */
+    int32_t rows;            /* output rows of a group: 2 if patches give 2 x 2 outputs, else 1 */
+    int32_t groups, at_once; /* in the image, in scratch */
+} rn_depthwise_plan_mve;
+
+RN_INLINE rn_depthwise_plan_mve rn_depthwise_plan_of_mve(const rn_conv2d_shape *s) {
+    rn_depthwise_plan_mve p;
+    const int square = s->k_h <= 3 && s->k_w <= 3 && s->stride_h == 1 && s->stride_w == 1 && s->dil_h == 1 &&
+                       s->dil_w == 1 && s->out_h >= 2 && s->out_w >= 2;
+    p.channels = s->in_c % 16 == 0 ? 16 : s->in_c;
+    p.rows = square ? 2 : 1;
+    p.columns = square ? s->out_w + 2 : (s->out_w + 3) / 4 * 4 * s->stride_w + 3 * s->dil_w;
+    p.groups = (s->out_h + p.rows - 1) / p.rows;
+    p.at_once = rn_max(rn_min(4096 / (p.columns * p.channels * 4), p.groups), 1);
+    return p;
+}
+
+/* n elements of four rows, interleaved. A row outside the image is 16 bytes of in_zero with step 0. */
+RN_INLINE void rn_interleave_mve(int32_t n, int32_t chunk, const int8_t *const row[4], const int32_t step[4],
+                                 int8_t *to) {
+    const int8_t *r0 = row[0], *r1 = row[1], *r2 = row[2], *r3 = row[3];
+    int8x16x4_t v;
+    for (; n >= 16; n -= 16, to += 4 * 16) {
+        v.val[0] = vldrbq_s8(r0);
+        v.val[1] = vldrbq_s8(r1);
+        v.val[2] = vldrbq_s8(r2);
+        v.val[3] = vldrbq_s8(r3);
+        vst4q_s8(to, v);
+        r0 += step[0];
+        r1 += step[1];
+        r2 += step[2];
+        r3 += step[3];
+    }
+    if (chunk == 16 && n > 0) {
+        const mve_pred16_t lanes = vctp8q((uint32_t)n);
+        v.val[0] = vldrbq_z_s8(r0, lanes);
+        v.val[1] = vldrbq_z_s8(r1, lanes);
+        v.val[2] = vldrbq_z_s8(r2, lanes);
+        v.val[3] = vldrbq_z_s8(r3, lanes);
+        vst4q_s8(to, v);
+    }
+}
+
+/* The group whose first output row is oy, of the channels from `first` on. `zero`: 16 bytes of in_zero. */
+RN_INLINE void rn_depthwise_fill_mve(const rn_conv2d_shape *s, const rn_depthwise_plan_mve *p, int32_t oy, int32_t first,
+                                     const int8_t *x, const int8_t *zero, int8_t *to) {
+    const int32_t width = 4 * p->channels; /* bytes of a column */
+    const int32_t left = rn_min(s->pad_left, p->columns);
+    const int32_t inside = rn_min(s->in_w, p->columns - left);
+    const int8_t *row[4];
+    int32_t step[4];
+    /* The flat form takes several pixels per vector, the blocked form 16 channels of one pixel. */
+    const int32_t pitch = p->channels == s->in_c ? 16 : s->in_c;
+    for (int32_t i = 0; i < 4; i++) {
+        const int32_t iy = oy * s->stride_h - s->pad_top + i * s->dil_h;
+        const int within = iy >= 0 && iy < s->in_h;
+        row[i] = within ? x + iy * s->in_w * s->in_c + first : zero;
+        step[i] = within ? pitch : 0;
+    }
+    memset(to, s->in_zero, (size_t)(left * width));
+    rn_interleave_mve(inside * p->channels, p->channels % 16 == 0 ? 0 : 16, row, step, to + left * width);
+    memset(to + (left + inside) * width, s->in_zero, (size_t)((p->columns - left - inside) * width));
+}
+
+typedef struct {
+    int32_t bias, multiplier, shift;
+} rn_depthwise_channel_mve;
+
+/* Four outputs of one channel. VQDMULH has already shifted right by 31, see rn_requant_mve. */
+RN_INLINE int32x4_t rn_depthwise_requant_mve(int32x4_t acc, rn_depthwise_channel_mve k, const rn_requant *q) {
+    acc = vaddq_n_s32(acc, k.bias);
+    if (q->acc_shift > 0) acc = vshlq_r_s32(acc, q->acc_shift);
+    acc = vrshlq_n_s32(vqdmulhq_n_s32(acc, k.multiplier), k.shift);
+    return rn_saturate_mve(vaddq_n_s32(acc, q->out_zero), q);
+}
+
+/* 2 x 2 outputs from the patch at x. */
+RN_INLINE int32x4_t rn_depthwise_square_mve(const int8_t *x, uint32x4_t columns, const int8x16_t w[4]) {
+    const int8x16_t patch = vreinterpretq_s8_s32(vldrwq_gather_offset_s32((const int32_t *)(const void *)x, columns));
+    return rn_lanes_mve(vmladavq_s8(patch, w[0]), vmladavq_s8(patch, w[1]), vmladavq_s8(patch, w[2]),
+                        vmladavq_s8(patch, w[3]));
+}
+
+/* 4 x 1 outputs from the patches at x, x + step, ... */
+RN_INLINE int32x4_t rn_depthwise_line_mve(const int8_t *x, int32_t step, uint32x4_t columns, int8x16_t w) {
+    int32_t sum[4];
+    for (int32_t i = 0; i < 4; i++, x += step) {
+        sum[i] = vmladavq_s8(vreinterpretq_s8_s32(vldrwq_gather_offset_s32((const int32_t *)(const void *)x, columns)), w);
+    }
+    return rn_lanes_mve(sum[0], sum[1], sum[2], sum[3]);
+}
+
+/* Scratch: at_once * columns * channels * 4 + 64 + 16 bytes of the plan. */
+RN_INLINE void rn_depthwise_conv2d_s8_mve(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c,
+                                          const int8_t *x, const int8_t *w, int8_t *y, void *scratch) {
+    const rn_depthwise_plan_mve p = rn_depthwise_plan_of_mve(s);
+    const int32_t width = 4 * p.channels, group_bytes = p.columns * width;
+    int8_t *zero = (int8_t *)scratch, *words = zero + 16;
+    /* Lane 4 * kx + ky takes w[ky * k_w + kx]; one word later for the output column to the right. */
+    uint8_t from[20];
+    uint32_t used = 0;
+    memset(from, 0, sizeof from);
+    for (int32_t ky = 0; ky < s->k_h; ky++) {
+        for (int32_t kx = 0; kx < s->k_w; kx++) {
+            from[4 + 4 * kx + ky] = (uint8_t)(ky * s->k_w + kx);
+            used |= 1u << (4 * kx + ky);
+        }
+    }
+    const uint8x16_t here = vldrbq_u8(from + 4), right = vldrbq_u8(from);
+    const uint32x4_t index = vidupq_n_u32(0, 1);
+    const uint32x4_t columns = vmulq_n_u32(index, (uint32_t)(width * s->dil_w));
+    /* Outputs 0, 1 / 2, 3 of a square are neighbours in rows; those of a line all are. */
+    const uint32x4_t square = vmlaq_n_u32(vmulq_n_u32(vshrq_n_u32(index, 1), (uint32_t)(s->out_w * s->out_c)),
+                                          vandq_u32(index, vdupq_n_u32(1)), (uint32_t)s->out_c);
+    const uint32x4_t line = vmulq_n_u32(index, (uint32_t)s->out_c);
+
+    memset(zero, s->in_zero, 16);
+    for (int32_t first = 0; first < s->in_c; first += p.channels) {
+        for (int32_t g = 0; g < p.groups; g += p.at_once) {
+            const int32_t here_groups = rn_min(p.at_once, p.groups - g);
+            for (int32_t i = 0; i < here_groups; i++) {
+                const int32_t oy = rn_min((g + i) * p.rows, s->out_h - p.rows);
+                rn_depthwise_fill_mve(s, &p, oy, first, x, zero, words + i * group_bytes);
+            }
+            for (int32_t o = 0; o < p.channels; o++) {
+                const int32_t channel = first + o;
+                const rn_depthwise_channel_mve k = {c->bias[channel], c->multiplier[channel], 31 - c->shift[channel]};
+                const int8_t *taps = w + channel * s->k_h * s->k_w;
+                int8x16_t m[4];
+                m[0] = vldrbq_gather_offset_z_s8(taps, here, (mve_pred16_t)used);
+                m[1] = vldrbq_gather_offset_z_s8(taps, right, (mve_pred16_t)(used << 4));
+                m[2] = vreinterpretq_s8_s32(vshlq_n_s32(vreinterpretq_s32_s8(m[0]), 8));
+                m[3] = vreinterpretq_s8_s32(vshlq_n_s32(vreinterpretq_s32_s8(m[1]), 8));
+                for (int32_t i = 0; i < here_groups; i++) {
+                    const int32_t oy = rn_min((g + i) * p.rows, s->out_h - p.rows);
+                    const int8_t *from_x = words + i * group_bytes + 4 * o;
+                    int8_t *to = y + oy * s->out_w * s->out_c + channel;
+                    if (p.rows == 2) {
+                        for (int32_t n = s->out_w / 2; n > 0; n--) {
+                            const int32x4_t acc = rn_depthwise_square_mve(from_x, columns, m);
+                            vstrbq_scatter_offset_s32(to, square, rn_depthwise_requant_mve(acc, k, q));
+                            from_x += 2 * width;
+                            to += 2 * s->out_c;
+                        }
+                        if (s->out_w % 2 != 0) { /* one column back: the last two columns again */
+                            const int32x4_t acc = rn_depthwise_square_mve(from_x - width, columns, m);
+                            vstrbq_scatter_offset_s32(to - s->out_c, square, rn_depthwise_requant_mve(acc, k, q));
+                        }
+                    } else {
+                        const int32_t step = s->stride_w * width;
+                        for (int32_t n = s->out_w / 4; n > 0; n--) {
+                            const int32x4_t acc = rn_depthwise_line_mve(from_x, step, columns, m[0]);
+                            vstrbq_scatter_offset_s32(to, line, rn_depthwise_requant_mve(acc, k, q));
+                            from_x += 4 * step;
+                            to += 4 * s->out_c;
+                        }
+                        if (s->out_w % 4 != 0) {
+                            const int32x4_t acc = rn_depthwise_line_mve(from_x, step, columns, m[0]);
+                            vstrbq_scatter_offset_p_s32(to, line, rn_depthwise_requant_mve(acc, k, q),
+                                                        vctp32q((uint32_t)(s->out_w % 4)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#endif
