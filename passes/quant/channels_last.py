@@ -17,6 +17,7 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
+from xdsl.rewriter import Rewriter
 from xdsl.transforms.canonicalize import CanonicalizePass
 
 from ...dialects import graph, quant
@@ -244,11 +245,12 @@ def mark(attributes: ArrayAttr[DictionaryAttr] | None, index: int, count: int) -
 def change_arguments(function: func.FuncOp) -> None:
     """Arguments that are only ever transposed to channels-last arrive that way."""
     block = function.body.block
-    for index, argument in enumerate(block.args):
+    for index in range(len(block.args)):
+        argument = block.args[index]
         users = [use.operation for use in argument.uses]
         if not users or any(transposed_by(user, argument) != TO_LAST for user in users):
             continue
-        argument._type = last_type(argument.type)  # pyright: ignore[reportPrivateUsage]
+        argument = Rewriter.replace_value_with_new_type(argument, last_type(argument.type))
         for user in users:
             user.results[0].replace_all_uses_with(argument)
             block.erase_op(user)

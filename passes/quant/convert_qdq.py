@@ -10,6 +10,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import graph, quant
@@ -97,8 +98,8 @@ def retype(op: GraphOp, operand: SSAValue, element: quant.UniformQuantizedType) 
         raise PassFailedException(
             f"{describe(op)}: joins tensors of different scales; dequantize them first"
         )
-    result = op.result
-    result._type = TensorType(element, result.type.get_shape())  # pyright: ignore[reportPrivateUsage]
+    type = TensorType(element, op.result.type.get_shape())
+    result = Rewriter.replace_value_with_new_type(op.result, type)
     for use in list(result.uses):
         if isinstance(use.operation, GraphOp):
             retype(use.operation, result, element)

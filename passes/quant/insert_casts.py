@@ -36,8 +36,8 @@ class InsertQuantCasts(ModulePass):
     """Quantize every tensor that an op computes with its calibrated range, and all weights.
 
     Activations are 8-bit asymmetric, per tensor; weights symmetric without the most negative code,
-    per output channel (or per tensor). ReLU and clip share the quantizer of the op before them; data
-    movement and max pooling keep the grid of their input.
+    per output channel (or per tensor). ReLU and clip share the quantizer of the op before them;
+    data movement and max pooling keep the grid of their input.
     """
 
     name = "insert-quant-casts"

@@ -8,6 +8,7 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 
 from ...dialects import quant
 from ...dialects.diagnostics import emit_remark
@@ -33,12 +34,12 @@ class IntegerIO(ModulePass):
 
 def strip_inputs(function: func.FuncOp) -> None:
     block = function.body.block
-    for argument in block.args:
+    for argument in tuple(block.args):
         users = [use.operation for use in argument.uses]
         casts = [user for user in users if isinstance(user, quant.QuantizeCastOp)]
         if len(casts) != len(users) or len({cast.result.type for cast in casts}) != 1:
             continue
-        argument._type = casts[0].result.type  # pyright: ignore[reportPrivateUsage]
+        argument = Rewriter.replace_value_with_new_type(argument, casts[0].result.type)
         for cast in casts:
             cast.result.replace_all_uses_with(argument)
             block.erase_op(cast)
