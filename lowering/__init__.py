@@ -1,6 +1,8 @@
 """The steps of the road from ONNX to C, loaded by name on first use."""
 
 LOWERINGS: dict[str, str] = {
+    "convert-graph-to-quant": "graph_to_quant:ConvertGraphToQuant",
+    "convert-quant-to-cortexm": "quant_to_cortexm:ConvertQuantToCortexM",
 }
 """Pass name to `module:Class` below this package."""
 

@@ -1,6 +1,12 @@
 """The passes, loaded by name on first use. One pass, one file, one line here."""
 
 PASSES: dict[str, str] = {
+    "convert-qdq": "quant.convert_qdq:ConvertQDQ",
+    "calibrate": "quant.calibrate:Calibrate",
+    "insert-quant-casts": "quant.insert_casts:InsertQuantCasts",
+    "channels-last": "quant.channels_last:ChannelsLast",
+    "integer-io": "quant.integer_io:IntegerIO",
+    "set-platform": "place.set_platform:SetPlatform",
     "schedule-for-memory": "memory.schedule_for_memory:ScheduleForMemory",
     "reuse-in-place": "memory.reuse_in_place:ReuseInPlace",
     "plan-memory": "memory.plan_memory:PlanMemory",

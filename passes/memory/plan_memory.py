@@ -9,6 +9,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, i64
 from xdsl.dialects.func import FuncOp
 from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects.diagnostics import RunnelError, describe, emit_remark
 from ...dialects.dma import ARENAS, ArenaAttr, arenas_of
@@ -94,11 +95,12 @@ def _refuse(
     largest = [f"{liveness.intervals[b].name} ({b.size} B)" for b in alive[:3]]
     more = f" and {len(alive) - 3} more" if len(alive) > 3 else ""
     at = describe(liveness.steps[bound.step]) if liveness.steps else "the call"
-    raise RunnelError(
+    message = (
         f"func.func @{func.sym_name.data}: memory {memory} has {size} B, the buffers need "
         f"{placement.arena} B (liveness bound {bound.bytes} B, algorithm {placement.algorithm}). "
         f"Alive at the peak, at {at}: {', '.join(largest)}{more}. {_way_out(bound, size)}"
     )
+    func.emit_error(message, PassFailedException(message))
 
 
 def _way_out(bound: Bound, size: int) -> str:

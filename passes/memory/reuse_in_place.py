@@ -45,10 +45,10 @@ def _reuse_in(func: FuncOp, keep_inputs: bool) -> None:
             if reason is None:
                 size = target.size
                 _merge(source, target)
-                message = f"{describe(op)} works in place, {size} B less to place"
+                message = f"works in place, {size} B less to place"
                 emit_remark("passed", ReuseInPlace.name, op, message)
                 break
-            emit_remark("missed", ReuseInPlace.name, op, f"{describe(op)}: {reason}")
+            emit_remark("missed", ReuseInPlace.name, op, f"not in place: {reason}")
 
 
 def _candidates(op: DestinationStyleOp) -> Iterator[tuple[BufferOp, BufferOp]]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import AnyFloat, IndexType, IntegerType, ModuleOp
+from xdsl.dialects.builtin import AnyFloat, IndexType, IntegerType, ModuleOp, NameLoc
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -23,8 +24,9 @@ from xdsl.traits import (
     is_side_effect_free,
     only_has_effect,
 )
+from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects.diagnostics import RunnelError, describe, source_name
+from ...dialects.diagnostics import describe
 from ...dialects.dma import BUFFER_ALIGNMENT, BufferOp, DestinationStyleOp, ViewOp, arenas_of
 from .limits import platform_memory
 
@@ -52,12 +54,19 @@ class VerifyMemory(ModulePass):
     def _verify(self, module: ModuleOp, func: FuncOp) -> None:
         buffers = [op for op in func.walk() if isinstance(op, BufferOp)]
         problems = [
-            problem for b in buffers for problem in _misplaced(module, func, b, self.alignment)
+            (b, problem) for b in buffers for problem in _misplaced(module, func, b, self.alignment)
         ]
         if problems:
-            raise RunnelError(*problems)
+            buffer, problem = problems[0]
+            more = f" (and {len(problems) - 1} more such problems)" if len(problems) > 1 else ""
+            _refuse(buffer, problem + more)
         if buffers:
             _Simulation(func, buffers).run(self.keep_inputs)
+
+
+def _refuse(op: Operation, message: str) -> NoReturn:
+    """Stop at `op`."""
+    op.emit_error(message, PassFailedException(message))
 
 
 def _misplaced(module: ModuleOp, func: FuncOp, buffer: BufferOp, alignment: int) -> Iterator[str]:
@@ -87,8 +96,8 @@ def _misplaced(module: ModuleOp, func: FuncOp, buffer: BufferOp, alignment: int)
 def _name(buffer: BufferOp) -> str:
     if buffer.role is not None and buffer.index is not None:
         return f"network {buffer.role.data} {buffer.index.value.data}"
-    if (node := source_name(buffer)) is not None:
-        return f"buffer '{node}'"
+    if isinstance(buffer.location, NameLoc):
+        return f"buffer '{buffer.location.desc.data}'"
     hint = buffer.result.name_hint
     return "a buffer" if hint is None else f"buffer %{hint}"
 
@@ -229,10 +238,11 @@ class _Simulation:
         shared = _overlap(one[1], two[1])
         if shared is None:
             return
-        raise RunnelError(
+        _refuse(
+            op,
             f"{describe(op)}: {one[0]} ({_name(one[1])}, {_bytes(one[1])}) overlaps {two[0]} "
             f"({_name(two[1])}, {_bytes(two[1])}) in bytes {shared[0]}..{shared[1]}; the op cannot "
-            "work in place there"
+            "work in place there",
         )
 
     def read(self, buffer: BufferOp, op: Operation) -> None:
@@ -240,15 +250,15 @@ class _Simulation:
         who = "the caller" if op is self.func else describe(op)
         where = f"{who}: reads {_name(buffer)} ({_bytes(buffer)})"
         if buffer not in self.written:
-            raise RunnelError(f"{where}, which nothing has written")
+            _refuse(op, f"{where}, which nothing has written")
         memory = self.memories[buffer.memory]
         for cell in memory.cells(buffer):
             held = memory.held[cell]
             if held is None or held.buffer is not buffer:
                 start, end = memory.edges[cell], memory.edges[cell + 1]
-                raise RunnelError(
-                    f"{where}, but bytes {start}..{end} were overwritten by {held} with "
-                    f"{'nothing' if held is None else _name(held.buffer)}"
+                what = "nothing" if held is None else _name(held.buffer)
+                _refuse(
+                    op, f"{where}, but bytes {start}..{end} were overwritten by {held} with {what}"
                 )
 
     def write(self, buffer: BufferOp, op: Operation | None) -> None:

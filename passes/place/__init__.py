@@ -1,0 +1,1 @@
+"""Passes that say which machine and which of its units runs what."""
