@@ -404,6 +404,16 @@ class PlatformAttr(Data[Description]):
     def board(self) -> Board:
         return self.data.board
 
+    @property
+    def code_memory(self) -> Memory:
+        """Where code and constants go."""
+        return self.memory(self.board.code)
+
+    @property
+    def data_memory(self) -> Memory:
+        """Where the arena goes."""
+        return self.memory(self.board.data)
+
     def memory(self, name: str) -> Memory:
         """The memory of this name; an unknown name is an error that lists the known ones."""
         return self._find(self.memories, "memory", name)

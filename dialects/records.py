@@ -110,8 +110,8 @@ class Number(Schema):
     positive: bool = False
 
     def problems(self, raw: object, path: str) -> Iterator[str]:
-        number = isinstance(raw, int | float) and not isinstance(raw, bool) and isfinite(raw)
-        if number and (raw > 0 or (raw == 0 and not self.positive)):
+        number = raw if isinstance(raw, int | float) and not isinstance(raw, bool) else -1
+        if isfinite(number) and (number > 0 or (number == 0 and not self.positive)):
             return
         kind = "a positive number" if self.positive else "a number that is not negative"
         yield f"{path}: expected {kind}, got {show(raw)}"

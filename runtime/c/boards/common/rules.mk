@@ -10,12 +10,15 @@ FLAGS := $(CPU) $(OPTIMIZE) -g -ffunction-sections -fdata-sections $(WARNINGS) \
 BOARD_FLAGS := -DRN_MODEL=$(MODEL) -DRN_MODEL_MACROS=$(MODEL_MACROS) $(BOARD_DEFINES)
 PLAIN := build/$(MODEL).elf
 PROFILE := build/$(MODEL)-profile.elf
+ifneq ($(LINKER_FILES),)
+MAP = -Wl,-Map=$(@:.elf=.map)
+endif
 
 all: $(PLAIN)
 
 define program
 $(1): $$(SOURCES:%.c=build/$(2)/%.o) $$(BOARD_SOURCES:%.c=build/$(2)/%.o) $$(LINKER_FILES)
-	$$(CC) $$(CPU) $$(OPTIMIZE) $$(EXTRA_CFLAGS) $$(filter %.o,$$^) -o $$@ $$(LINK) $$(LINK_MAP)
+	$$(CC) $$(CPU) $$(OPTIMIZE) $$(EXTRA_CFLAGS) $$(filter %.o,$$^) -o $$@ $$(LINK) $$(MAP)
 
 $$(SOURCES:%.c=build/$(2)/%.o): build/$(2)/%.o: %.c Makefile
 	@mkdir -p $$(@D)

@@ -60,5 +60,9 @@ __attribute__((noinline)) int32_t rn_stack_run(int (*run)(void), int *status)
     volatile uint32_t *deepest = rn_stack_limit;
     while (deepest < top && *deepest == paint)
         deepest++;
+    if (deepest == rn_stack_limit) {
+        rn_board_print("STACK OVERFLOW\n");
+        rn_semihost_exit(99);
+    }
     return (int32_t)((uint32_t)top - (uint32_t)deepest);
 }

@@ -58,10 +58,10 @@ __attribute__((noreturn)) void rn_fault_report(const uint32_t *frame)
 {
     const uint32_t cfsr = RN_CFSR;
     const uint32_t stacking = (1u << 4) | (1u << 12) | (1u << 20); /* MSTKERR, STKERR, STKOF */
-    rn_semihost(RN_SYS_WRITE0, "HARD FAULT");
     if ((cfsr & stacking) != 0u || frame < rn_stack_limit || frame + 8 > rn_stack_top) {
-        rn_semihost(RN_SYS_WRITE0, " STACK OVERFLOW");
+        rn_semihost(RN_SYS_WRITE0, "STACK OVERFLOW");
     } else {
+        rn_semihost(RN_SYS_WRITE0, "HARD FAULT");
         rn_print_register(" pc", frame[6]);
         rn_print_register(" lr", frame[5]);
     }

@@ -1,0 +1,260 @@
+"""Runners: build a directory of generated sources and run it on inputs, on the host or an emulator.
+
+`build` makes a `Program` from a directory that `write_build_files` completed; `run` feeds it inputs
+and gives a `RunResult`. Which runner does it is `board.runner` of the platform.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dialects.diagnostics import RunnelError
+from ...dialects.platform import Board, PlatformAttr
+from ...dialects.records import did_you_mean
+from .sizes import Sizes, measure_sizes
+
+RUNNERS: dict[str, str] = {
+    "host": "host:HostRunner",
+    "qemu": "qemu:QemuRunner",
+}
+"""Runner name (`board.runner`) to `module:Class` below this package."""
+
+Array = NDArray[Any]
+
+
+class Runner(Protocol):
+    """How programs of a platform are executed."""
+
+    counts_instructions: bool
+    """Whether a profile run gives exact instruction counts."""
+    bare_metal: bool
+    """Whether the sections of the program say what it takes of flash and RAM."""
+
+    def command(self, board: Board, *, profile: bool) -> list[str]:
+        """The command to which the path of the program is appended."""
+        ...
+
+    def explain(self, program: Path, platform: PlatformAttr, log: str, status: int) -> str:
+        """What went wrong, from a failed run's output and exit status."""
+        ...
+
+
+class Tensor(NamedTuple):
+    """What a network output is: NumPy dtype and shape of one inference."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Program:
+    """A model that was built with the test harness; `profile` is the one that counts."""
+
+    model: str
+    platform: PlatformAttr
+    elf: Path
+    profile: Path | None
+    sizes: Sizes | None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run gave and what was measured; None where the platform cannot measure it.
+
+    `outputs[inference][output]`. Instructions are those of one inference, `stack_bytes` the most
+    that the model's run function took below its caller. Sizes are of the whole program;
+    `Program.sizes` splits them.
+    """
+
+    outputs: list[list[Array]]
+    instructions_per_layer: list[int] | None
+    total_instructions: int | None
+    stack_bytes: int | None
+    flash_bytes: int | None
+    ram_bytes: int | None
+    log: str = field(repr=False)
+
+
+def runner_of(platform: PlatformAttr) -> Runner:
+    """The runner that the platform names."""
+    name = platform.board.runner
+    if name not in RUNNERS:
+        raise RunnelError(
+            f'platform {platform.label}: no runner "{name}"{did_you_mean(name, RUNNERS)}'
+        )
+    module, _, attribute = RUNNERS[name].partition(":")
+    return cast(Runner, getattr(import_module(f".{module}", __package__), attribute)())
+
+
+def require_tool(tool: str, packages: Sequence[str]) -> str:
+    """The path of a program that must be there; the error names the Debian packages."""
+    path = shutil.which(tool)
+    if path is None:
+        raise RunnelError(
+            f"{tool} is not installed; on Debian or Ubuntu: apt-get install "
+            f"--no-install-recommends {' '.join(packages)}"
+        )
+    return path
+
+
+def build(
+    directory: Path,
+    model: str,
+    platform: PlatformAttr,
+    *,
+    profile: bool = False,
+    extra_flags: Sequence[str] = (),
+    timeout: float = 600.0,
+) -> Program:
+    """Run make in `directory`; `profile` also builds the program that counts instructions.
+
+    `extra_flags` go to the compiler and the linker. Raises `RunnelError` with the tools' first
+    errors if a tool is missing or fails.
+    """
+    runner = runner_of(platform)
+    toolchain = platform.toolchain
+    require_tool("make", toolchain.packages)
+    require_tool(toolchain.prefix + toolchain.compiler, toolchain.packages)
+    if profile and not runner.counts_instructions:
+        raise RunnelError(
+            f"platform {platform.label} does not count instructions; use one that runs on qemu"
+        )
+    targets = ["all", "profile-build"] if profile else ["all"]
+    command = ["make", "-s", "-C", str(directory), f"EXTRA_CFLAGS={' '.join(extra_flags)}", *targets]
+    done = execute(command, directory, timeout)
+    if done.returncode != 0:
+        raise RunnelError(f"{directory}: make failed:\n{_first_errors(done.stdout)}")
+    elf = directory / "build" / f"{model}.elf"
+    counting = directory / "build" / f"{model}-profile.elf"
+    sizes = measure_sizes(elf) if runner.bare_metal else None
+    return Program(model, platform, elf, counting if profile else None, sizes)
+
+
+def _first_errors(output: str, count: int = 12) -> str:
+    lines = output.strip().splitlines()
+    telling = [line for line in lines if re.search(r"error:|undefined reference|overflowed", line)]
+    return "\n".join((telling or lines[-count:])[:count])
+
+
+def execute(
+    command: Sequence[str], directory: Path, timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with its output and errors as one text; a time-out is a `RunnelError`."""
+    try:
+        return subprocess.run(
+            command,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired:
+        raise RunnelError(
+            f"{command[0]} did not finish in {timeout:g} s; it was stopped. A larger timeout, or "
+            "fewer inputs, may help"
+        ) from None
+
+
+def run(
+    program: Program,
+    inputs: Sequence[Sequence[Array]],
+    outputs: Sequence[Tensor],
+    *,
+    timeout: float = 600.0,
+) -> RunResult:
+    """Run all inferences in one process; `inputs[inference][input]` in the model's own types.
+
+    `outputs` says how the bytes that come back are read. If the program was built with `profile`,
+    instructions of the first inference are counted too, and its outputs must be the same.
+    Raises `RunnelError` if the program fails, with the function where it stopped if that is known.
+    """
+    results, log = _execute_program(program, program.elf, False, inputs, outputs, timeout)
+    layers = total = None
+    if program.profile is not None:
+        first, counts = _execute_program(
+            program, program.profile, True, inputs[:1], outputs, timeout
+        )
+        for plain, counted in zip(results[0], first[0], strict=True):
+            if plain.tobytes() != counted.tobytes():
+                raise RunnelError(f"{program.model}: the profile build gives other outputs")
+        layers = [int(count) for count in re.findall(r"^PROFILE \d+ (\d+)", counts, re.MULTILINE)]
+        total = _fact(counts, "TOTAL")
+        log += counts
+    sizes = program.sizes
+    return RunResult(
+        outputs=results,
+        instructions_per_layer=layers,
+        total_instructions=total,
+        stack_bytes=_fact(log, "STACK"),
+        flash_bytes=None if sizes is None else sizes.flash,
+        ram_bytes=None if sizes is None else sizes.ram,
+        log=log,
+    )
+
+
+def _fact(log: str, name: str) -> int | None:
+    found = re.search(rf"^{name} (\d+)$", log, re.MULTILINE)
+    return None if found is None else int(found[1])
+
+
+def _execute_program(
+    program: Program,
+    elf: Path,
+    profile: bool,
+    inputs: Sequence[Sequence[Array]],
+    outputs: Sequence[Tensor],
+    timeout: float,
+) -> tuple[list[list[Array]], str]:
+    runner = runner_of(program.platform)
+    board = program.platform.board
+    command = runner.command(board, profile=profile)
+    if command:
+        require_tool(command[0], board.packages)
+    with TemporaryDirectory(prefix="runnel-") as name:
+        directory = Path(name)
+        data = b"".join(array.tobytes() for inference in inputs for array in inference)
+        (directory / "input.bin").write_bytes(data)
+        done = execute([*command, str(elf.resolve())], directory, timeout)
+        if done.returncode != 0:
+            why = runner.explain(elf, program.platform, done.stdout, done.returncode)
+            raise RunnelError(f"{program.model} on {program.platform.label}: {why}")
+        return _split(
+            (directory / "output.bin").read_bytes(), len(inputs), outputs, program.model
+        ), done.stdout
+
+
+def _split(data: bytes, count: int, outputs: Sequence[Tensor], model: str) -> list[list[Array]]:
+    """The outputs of each inference from the bytes of output.bin."""
+    block = sum(tensor.size for tensor in outputs)
+    if len(data) != count * block:
+        raise RunnelError(
+            f"{model}: {count} inferences of {block} bytes expected, {len(data)} bytes came back"
+        )
+    results: list[list[Array]] = []
+    start = 0
+    for _ in range(count):
+        results.append([])
+        for tensor in outputs:
+            raw = data[start : start + tensor.size]
+            results[-1].append(np.frombuffer(raw, tensor.dtype).reshape(tensor.shape))
+            start += tensor.size
+    return results

@@ -1,0 +1,159 @@
+"""What stands beside the generated sources so that the directory builds anywhere by `make` alone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ...dialects.diagnostics import RunnelError
+from ...dialects.platform import Memory, PlatformAttr
+from ..platforms import BOARDS, board_folder
+from . import runner_of
+
+KERNELS = BOARDS.parent / "kernels"
+
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
+
+
+def write_build_files(
+    directory: Path,
+    model_name: str,
+    platform: PlatformAttr,
+    sources: Sequence[str],
+    *,
+    kernel_directories: Sequence[Path] = (),
+) -> list[str]:
+    """Write Makefile, board code, linker script and the kernels that `sources` include.
+
+    `sources` are file names in `directory` (all `.c` of them are compiled), `model_name` the C
+    prefix of the model that the harness runs. A kernel in one of `kernel_directories` is taken
+    before ours. Returns the files written, relative to `directory`, sorted; the same input gives
+    the same bytes.
+    """
+    check_sources(directory, sources)
+    folders = [BOARDS / "common", *(board_folder(folder) for folder in platform.board.folders)]
+    board_files = _copy_board(folders, directory / "board")
+    kernels = _copy_kernels(directory, sources, [*kernel_directories, KERNELS])
+    if _linker_script(board_files):
+        (directory / "board/memory.ld").write_text(memory_script(platform), newline="\n")
+        board_files = sorted([*board_files, "board/memory.ld"])
+    makefile = _makefile(model_name, platform, sources, board_files)
+    (directory / "Makefile").write_text(makefile, newline="\n")
+    return sorted(["Makefile", *board_files, *kernels])
+
+
+def _copy_board(folders: Iterable[Path], to: Path) -> list[str]:
+    to.mkdir(parents=True, exist_ok=True)
+    names: set[str] = set()
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            if path.suffix in (".c", ".h", ".ld", ".mk"):
+                shutil.copyfile(path, to / path.name)
+                names.add(f"board/{path.name}")
+    return sorted(names)
+
+
+def _copy_kernels(
+    directory: Path, sources: Sequence[str], kernel_directories: Sequence[Path]
+) -> list[str]:
+    """Copy the headers that the sources include, and what these include, from where they are."""
+    wanted = [name for source in sources for name in _includes(directory / source)]
+    copied: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        found = next((d / name for d in kernel_directories if (d / name).is_file()), None)
+        if name in copied or found is None:
+            continue
+        target = directory / "kernels" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(found, target)
+        copied.add(name)
+        wanted += _includes(found)
+    return sorted(f"kernels/{name}" for name in copied)
+
+
+def _includes(path: Path) -> list[str]:
+    return _INCLUDE.findall(path.read_text(encoding="utf-8"))
+
+
+def _linker_script(board_files: Iterable[str]) -> str | None:
+    return next((name for name in board_files if name.endswith("sections.ld")), None)
+
+
+def memory_script(platform: PlatformAttr) -> str:
+    """The part of the linker script that says what the platform does: memories and their roles."""
+    board = platform.board
+    access = {"flash": "rx", "ram": "rwx"}
+    lines = [f"/* Memories of {platform.label}. */", "MEMORY", "{"]
+    lines += [
+        f"    {memory.name} ({access[memory.kind]}) : "
+        f"ORIGIN = {memory.address:#010x}, LENGTH = {memory.size:#x}"
+        for memory in platform.memories
+    ]
+    lines += [
+        "}",
+        f'REGION_ALIAS("CODE", {board.code})',
+        f'REGION_ALIAS("DATA", {board.data})',
+        f'REGION_ALIAS("VECTORS", {board.vectors or board.code})',
+        f"RN_STACK_BYTES = {board.stack:#x};",
+    ]
+    others = [m for m in platform.memories if m.name not in (board.code, board.data)]
+    if others:
+        lines += ["SECTIONS", "{", *(_section(memory) for memory in others), "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _section(memory: Memory) -> str:
+    """What the emitted code asks for by name goes to a memory that is not the usual one."""
+    if memory.kind == "ram":
+        return f"    .bss.{memory.name} (NOLOAD) : {{ *(.bss.{memory.name}.*) }} > {memory.name}"
+    return f"    .rodata.{memory.name} : {{ *(.rodata.{memory.name}.*) }} > {memory.name}"
+
+
+def _makefile(
+    model_name: str, platform: PlatformAttr, sources: Sequence[str], board_files: Sequence[str]
+) -> str:
+    board, toolchain = platform.board, platform.toolchain
+    runner = runner_of(platform)
+    defines = {
+        "RN_TIMER_ADDRESS": None if board.timer_address is None else f"{board.timer_address:#x}u",
+        "RN_TIMER_HZ": None if board.timer_hz is None else f"{board.timer_hz}u",
+        "RN_ICOUNT_SHIFT": board.icount_shift,
+    }
+    script = _linker_script(board_files)
+    linker_files = [name for name in board_files if name.endswith(".ld")]
+    variables: dict[str, list[str]] = {
+        "MODEL": [model_name],
+        "MODEL_MACROS": [model_name.upper()],
+        "SOURCES": [name for name in sources if name.endswith(".c")],
+        "BOARD_SOURCES": [name for name in board_files if name.endswith(".c")],
+        "CC": [toolchain.prefix + toolchain.compiler],
+        "CPU": list(toolchain.cpu),
+        "OPTIMIZE": list(toolchain.optimize),
+        "BOARD_DEFINES": [f"-D{key}={value}" for key, value in defines.items() if value is not None],
+        "LINKER_FILES": linker_files,
+        "LINK": [
+            *(["-T", script, "-Lboard", "-Wl,--gc-sections"] if script else []),
+            *toolchain.link,
+        ],
+        "RUN": runner.command(board, profile=False),
+    }
+    if runner.counts_instructions:
+        variables["RUN_PROFILE"] = runner.command(board, profile=True)
+    packages = " ".join((*toolchain.packages, *board.packages))
+    lines = [
+        f"# {model_name} for {platform.label}: {platform.data.description}.",
+        f"# Debian packages: {packages}",
+        *(f"{key} := {' '.join(values)}".rstrip() for key, values in variables.items()),
+        "include board/rules.mk",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def check_sources(directory: Path, sources: Iterable[str]) -> None:
+    """Refuse names that are not there, before make does so in its own words."""
+    missing = [name for name in sources if not (directory / name).is_file()]
+    if missing:
+        raise RunnelError(*(f"{directory / name}: there is no such source file" for name in missing))

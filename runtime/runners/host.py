@@ -1,0 +1,23 @@
+"""The host: the program is a process of this machine."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from ...dialects.platform import Board, PlatformAttr
+
+
+class HostRunner:
+    """Needs only a C compiler; measures nothing, which makes it the runner for sanitizers."""
+
+    counts_instructions = False
+    bare_metal = False
+
+    def command(self, board: Board, *, profile: bool) -> list[str]:
+        return []
+
+    def explain(self, program: Path, platform: PlatformAttr, log: str, status: int) -> str:
+        if status < 0:
+            return f"{program.name} was stopped by {signal.Signals(-status).name}\n{log}".rstrip()
+        return f"{program.name} ended with exit code {status}:\n{log}".rstrip()
