@@ -19,6 +19,16 @@
 #endif
 #endif
 
+/* Unrolls the loop that follows; the compilers that matter here do not do so by themselves at -O2. */
+#if defined(__clang__)
+#define RN_UNROLL(n) _Pragma("unroll")
+#elif defined(__GNUC__)
+#define RN_PRAGMA(text) _Pragma(#text)
+#define RN_UNROLL(n) RN_PRAGMA(GCC unroll n)
+#else
+#define RN_UNROLL(n)
+#endif
+
 /* C99 restrict; C++ only knows it under another name. */
 #ifdef __cplusplus
 #define RN_RESTRICT __restrict
