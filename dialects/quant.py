@@ -84,6 +84,7 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute, QuantizedType):
     axis: IntAttr
     """The quantized axis, -1 for one scale per tensor."""
     scales: DenseArrayBase
+    """f32 values, held as f64."""
     zero_points: DenseArrayBase
     minimum: IntAttr
     maximum: IntAttr
@@ -106,7 +107,7 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute, QuantizedType):
             storage,
             f32,
             IntAttr(axis),
-            DenseArrayBase.from_list(f64, [float(s) for s in scales]),
+            f32_values(scales),
             DenseArrayBase.from_list(i64, zeros),
             IntAttr(low),
             IntAttr(high),
@@ -197,7 +198,7 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute, QuantizedType):
             storage,
             expressed,
             IntAttr(axis),
-            DenseArrayBase.from_list(f64, [scale for scale, _ in pairs]),
+            f32_values([scale for scale, _ in pairs]),
             DenseArrayBase.from_list(i64, [zero for _, zero in pairs]),
             IntAttr(low),
             IntAttr(high),
@@ -218,9 +219,14 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute, QuantizedType):
 
 
 def float_text(number: float) -> str:
-    """The shortest decimal that reads back as `number`, in MLIR's spelling (1.0e-05, not 1e-05)."""
-    mantissa, exponent, power = repr(float(number)).partition("e")
+    """The shortest decimal that reads back as the f32 `number`, in MLIR's spelling (1.0e-05)."""
+    mantissa, exponent, power = str(np.float32(number)).partition("e")
     return (mantissa if "." in mantissa else mantissa + ".0") + exponent + power
+
+
+def f32_values(numbers: Sequence[float] | NDArray[np.floating]) -> DenseArrayBase:
+    """The nearest f32 of each number, held as f64."""
+    return DenseArrayBase.from_list(f64, np.asarray(numbers, np.float32).astype(float).tolist())
 
 
 def storage_bounds(storage: IntegerType) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -143,18 +143,16 @@ class Bufferizer:
     def convert(self, function: func.FuncOp) -> None:
         """Replace the body by one on buffers; refuses all ops that have no kernel at once."""
         body = list(function.body.block.ops)
-        unknown = [
-            op for op in body if self.lower.dispatcher.dispatch(type(op)) is type(self).lower.func
-        ]
+        computed = [op for op in body if not isinstance(op, graph.ConstantOp | func.ReturnOp)]
+        unknown = [op for op in computed if lower.dispatch(type(op)) is lower.dispatch(object)]
         if unknown:
             raise RunnelError(
                 *(f"{describe(op)}: no kernel takes this op on this unit" for op in unknown)
             )
         for index, argument in enumerate(function.body.block.args):
             self.values[argument] = self.buffer(argument, ("input", index), function.arg_attrs)
-        for op in body:
-            if type(op) in self.LOWERINGS:
-                self.LOWERINGS[type(op)](self, op)
+        for op in computed:
+            lower(op, self)
         self.finish(function, body[-1])
 
     def finish(self, function: func.FuncOp, terminator: Operation) -> None:
@@ -236,124 +234,6 @@ class Bufferizer:
             "bias": self.constant(f"{constant_name(op.bias)}_acc", bias, i32),
         }
 
-    @singledispatchmethod
-    def lower(self, op: Operation) -> None:
-        """Emit the kernel call of `op`."""
-        raise RunnelError(f"{describe(op)}: no kernel takes this op on this unit")
-
-    @lower.register
-    def _(self, op: quant.Conv2DOp) -> None:
-        if op.layout.data != "nhwc":
-            raise RunnelError(f"{describe(op)}: kernels are channels-last; run channels-last first")
-        weight, bias = (
-            constant_operand(op, op.weight, "weight"),
-            constant_operand(op, op.bias, "bias"),
-        )
-        out, kh, kw, depth = weight.shape
-        requant, acc_shift = high_word_form(
-            op.requant, out, accumulator_bound(weight, bias, op.input)
-        )
-        kind = "depthwise_conv2d" if op.depthwise else "conv2d"
-        pads, strides, dilations = (x.get_values() for x in (op.pads, op.strides, op.dilations))
-        _, in_h, in_w, in_c = quant.shape_of(op.input)
-        _, out_h, out_w, _ = quant.shape_of(op.result)
-        zero = quant.quantized(op.input).zero_point
-        window = cortexm.Window(
-            in_h, in_w, in_c, out_h, out_w, out, kh, kw,
-            strides[0], strides[1], dilations[0], dilations[1], pads[0], pads[1], zero,
-        )  # fmt: skip
-        problem = Problem(kind, window, op.groups.value.data, requant=requant)
-        kernel = self.kernel_for(problem, op)
-        if op.depthwise:
-            matrix = weight.reshape(out, kh * kw).T
-        else:
-            matrix = weight.reshape(out, kh * kw * depth)
-        properties = {
-            **cortexm.window_properties((kh, kw), strides, dilations, pads),
-            **self.packed_constants(op, kernel, problem, matrix),
-            "requant": requant,
-            "acc_shift": IntegerAttr(acc_shift, i32),
-        }
-        if not op.depthwise:
-            properties["groups"] = op.groups
-        kind_class = cortexm.DepthwiseConv2DOp if op.depthwise else cortexm.Conv2DOp
-        ins, out_buffer = [self.values[op.input]], self.result(op.result)
-        scratch = self.scratch(kernel.scratch(problem))
-        self.emit(kind_class(kernel.symbol, ins, out_buffer, scratch, properties), op)
-
-    @lower.register
-    def _(self, op: quant.FullyConnectedOp) -> None:
-        weight, bias = (
-            constant_operand(op, op.weight, "weight"),
-            constant_operand(op, op.bias, "bias"),
-        )
-        requant, acc_shift = high_word_form(
-            op.requant, len(weight), accumulator_bound(weight, bias, op.input)
-        )
-        rows, depth = quant.shape_of(op.input)
-        problem = Problem(
-            "fully_connected", rows=rows, depth=depth, outputs=len(weight), requant=requant
-        )
-        kernel = self.kernel_for(problem, op)
-        properties = {
-            **self.packed_constants(op, kernel, problem, weight),
-            "requant": requant,
-            "acc_shift": IntegerAttr(acc_shift, i32),
-        }
-        ins, out = [self.values[op.input]], self.result(op.result)
-        scratch = self.scratch(kernel.scratch(problem))
-        self.emit(cortexm.FullyConnectedOp(kernel.symbol, ins, out, scratch, properties), op)
-
-    @lower.register
-    def _(self, op: quant.AddOp) -> None:
-        elements = int(np.prod(quant.shape_of(op.result)))
-        kernel = self.kernel_for(Problem("add", outputs=elements), op)
-        ins, out = [self.values[op.lhs], self.values[op.rhs]], self.result(op.result)
-        names = ("multipliers", "bias", "shift", "clamp")
-        properties = {name: op.properties[name] for name in names}
-        self.emit(cortexm.AddOp(kernel.symbol, ins, out, None, properties), op)
-
-    @lower.register
-    def _(self, op: quant.AveragePool2DOp) -> None:
-        window = pool_window(op)
-        low, high = quant.quantized(op.input).bounds
-        requant, acc_shift = high_word_form(op.requant, 1, window.k_h * window.k_w * (high - low))
-        problem = Problem("avg_pool2d", window, requant=requant)
-        kernel = self.kernel_for(problem, op)
-        properties = {
-            **pool_properties(op),
-            "requant": requant,
-            "acc_shift": IntegerAttr(acc_shift, i32),
-        }
-        ins, out = [self.values[op.input]], self.result(op.result)
-        scratch = self.scratch(kernel.scratch(problem))
-        self.emit(cortexm.AveragePool2DOp(kernel.symbol, ins, out, scratch, properties), op)
-
-    @lower.register
-    def _(self, op: quant.MaxPool2DOp) -> None:
-        kernel = self.kernel_for(Problem("max_pool2d", pool_window(op)), op)
-        ins, out = [self.values[op.input]], self.result(op.result)
-        self.emit(cortexm.MaxPool2DOp(kernel.symbol, ins, out, None, pool_properties(op)), op)
-
-    @lower.register
-    def _(self, op: quant.TableOp) -> None:
-        self.pointwise(
-            op, cortexm.TableOp, "table", {"table": SymbolRefAttr(constant_name(op.table))}
-        )
-
-    @lower.register
-    def _(self, op: quant.SoftmaxOp) -> None:
-        properties = {"table": SymbolRefAttr(constant_name(op.table))}
-        self.pointwise(op, cortexm.SoftmaxOp, "softmax", properties)
-
-    @lower.register
-    def _(self, op: quant.QuantizeCastOp) -> None:
-        self.pointwise(op, cortexm.QuantizeOp, "quantize", {})
-
-    @lower.register
-    def _(self, op: quant.DequantizeCastOp) -> None:
-        self.pointwise(op, cortexm.DequantizeOp, "dequantize", {})
-
     def pointwise(
         self,
         op: Any,
@@ -365,14 +245,140 @@ class Bufferizer:
         ins, out = [self.values[op.input]], self.result(op.result)
         self.emit(kind(kernel.symbol, ins, out, None, properties), op)
 
-    @lower.register
-    def _(self, op: graph.ReshapeOp) -> None:
-        type = memref_of(op.result.type, self.memory)
-        view = dma.ViewOp(self.values[op.input], type)
-        self.emit(view, op)
-        self.values[op.result] = view.result
 
-    @lower.register
-    def _(self, op: graph.TransposeOp) -> None:
-        properties: dict[str, Attribute] = {"permutation": op.perm}
-        self.pointwise(op, cortexm.TransposeOp, "transpose", properties)
+@singledispatch
+def lower(op: Operation, to: Bufferizer) -> None:
+    """Emit the kernel call of `op`."""
+    raise RunnelError(f"{describe(op)}: no kernel takes this op on this unit")
+
+
+@lower.register
+def conv2d(op: quant.Conv2DOp, to: Bufferizer) -> None:
+    if op.layout.data != "nhwc":
+        raise RunnelError(f"{describe(op)}: kernels are channels-last; run channels-last first")
+    weight, bias = (
+        constant_operand(op, op.weight, "weight"),
+        constant_operand(op, op.bias, "bias"),
+    )
+    out, kh, kw, depth = weight.shape
+    requant, acc_shift = high_word_form(op.requant, out, accumulator_bound(weight, bias, op.input))
+    kind = "depthwise_conv2d" if op.depthwise else "conv2d"
+    pads, strides, dilations = (x.get_values() for x in (op.pads, op.strides, op.dilations))
+    _, in_h, in_w, in_c = quant.shape_of(op.input)
+    _, out_h, out_w, _ = quant.shape_of(op.result)
+    zero = quant.quantized(op.input).zero_point
+    window = cortexm.Window(
+        in_h, in_w, in_c, out_h, out_w, out, kh, kw,
+        strides[0], strides[1], dilations[0], dilations[1], pads[0], pads[1], zero,
+    )  # fmt: skip
+    problem = Problem(kind, window, op.groups.value.data, requant=requant)
+    kernel = to.kernel_for(problem, op)
+    if op.depthwise:
+        matrix = weight.reshape(out, kh * kw).T
+    else:
+        matrix = weight.reshape(out, kh * kw * depth)
+    properties = {
+        **cortexm.window_properties((kh, kw), strides, dilations, pads),
+        **to.packed_constants(op, kernel, problem, matrix),
+        "requant": requant,
+        "acc_shift": IntegerAttr(acc_shift, i32),
+    }
+    if not op.depthwise:
+        properties["groups"] = op.groups
+    kind_class = cortexm.DepthwiseConv2DOp if op.depthwise else cortexm.Conv2DOp
+    ins, out_buffer = [to.values[op.input]], to.result(op.result)
+    scratch = to.scratch(kernel.scratch(problem))
+    to.emit(kind_class(kernel.symbol, ins, out_buffer, scratch, properties), op)
+
+
+@lower.register
+def fully_connected(op: quant.FullyConnectedOp, to: Bufferizer) -> None:
+    weight, bias = (
+        constant_operand(op, op.weight, "weight"),
+        constant_operand(op, op.bias, "bias"),
+    )
+    requant, acc_shift = high_word_form(
+        op.requant, len(weight), accumulator_bound(weight, bias, op.input)
+    )
+    rows, depth = quant.shape_of(op.input)
+    problem = Problem(
+        "fully_connected", rows=rows, depth=depth, outputs=len(weight), requant=requant
+    )
+    kernel = to.kernel_for(problem, op)
+    properties = {
+        **to.packed_constants(op, kernel, problem, weight),
+        "requant": requant,
+        "acc_shift": IntegerAttr(acc_shift, i32),
+    }
+    ins, out = [to.values[op.input]], to.result(op.result)
+    scratch = to.scratch(kernel.scratch(problem))
+    to.emit(cortexm.FullyConnectedOp(kernel.symbol, ins, out, scratch, properties), op)
+
+
+@lower.register
+def add(op: quant.AddOp, to: Bufferizer) -> None:
+    elements = int(np.prod(quant.shape_of(op.result)))
+    kernel = to.kernel_for(Problem("add", outputs=elements), op)
+    ins, out = [to.values[op.lhs], to.values[op.rhs]], to.result(op.result)
+    names = ("multipliers", "bias", "shift", "clamp")
+    properties = {name: op.properties[name] for name in names}
+    to.emit(cortexm.AddOp(kernel.symbol, ins, out, None, properties), op)
+
+
+@lower.register
+def avg_pool2d(op: quant.AveragePool2DOp, to: Bufferizer) -> None:
+    window = pool_window(op)
+    low, high = quant.quantized(op.input).bounds
+    requant, acc_shift = high_word_form(op.requant, 1, window.k_h * window.k_w * (high - low))
+    problem = Problem("avg_pool2d", window, requant=requant)
+    kernel = to.kernel_for(problem, op)
+    properties = {
+        **pool_properties(op),
+        "requant": requant,
+        "acc_shift": IntegerAttr(acc_shift, i32),
+    }
+    ins, out = [to.values[op.input]], to.result(op.result)
+    scratch = to.scratch(kernel.scratch(problem))
+    to.emit(cortexm.AveragePool2DOp(kernel.symbol, ins, out, scratch, properties), op)
+
+
+@lower.register
+def max_pool2d(op: quant.MaxPool2DOp, to: Bufferizer) -> None:
+    kernel = to.kernel_for(Problem("max_pool2d", pool_window(op)), op)
+    ins, out = [to.values[op.input]], to.result(op.result)
+    to.emit(cortexm.MaxPool2DOp(kernel.symbol, ins, out, None, pool_properties(op)), op)
+
+
+@lower.register
+def table(op: quant.TableOp, to: Bufferizer) -> None:
+    to.pointwise(op, cortexm.TableOp, "table", {"table": SymbolRefAttr(constant_name(op.table))})
+
+
+@lower.register
+def softmax(op: quant.SoftmaxOp, to: Bufferizer) -> None:
+    properties = {"table": SymbolRefAttr(constant_name(op.table))}
+    to.pointwise(op, cortexm.SoftmaxOp, "softmax", properties)
+
+
+@lower.register
+def quantize(op: quant.QuantizeCastOp, to: Bufferizer) -> None:
+    to.pointwise(op, cortexm.QuantizeOp, "quantize", {})
+
+
+@lower.register
+def dequantize(op: quant.DequantizeCastOp, to: Bufferizer) -> None:
+    to.pointwise(op, cortexm.DequantizeOp, "dequantize", {})
+
+
+@lower.register
+def reshape(op: graph.ReshapeOp, to: Bufferizer) -> None:
+    type = memref_of(op.result.type, to.memory)
+    view = dma.ViewOp(to.values[op.input], type)
+    to.emit(view, op)
+    to.values[op.result] = view.result
+
+
+@lower.register
+def transpose(op: graph.TransposeOp, to: Bufferizer) -> None:
+    properties: dict[str, Attribute] = {"permutation": op.perm}
+    to.pointwise(op, cortexm.TransposeOp, "transpose", properties)
