@@ -61,8 +61,8 @@ RN_INLINE void rn_conv2d_fill_mve(const rn_conv2d_shape *s, int32_t oy, int32_t 
     const int32_t inside = rn_min(rn_max(first, 0), s->in_w); /* [first, inside) is padding */
     const int32_t beyond = rn_max(rn_min(end, s->in_w), inside); /* and [beyond, end) */
     const int32_t pitch = s->k_h * s->in_c;
-    memset(strip, s->in_zero, (size_t)((inside - first) * pitch));
-    memset(strip + (beyond - first) * pitch, s->in_zero, (size_t)((end - beyond) * pitch));
+    rn_fill_mve(strip, (inside - first) * pitch, s->in_zero);
+    rn_fill_mve(strip + (beyond - first) * pitch, (end - beyond) * pitch, s->in_zero);
     for (int32_t ky = 0; ky < s->k_h; ky++) {
         const int32_t iy = oy * s->stride_h - s->pad_top + ky * s->dil_h;
         const int8_t *row = iy >= 0 && iy < s->in_h ? x + (iy * s->in_w + inside) * s->in_c : 0;

@@ -66,8 +66,10 @@ RN_INLINE void rn_interleave_mve(int32_t n, int32_t chunk, const int8_t *const r
 RN_INLINE void rn_depthwise_fill_mve(const rn_conv2d_shape *s, const rn_depthwise_plan_mve *p, int32_t oy, int32_t first,
                                      const int8_t *x, const int8_t *zero, int8_t *to) {
     const int32_t width = 4 * p->channels; /* bytes of a column */
-    const int32_t left = rn_min(s->pad_left, p->columns);
-    const int32_t inside = rn_min(s->in_w, p->columns - left);
+    const int32_t left = s->pad_left;
+    /* Columns beyond the last window are never filled: they only meet zero weights and unused lanes. */
+    const int32_t seen = (s->out_w - 1) * s->stride_w + (s->k_w - 1) * s->dil_w + 1;
+    const int32_t inside = rn_max(rn_min(s->in_w, seen - left), 0);
     const int8_t *row[4];
     int32_t step[4];
     /* The flat form takes several pixels per vector, the blocked form 16 channels of one pixel. */
@@ -78,37 +80,71 @@ RN_INLINE void rn_depthwise_fill_mve(const rn_conv2d_shape *s, const rn_depthwis
         row[i] = within ? x + iy * s->in_w * s->in_c + first : zero;
         step[i] = within ? pitch : 0;
     }
-    memset(to, s->in_zero, (size_t)(left * width));
+    /* Left to right: each piece may write a little into the next one. */
+    rn_fill_mve(to, left * width, s->in_zero);
     rn_interleave_mve(inside * p->channels, p->channels % 16 == 0 ? 0 : 16, row, step, to + left * width);
-    memset(to + (left + inside) * width, s->in_zero, (size_t)((p->columns - left - inside) * width));
+    rn_fill_mve(to + (left + inside) * width, (seen - left - inside) * width, s->in_zero);
 }
 
+/* Of one channel. `zero` is the output zero point, shifted to where the scaled sum still has its fraction. */
 typedef struct {
-    int32_t bias, multiplier, shift;
+    int32_t bias, shift, zero;
+    int32x4_t multiplier;
 } rn_depthwise_channel_mve;
 
-/* Four outputs of one channel. VQDMULH has already shifted right by 31, see rn_requant_mve. */
+RN_INLINE rn_depthwise_channel_mve rn_depthwise_channel_of_mve(const rn_channels *c, int32_t channel, const rn_requant *q) {
+    rn_depthwise_channel_mve k;
+    k.bias = c->bias[channel];
+    k.shift = 31 - c->shift[channel];
+    k.zero = q->out_zero * (1 << -k.shift);
+    k.multiplier = vdupq_n_s32(c->multiplier[channel]);
+    return k;
+}
+
+/* Four outputs of one channel. VQDMLASH is floor(2 * acc * multiplier / 2^32) + zero, so 31 bits of the
+ * shift are done; for the rest see rn_requant_mve. */
 RN_INLINE int32x4_t rn_depthwise_requant_mve(int32x4_t acc, rn_depthwise_channel_mve k, const rn_requant *q) {
     acc = vaddq_n_s32(acc, k.bias);
     if (q->acc_shift > 0) acc = vshlq_r_s32(acc, q->acc_shift);
-    acc = vrshlq_n_s32(vqdmulhq_n_s32(acc, k.multiplier), k.shift);
-    return rn_saturate_mve(vaddq_n_s32(acc, q->out_zero), q);
+    return rn_saturate_mve(vrshlq_n_s32(vqdmlashq_n_s32(acc, k.multiplier, k.zero), k.shift), q);
 }
 
-/* 2 x 2 outputs from the patch at x. */
+/* 2 x 2 outputs from the patch at x: sums land in even registers, as VMLADAV wants, then in lanes. */
 RN_INLINE int32x4_t rn_depthwise_square_mve(const int8_t *x, uint32x4_t columns, const int8x16_t w[4]) {
-    const int8x16_t patch = vreinterpretq_s8_s32(vldrwq_gather_offset_s32((const int32_t *)(const void *)x, columns));
-    return rn_lanes_mve(vmladavq_s8(patch, w[0]), vmladavq_s8(patch, w[1]), vmladavq_s8(patch, w[2]),
-                        vmladavq_s8(patch, w[3]));
+    int32x4_t v;
+    __asm__("vldrw.32 %q[v], [%[x], %q[columns]]\n\t"
+            "vmladav.s8 r0, %q[v], %q[w0]\n\t"
+            "vmladav.s8 r2, %q[v], %q[w1]\n\t"
+            "vmladav.s8 r4, %q[v], %q[w2]\n\t"
+            "vmladav.s8 r6, %q[v], %q[w3]\n\t"
+            "vmov %q[v][2], %q[v][0], r0, r4\n\t"
+            "vmov %q[v][3], %q[v][1], r2, r6"
+            : [v] "=&w"(v)
+            : [x] "r"(x), [columns] "w"(columns), [w0] "w"(w[0]), [w1] "w"(w[1]), [w2] "w"(w[2]), [w3] "w"(w[3])
+            : "r0", "r2", "r4", "r6", "memory");
+    return v;
 }
 
 /* 4 x 1 outputs from the patches at x, x + step, ... */
 RN_INLINE int32x4_t rn_depthwise_line_mve(const int8_t *x, int32_t step, uint32x4_t columns, int8x16_t w) {
-    int32_t sum[4];
-    for (int32_t i = 0; i < 4; i++, x += step) {
-        sum[i] = vmladavq_s8(vreinterpretq_s8_s32(vldrwq_gather_offset_s32((const int32_t *)(const void *)x, columns)), w);
-    }
-    return rn_lanes_mve(sum[0], sum[1], sum[2], sum[3]);
+    int32x4_t v;
+    __asm__("vldrw.32 %q[v], [%[x], %q[columns]]\n\t"
+            "add %[x], %[step]\n\t"
+            "vmladav.s8 r0, %q[v], %q[w]\n\t"
+            "vldrw.32 %q[v], [%[x], %q[columns]]\n\t"
+            "add %[x], %[step]\n\t"
+            "vmladav.s8 r2, %q[v], %q[w]\n\t"
+            "vldrw.32 %q[v], [%[x], %q[columns]]\n\t"
+            "add %[x], %[step]\n\t"
+            "vmladav.s8 r4, %q[v], %q[w]\n\t"
+            "vldrw.32 %q[v], [%[x], %q[columns]]\n\t"
+            "vmladav.s8 r6, %q[v], %q[w]\n\t"
+            "vmov %q[v][2], %q[v][0], r0, r4\n\t"
+            "vmov %q[v][3], %q[v][1], r2, r6"
+            : [v] "=&w"(v), [x] "+r"(x)
+            : [step] "r"(step), [columns] "w"(columns), [w] "w"(w)
+            : "r0", "r2", "r4", "r6", "memory");
+    return v;
 }
 
 /* Scratch: at_once * columns * channels * 4 + 64 + 16 bytes of the plan. */
@@ -145,7 +181,7 @@ RN_INLINE void rn_depthwise_conv2d_s8_mve(const rn_conv2d_shape *s, const rn_req
             }
             for (int32_t o = 0; o < p.channels; o++) {
                 const int32_t channel = first + o;
-                const rn_depthwise_channel_mve k = {c->bias[channel], c->multiplier[channel], 31 - c->shift[channel]};
+                const rn_depthwise_channel_mve k = rn_depthwise_channel_of_mve(c, channel, q);
                 const int8_t *taps = w + channel * s->k_h * s->k_w;
                 int8x16_t m[4];
                 m[0] = vldrbq_gather_offset_z_s8(taps, here, (mve_pred16_t)used);

@@ -21,6 +21,12 @@ RN_INLINE int32x4_t rn_lanes_mve(int32_t a, int32_t b, int32_t c, int32_t d) {
     return v;
 }
 
+/* n bytes of one value, in whole vectors: up to 15 bytes more are written. */
+RN_INLINE void rn_fill_mve(int8_t *to, int32_t n, int32_t value) {
+    const int8x16_t v = vdupq_n_s8((int8_t)value);
+    for (; n > 0; n -= 16, to += 16) vstrbq_s8(to, v);
+}
+
 /* Requantisation constants of four neighbouring channels; lanes beyond the last channel are 0. */
 typedef struct {
     int32x4_t bias, multiplier, shift;
