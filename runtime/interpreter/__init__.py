@@ -31,6 +31,7 @@ from xdsl.interpreter import (
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
+from ...dialects import dma
 from ...dialects.diagnostics import RunnelError, describe
 from ...dialects.types import dtype_of
 
@@ -75,8 +76,42 @@ def run(
     interpreter = _Interpreter(module, listeners=tuple(listeners))
     for name in sorted({op.name.split(".")[0] for op in target.walk()} - _STRUCTURE | {"func"}):
         interpreter.register_implementations(load_functions(name, target))
-    results = interpreter.call_op(target, arguments)
+    if role_buffers(target, "input") or role_buffers(target, "output"):
+        results = _run_on_buffers(interpreter, target, arguments)
+    else:
+        results = interpreter.call_op(target, arguments)
     return dict(zip(output_names(target), results, strict=True))
+
+
+def _run_on_buffers(
+    interpreter: Interpreter, function: func.FuncOp, arguments: PythonValues
+) -> PythonValues:
+    """Run a function whose inputs and outputs are buffers, sample after sample in one memory."""
+    from .dma import memories
+
+    state = memories(interpreter)
+    types = [op.result.type for op in role_buffers(function, "input")]
+    counts = [len(a) // t.get_shape()[0] for a, t in zip(arguments, types, strict=True)]
+    collected: list[list[Array]] = [[] for _ in role_buffers(function, "output")]
+    for sample in range(min(counts, default=1)):
+        state.inputs = [
+            a[sample * t.get_shape()[0] :][: t.get_shape()[0]]
+            for a, t in zip(arguments, types, strict=True)
+        ]
+        interpreter.call_op(function, ())
+        for index, outputs in enumerate(collected):
+            outputs.append(state.outputs[index].copy())
+    return tuple(np.concatenate(outputs) for outputs in collected)
+
+
+def role_buffers(function: func.FuncOp, role: str) -> list[dma.BufferOp]:
+    """The buffers that hold the inputs (or outputs) of a function on buffers, in order."""
+    found = [
+        op
+        for op in function.body.block.ops
+        if isinstance(op, dma.BufferOp) and op.role is not None and op.role.data == role
+    ]
+    return sorted(found, key=lambda op: op.index.value.data if op.index else 0)
 
 
 def load_functions(dialect: str, where: Operation) -> InterpreterFunctions:
@@ -93,11 +128,22 @@ def load_functions(dialect: str, where: Operation) -> InterpreterFunctions:
 
 def input_names(function: func.FuncOp) -> list[str]:
     """The names of the arguments: their `graph.name`, else `input<i>`."""
+    if buffers := role_buffers(function, "input"):
+        return _names([DictionaryAttr(op.attributes) for op in buffers], len(buffers), "input")
     return _names(function.arg_attrs, len(function.function_type.inputs), "input")
+
+
+def input_types(function: func.FuncOp) -> Sequence[Attribute]:
+    """The types of the inputs, be they arguments or buffers."""
+    if buffers := role_buffers(function, "input"):
+        return [op.result.type for op in buffers]
+    return function.function_type.inputs.data
 
 
 def output_names(function: func.FuncOp) -> list[str]:
     """The names of the results: their `graph.name`, else `output<i>`."""
+    if buffers := role_buffers(function, "output"):
+        return _names([DictionaryAttr(op.attributes) for op in buffers], len(buffers), "output")
     return _names(function.res_attrs, len(function.function_type.outputs), "output")
 
 
@@ -132,7 +178,7 @@ def _arguments(
     function: func.FuncOp, inputs: Mapping[str, Array] | Sequence[Array]
 ) -> PythonValues:
     names = input_names(function)
-    types = function.function_type.inputs.data
+    types = input_types(function)
     where = f"@{function.sym_name.data}"
     if isinstance(inputs, Mapping):
         missing, unknown = set(names) - set(inputs), set(inputs) - set(names)
