@@ -31,7 +31,7 @@ from xdsl.interpreter import (
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
-from ...dialects import dma
+from ...dialects.dma import BufferOp
 from ...dialects.diagnostics import RunnelError, describe
 from ...dialects.types import dtype_of
 
@@ -104,12 +104,12 @@ def _run_on_buffers(
     return tuple(np.concatenate(outputs) for outputs in collected)
 
 
-def role_buffers(function: func.FuncOp, role: str) -> list[dma.BufferOp]:
+def role_buffers(function: func.FuncOp, role: str) -> list[BufferOp]:
     """The buffers that hold the inputs (or outputs) of a function on buffers, in order."""
     found = [
         op
         for op in function.body.block.ops
-        if isinstance(op, dma.BufferOp) and op.role is not None and op.role.data == role
+        if isinstance(op, BufferOp) and op.role is not None and op.role.data == role
     ]
     return sorted(found, key=lambda op: op.index.value.data if op.index else 0)
 
@@ -129,7 +129,9 @@ def load_functions(dialect: str, where: Operation) -> InterpreterFunctions:
 def input_names(function: func.FuncOp) -> list[str]:
     """The names of the arguments: their `graph.name`, else `input<i>`."""
     if buffers := role_buffers(function, "input"):
-        return _names([DictionaryAttr(op.attributes) for op in buffers], len(buffers), "input")
+        return _names(
+            ArrayAttr([DictionaryAttr(op.attributes) for op in buffers]), len(buffers), "input"
+        )
     return _names(function.arg_attrs, len(function.function_type.inputs), "input")
 
 
@@ -143,7 +145,9 @@ def input_types(function: func.FuncOp) -> Sequence[Attribute]:
 def output_names(function: func.FuncOp) -> list[str]:
     """The names of the results: their `graph.name`, else `output<i>`."""
     if buffers := role_buffers(function, "output"):
-        return _names([DictionaryAttr(op.attributes) for op in buffers], len(buffers), "output")
+        return _names(
+            ArrayAttr([DictionaryAttr(op.attributes) for op in buffers]), len(buffers), "output"
+        )
     return _names(function.res_attrs, len(function.function_type.outputs), "output")
 
 
