@@ -125,8 +125,8 @@ RN_INLINE void rn_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_requant *q, c
             const int32_t pixels = rn_min(p.chunk, p.row - ox);
             rn_conv2d_dsp_windows(s, &p, x, oy, ox, pixels, windows, bytes);
             for (int32_t o = 0; o < s->out_c; o += 2) {
-                const int32_t o1 = rn_min(o + 1, s->out_c - 1); /* an odd last channel is computed twice */
-                const rn_dsp_channel ch0 = rn_dsp_prepare(c, q, o), ch1 = rn_dsp_prepare(c, q, o1);
+                const int both = o + 1 < s->out_c; /* the partner of an odd last channel has zero weights */
+                const rn_dsp_channel ch0 = rn_dsp_prepare(c, q, o), ch1 = rn_dsp_prepare(c, q, o + both);
                 rn_widen(w + o * p.k, weights, 2 * p.k, 1);
                 const int16_t *x0 = windows;
                 int8_t *out = y + o;
@@ -136,10 +136,10 @@ RN_INLINE void rn_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_requant *q, c
                     rn_tile_2x2 acc = {ch0.bias, ch1.bias, ch0.bias, ch1.bias};
                     rn_mac_2x2(&acc, x0, alone ? x0 : x0 + p.pitch, weights, p.k);
                     out[0] = rn_dsp_requantize(acc.x0w0, &ch0, q);
-                    out[o1 - o] = rn_dsp_requantize(acc.x0w1, &ch1, q);
+                    if (both) out[1] = rn_dsp_requantize(acc.x0w1, &ch1, q);
                     if (alone) break;
                     out[s->out_c] = rn_dsp_requantize(acc.x1w0, &ch0, q);
-                    out[s->out_c + o1 - o] = rn_dsp_requantize(acc.x1w1, &ch1, q);
+                    if (both) out[s->out_c + 1] = rn_dsp_requantize(acc.x1w1, &ch1, q);
                 }
             }
             y += pixels * s->out_c;

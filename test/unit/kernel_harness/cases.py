@@ -17,7 +17,8 @@ def c_array(name: str, values: Array, const: bool = True) -> str:
     flat = values.reshape(-1)
     kind = C_TYPES[str(flat.dtype)]
     texts = [float(v).hex() + "f" if kind == "float" else str(v) for v in flat.tolist()]
-    return f"static {'const ' if const else ''}{kind} {name}[{flat.size}] ALIGNED = {{{','.join(texts)}}};"
+    head = f"static {'const ' if const else ''}{kind} {name}[{flat.size}] ALIGNED"
+    return f"{head} = {{{','.join(texts)}}};"
 
 
 def c_struct(kind: str, name: str, values: list[int]) -> str:
@@ -37,15 +38,23 @@ class Case:
     """Or outputs: what the instructions are divided by."""
 
     def text(self, index: int) -> str:
-        output = [c_array("expected", self.expected), c_array("y", np.zeros_like(self.expected), False)]
-        return "\n".join(
-            [f'#include "{self.header}.h"', '#include "harness.h"', *self.definitions, *output]
-            + [f"void run_{index}(void);", f"__attribute__((noinline)) void run_{index}(void) {{ {self.call} }}"]
-            + [f"int check_{index}(void);", f"int check_{index}(void) {{"]
-            + ["    const uint32_t start = ticks();", f"    run_{index}();"]
-            + ["    const uint32_t elapsed = ticks() - start;"]
-            + [f'    return report("{self.name}", elapsed, sizeof y, y, expected);', "}", ""]
-        )
+        output = [
+            c_array("expected", self.expected),
+            c_array("y", np.zeros_like(self.expected), False),
+        ]
+        lines = [f'#include "{self.header}.h"', '#include "harness.h"', *self.definitions, *output]
+        lines += [
+            f"void run_{index}(void);",
+            f"__attribute__((noinline)) void run_{index}(void) {{ {self.call} }}",
+            f"int check_{index}(void);",
+            f"int check_{index}(void) {{",
+            "    const uint32_t start = ticks();",
+            f"    run_{index}();",
+            "    const uint32_t elapsed = ticks() - start;",
+            f'    return report("{self.name}", elapsed, sizeof y, y, expected);',
+            "}",
+        ]
+        return "\n".join([*lines, ""])
 
 
 def requant_definitions(q: Requant) -> list[str]:
@@ -65,15 +74,15 @@ def scratch_definition(size: int) -> str:
     return f"static int8_t scratch[{size}] ALIGNED;"
 
 
-def random_requant(
-    rng: np.random.Generator, acc: Array, **fields: int
-) -> Requant:
+def random_requant(rng: np.random.Generator, acc: Array, **fields: int) -> Requant:
     """Multipliers that spread `acc` [..., channels] (before the bias) over more than int8."""
     channels = acc.shape[-1]
     spread = np.abs(acc.reshape(-1, channels)).max(0).astype(float) + 1.0
     real = rng.uniform(100, 200, channels) / spread
     acc_shift = max(0, int(np.ceil(np.log2(real.max()))) + 2)
-    exponent = np.floor(np.log2(real)).astype(int) + 1  # real = mantissa * 2**exponent, mantissa < 1
+    exponent = (
+        np.floor(np.log2(real)).astype(int) + 1
+    )  # real = mantissa * 2**exponent, mantissa < 1
     multiplier = np.minimum(np.round(np.ldexp(real, 31 - exponent)), 2**31 - 1).astype(np.int64)
     # `multiplier / 2**shift` with acc shifted up first by acc_shift
     shift = 31 - exponent + acc_shift
@@ -95,7 +104,18 @@ def conv_case(
     q = random_requant(rng, acc, **fields)
     if packing.transposed:
         w = np.ascontiguousarray(weights.swapaxes(1, 2)).reshape(g.out_c, -1)
-    shape = [g.in_h, g.in_w, g.in_c, g.out_h, g.out_w, g.out_c, g.k_h, g.k_w, g.stride_h, g.stride_w]
+    shape = [
+        g.in_h,
+        g.in_w,
+        g.in_c,
+        g.out_h,
+        g.out_w,
+        g.out_c,
+        g.k_h,
+        g.k_w,
+        g.stride_h,
+        g.stride_w,
+    ]
     shape += [g.dil_h, g.dil_w, g.pad_top, g.pad_left, g.groups, g.in_zero]
     definitions = [
         c_struct("rn_conv2d_shape", "shape", shape),
@@ -125,7 +145,9 @@ def fully_connected_case(
         scratch_definition(scratch),
     ]
     call = f"{symbol}(&shape, &requant, &channels, x, w, y, scratch);"
-    return Case(name, symbol, definitions, call, ref.requantize(acc + q.bias, q), rows * in_c * out_c)
+    return Case(
+        name, symbol, definitions, call, ref.requantize(acc + q.bias, q), rows * in_c * out_c
+    )
 
 
 def pool_shape(g: Window) -> str:
@@ -147,7 +169,9 @@ def avg_pool_case(name: str, g: Window, symbol: str, seed: int = 0, **fields: in
     return Case(name, symbol, definitions, call, outputs, outputs.size)
 
 
-def max_pool_case(name: str, g: Window, symbol: str, lo: int = -128, hi: int = 127, seed: int = 0) -> Case:
+def max_pool_case(
+    name: str, g: Window, symbol: str, lo: int = -128, hi: int = 127, seed: int = 0
+) -> Case:
     x = np.random.default_rng(seed).integers(-128, 128, (g.in_h, g.in_w, g.in_c)).astype(np.int8)
     call = f"{symbol}(&shape, {lo}, {hi}, x, y);"
     expected = ref.max_pool2d(x, g, lo, hi)
@@ -164,5 +188,7 @@ def add_case(
     total = a.astype(np.int64) * multipliers[0] + b.astype(np.int64) * multipliers[1] + bias
     assert np.abs(total).max() < 2**31
     expected = np.clip(total >> shift, lo, hi).astype(np.int8)
-    call = f"{symbol}({n}, {multipliers[0]}, {multipliers[1]}, {bias}, {shift}, {lo}, {hi}, a, b, y);"
+    call = (
+        f"{symbol}({n}, {multipliers[0]}, {multipliers[1]}, {bias}, {shift}, {lo}, {hi}, a, b, y);"
+    )
     return Case(name, symbol, [c_array("a", a), c_array("b", b)], call, expected, n)

@@ -47,7 +47,16 @@ class Machine:
             source.write_text(case.text(index))
         program = folder / "cases.elf"
         includes = [f"-I{KERNELS}", f"-I{HERE}", f"-I{folder}"]
-        command = [self.cc, *WARNINGS, *includes, *sources, HERE / "main.c", "-o", program, *self.flags]
+        command = [
+            self.cc,
+            *WARNINGS,
+            *includes,
+            *sources,
+            HERE / "main.c",
+            "-o",
+            program,
+            *self.flags,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
         assert done.returncode == 0, done.stderr
         return program
@@ -57,9 +66,13 @@ class Machine:
         done = subprocess.run([*self.run, program], capture_output=True, text=True, timeout=600)
         text = done.stdout + done.stderr  # QEMU's semihosting console is stderr
         found: dict[str, Result] = {}
-        for name, *numbers in re.findall(r"^(\S+) (-?\d+) (\d+) (\d+) (-?\d+) (-?\d+)$", text, re.M):
+        for name, *numbers in re.findall(
+            r"^(\S+) (-?\d+) (\d+) (\d+) (-?\d+) (-?\d+)$", text, re.M
+        ):
             count, wrong, first, got, expected = map(int, numbers)
-            found[name] = Result(count, wrong, f"{wrong} wrong, first [{first}] {got} not {expected}")
+            found[name] = Result(
+                count, wrong, f"{wrong} wrong, first [{first}] {got} not {expected}"
+            )
         assert len(found) == len(cases), f"stopped early: {text[-3000:]}"
         return found
 
@@ -72,7 +85,12 @@ HOST_CHECKED = Machine("gcc", SANITIZE)
 def qemu(machine: str, *flags: str) -> Machine:
     run = ("qemu-system-arm", "-M", machine, "-nographic", "-monitor", "none", "-serial", "none")
     run += ("-semihosting-config", "enable=on,target=native", "-icount", "shift=6", "-kernel")
-    link = ("-nostartfiles", "--specs=nano.specs", "-Wl,--no-warn-rwx-segments", f"-T{HERE / 'mps2.ld'}")
+    link = (
+        "-nostartfiles",
+        "--specs=nano.specs",
+        "-Wl,--no-warn-rwx-segments",
+        f"-T{HERE / 'mps2.ld'}",
+    )
     return Machine("arm-none-eabi-gcc", (*flags, "-DBARE", *link), run)
 
 

@@ -1,0 +1,44 @@
+"""What the DSP kernels ask of their caller, restated from their headers."""
+
+from __future__ import annotations
+
+from .reference import Packing, Window
+
+
+def conv2d_packing(g: Window) -> Packing:
+    return Packing(rows=2, cols=4, transposed=g.in_c % 4 == 0)
+
+
+def conv2d_scratch(g: Window) -> int:
+    same = (g.out_h, g.out_w) == (g.in_h, g.in_w)
+    pointwise = (g.k_h, g.k_w, g.stride_h, g.stride_w) == (1, 1, 1, 1) and same
+    row = g.out_h * g.out_w if pointwise else g.out_w
+    sliding = g.in_c % 4 == 0
+    k = -(-g.k_h * g.k_w * g.in_c // 4) * 4
+    pitch = min(g.stride_w, g.k_w) * g.k_h * g.in_c if sliding else k
+
+    def size(pixels: int) -> int:
+        return 4 * k + 2 * ((pixels - 1) * pitch + k) + (0 if sliding else k)
+
+    chunk = next(n for n in range(16, 0, -2) if size(n) <= 6400 or n == 2)
+    chunks = -(-row // chunk)
+    return size((-(-row // chunks) + 1) // 2 * 2)
+
+
+def depthwise_packing() -> Packing:
+    return Packing(rows=9, cols=1)
+
+
+def depthwise_scratch(g: Window) -> int:
+    columns = (g.out_w + 1) // 2 * 2 + 2 if g.stride_w == 1 else 2 * g.out_w + 2
+    fit = 4096 // (8 * columns)
+    band = min(max((fit - 3) // g.stride_h + 1, 1), g.out_h)
+    return 8 * columns * ((band - 1) * g.stride_h + 3)
+
+
+def fully_connected_packing() -> Packing:
+    return Packing(rows=4, cols=4)
+
+
+def fully_connected_scratch(in_c: int) -> int:
+    return 2 * ((in_c + 3) // 4 * 4)

@@ -1,0 +1,125 @@
+"""The *_dsp.h kernels against NumPy: as plain C under sanitizers, and on an emulated Cortex-M4."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kernel_harness import cases, dsp, shapes
+from kernel_harness.reference import Window
+from kernel_harness.toolchain import CORTEX_M4, HOST_CHECKED, Machine
+
+KERNELS = [(1, 1), (3, 3), (1, 3), (3, 1), (2, 2), (5, 4)]
+
+
+def conv(name: str, g: Window, seed: int = 0, **fields: int) -> cases.Case:
+    packing, scratch = dsp.conv2d_packing(g), dsp.conv2d_scratch(g)
+    return cases.conv_case(name, g, "rn_conv2d_s8_dsp", packing, scratch, seed, **fields)
+
+
+def depthwise(name: str, g: Window, seed: int = 0, **fields: int) -> cases.Case:
+    packing, scratch = dsp.depthwise_packing(), dsp.depthwise_scratch(g)
+    return cases.conv_case(name, g, "rn_depthwise_conv2d_s8_dsp", packing, scratch, seed, **fields)
+
+
+def fully_connected(rows: int, in_c: int, out_c: int, seed: int = 0, **fields: int) -> cases.Case:
+    return cases.fully_connected_case(
+        f"fc_{rows}_{in_c}_{out_c}", rows, in_c, out_c, "rn_fully_connected_s8_dsp",
+        dsp.fully_connected_packing(), dsp.fully_connected_scratch(in_c), seed, **fields,
+    )  # fmt: skip
+
+
+def conv_cases() -> list[cases.Case]:
+    found: list[cases.Case] = []
+    for seed in range(10):
+        g = shapes.random_window(seed, [1, 2, 3, 5, 7], KERNELS)
+        found.append(conv(f"conv_few_{seed}", g, seed, out_zero=seed - 5))
+        g = shapes.random_window(100 + seed, [4, 8, 12, 20, 32], KERNELS)
+        found.append(
+            conv(f"conv_{seed}", replace(g, out_c=g.out_c - seed % 2), seed, out_zero=9 * seed - 40)
+        )
+    g = Window(5, 7, 8, 6, 3, 3, pad_top=1, pad_left=1, pad_bottom=1, pad_right=1, in_zero=-128)
+    found.append(conv("conv_clamped", g, lo=-20, hi=63, out_zero=-20))
+    found.append(conv("conv_long_row", replace(g, in_w=70), out_zero=127))
+    found.append(conv("conv_deep", replace(g, in_c=144, in_w=9), out_zero=-128))
+    found.append(conv("pointwise", Window(7, 9, 64, 10)))
+    return found
+
+
+def depthwise_cases() -> list[cases.Case]:
+    found: list[cases.Case] = []
+    for seed in range(12):
+        g = shapes.random_window(200 + seed, [1], [(3, 3)], groups=4 * (1 + seed % 4))
+        g = replace(g, stride_w=1 + seed % 2)
+        found.append(depthwise(f"depthwise_{seed}", g, seed, out_zero=seed))
+    same = {"pad_top": 1, "pad_left": 1, "pad_bottom": 1, "pad_right": 1}
+    wide = Window(9, 100, 4, 4, 3, 3, groups=4, in_zero=-7, **same)
+    found.append(depthwise("depthwise_bands", wide, lo=-100, hi=100))
+    found.append(depthwise("depthwise_bands_s2", replace(wide, stride_h=2, stride_w=2)))
+    found.append(depthwise("depthwise_no_padding", Window(8, 11, 8, 8, 3, 3, groups=8)))
+    return found
+
+
+def other_cases() -> list[cases.Case]:
+    found = [
+        fully_connected(*s, out_zero=-3)
+        for s in ((1, 64, 12), (1, 7, 3), (3, 18, 5), (1, 33, 1), (2, 4, 9))
+    ]
+    for seed in range(6):
+        g = shapes.random_window(300 + seed, [4, 8, 3], [(2, 2), (3, 3), (4, 1)])
+        g = replace(g, out_c=g.in_c)
+        found.append(
+            cases.avg_pool_case(f"avg_pool_{seed}", g, "rn_avg_pool2d_s8_dsp", seed, out_zero=-seed)
+        )
+        limits = (-100, 100) if seed % 2 else (-128, 127)
+        found.append(
+            cases.max_pool_case(f"max_pool_{seed}", g, "rn_max_pool2d_s8_dsp", *limits, seed)
+        )
+    found.append(
+        cases.avg_pool_case("avg_pool_16x16", Window(16, 16, 4, 4, 16, 16), "rn_avg_pool2d_s8_dsp")
+    )
+    found.append(
+        cases.avg_pool_case("avg_pool_17x16", Window(17, 16, 4, 4, 17, 16), "rn_avg_pool2d_s8_dsp")
+    )
+    for n, scales, shift in (
+        (33, (20000, -15000), 14),
+        (64, (32767, -32768), 16),
+        (7, (100000, 3), 12),
+        (8, (1, 1), 0),
+    ):
+        found.append(cases.add_case(f"add_{n}", n, "rn_add_s8_dsp", scales, shift))
+    found.append(cases.add_case("add_clamped", 30, "rn_add_s8_dsp", (300, 500), 9, -30, 90))
+    return found
+
+
+MACHINES = {"c-meaning-with-sanitizers": HOST_CHECKED, "cortex-m4": CORTEX_M4}
+GROUPS = {"conv2d": conv_cases, "depthwise": depthwise_cases, "other": other_cases}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("machine", MACHINES)
+def test_bytes_equal_numpy(machine: str, group: str, tmp_path: Path) -> None:
+    where: Machine = MACHINES[machine]
+    if reason := where.missing():
+        pytest.skip(reason)
+    found = GROUPS[group]()
+    results = where.results(found, tmp_path)
+    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+
+
+LIMITS = [
+    # instructions per multiplication that a change must not exceed
+    (conv("conv_3x3_16", Window(8, 32, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)), 0.95),
+    (conv("conv_1x1_64", Window(25, 5, 64, 64)), 1.05),
+    (depthwise("depthwise_64", Window(25, 5, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 64)), 3.0),
+    (fully_connected(1, 640, 128), 1.25),
+]
+
+
+def test_instruction_counts(tmp_path: Path) -> None:
+    if reason := CORTEX_M4.missing():
+        pytest.skip(reason)
+    results = CORTEX_M4.results([case for case, _ in LIMITS], tmp_path)
+    measured = {case.name: results[case.name].instructions / case.macs for case, _ in LIMITS}
+    assert {c.name: measured[c.name] for c, limit in LIMITS if measured[c.name] > limit} == {}
