@@ -25,6 +25,7 @@ from xdsl.pattern_rewriter import (
 
 from ..dialects import graph, quant
 from ..dialects.diagnostics import emit_remark
+from ..dialects.quant_types import storage_bounds
 from .fixed_point import can_tie, fixed_point
 
 PASS = "convert-graph-to-quant"
@@ -258,7 +259,7 @@ class FusePattern(RewritePattern):
     ) -> None:
         """Replace `op` by a table of `function` from the reals of `source` to those of `op`."""
         have, want = quant.quantized(source), quant.quantized(op.result)
-        low, high = quant.storage_bounds(have.storage)
+        low, high = storage_bounds(have.storage)
         if high - low != 255:
             return
         real = (np.arange(low, high + 1) - have.zero_point) * have.scale

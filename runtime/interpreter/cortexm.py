@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
 
 from ...dialects import cortexm, quant
+from ...dialects.quant_types import storage_bounds
 from . import integer
 
 Values = tuple[Any, ...]
@@ -105,7 +106,7 @@ class CortexMFunctions(InterpreterFunctions):
     @impl(cortexm.TableOp)
     def table(self, _: Interpreter, op: cortexm.TableOp, args: Values) -> Values:
         x, y = args
-        least = quant.storage_bounds(quant.quantized(op.ins[0]).storage)[0]
+        least = storage_bounds(quant.quantized(op.ins[0]).storage)[0]
         y[...] = cortexm.constant(op, op.table)[x.astype(np.int64) - least]
         return ()
 

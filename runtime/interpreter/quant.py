@@ -10,6 +10,7 @@ from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_i
 from xdsl.ir import SSAValue
 
 from ...dialects import quant
+from ...dialects.quant_types import storage_bounds
 from ...dialects.types import dtype_of
 from . import integer
 
@@ -108,7 +109,7 @@ class QuantFunctions(InterpreterFunctions):
     @impl(quant.TableOp)
     def table(self, _: Interpreter, op: quant.TableOp, args: Values) -> Values:
         x, table = args
-        least = quant.storage_bounds(quant.quantized(op.input).storage)[0]
+        least = storage_bounds(quant.quantized(op.input).storage)[0]
         return (table[x.astype(np.int64) - least],)
 
     @impl(quant.SoftmaxOp)
