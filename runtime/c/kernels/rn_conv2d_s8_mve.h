@@ -23,50 +23,73 @@ RN_INLINE int32_t rn_conv2d_strip_mve(const rn_conv2d_shape *s) {
     return fit >= s->out_w ? s->out_w : fit < 2 ? 2 : fit & ~1;
 }
 
-/* `n` input columns, in_c bytes each, spread into the strip; `row` == NULL: a row of padding. */
-RN_INLINE void rn_conv2d_row_mve(const rn_conv2d_shape *s, int32_t n, const int8_t *row, int8_t *strip) {
+/* Where byte i of several neighbouring columns goes in the strip, for columns of up to 8 bytes. */
+typedef struct {
+    int32_t columns; /* per vector; 0 if columns are copied one by one */
+    uint8x16_t offsets;
+} rn_conv2d_spread_mve;
+
+RN_INLINE rn_conv2d_spread_mve rn_conv2d_spread_of_mve(const rn_conv2d_shape *s) {
     const int32_t pitch = s->k_h * s->in_c;
-    const int8x16_t zero = vdupq_n_s8((int8_t)s->in_zero);
-    if (2 * s->in_c <= 16 && pitch + s->in_c <= 256) {
-        /* Several columns per vector: byte i goes to column i / in_c. */
-        const int32_t fit = rn_min(16 / s->in_c, (256 - s->in_c) / pitch + 1);
-        uint8_t at[16];
-        for (int32_t i = 0; i < 16; i++) at[i] = (uint8_t)(i < fit * s->in_c ? i / s->in_c * pitch + i % s->in_c : 0);
-        const uint8x16_t offsets = vldrbq_u8(at);
-        for (int32_t left = n * s->in_c; left > 0; left -= fit * s->in_c) {
-            const mve_pred16_t lanes = vctp8q((uint32_t)rn_min(left, fit * s->in_c));
-            const int8x16_t v = row ? vldrbq_z_s8(row, lanes) : zero;
-            vstrbq_scatter_offset_p_s8(strip, offsets, v, lanes);
-            if (row) row += fit * s->in_c;
-            strip += fit * pitch;
+    rn_conv2d_spread_mve to = {0, vdupq_n_u8(0)};
+    if (2 * s->in_c <= 16 && pitch + s->in_c <= 256) { /* offsets are bytes */
+        uint8_t at[16] = {0};
+        to.columns = rn_min(16 / s->in_c, (256 - s->in_c) / pitch + 1);
+        for (int32_t i = 0; i < to.columns * s->in_c; i++) at[i] = (uint8_t)(i / s->in_c * pitch + i % s->in_c);
+        to.offsets = vldrbq_u8(at);
+    }
+    return to;
+}
+
+/* n columns, in_c bytes each, to every pitch-th byte of the strip. `outside`: instead of a row of the
+ * image, the 16 bytes at `row`, again and again. */
+RN_INLINE void rn_conv2d_row_mve(const rn_conv2d_shape *s, const rn_conv2d_spread_mve *spread, int32_t n,
+                                 const int8_t *row, int outside, int8_t *strip) {
+    const int32_t pitch = s->k_h * s->in_c;
+    if (spread->columns > 0) {
+        const int32_t step = outside ? 0 : spread->columns * s->in_c;
+        const mve_pred16_t lanes = (mve_pred16_t)((1u << spread->columns * s->in_c) - 1);
+        for (; n >= spread->columns; n -= spread->columns) {
+            vstrbq_scatter_offset_p_s8(strip, spread->offsets, vldrbq_z_s8(row, lanes), lanes);
+            row += step;
+            strip += spread->columns * pitch;
         }
+        const mve_pred16_t rest = (mve_pred16_t)((1u << n * s->in_c) - 1);
+        vstrbq_scatter_offset_p_s8(strip, spread->offsets, vldrbq_z_s8(row, rest), rest);
         return;
     }
-    for (int32_t i = 0; i < n; i++, strip += pitch) {
-        int32_t at = 0;
-        for (; at + 16 <= s->in_c; at += 16) vstrbq_s8(strip + at, row ? vldrbq_s8(row + at) : zero);
-        if (at < s->in_c) {
-            const mve_pred16_t lanes = vctp8q((uint32_t)(s->in_c - at));
-            vstrbq_p_s8(strip + at, row ? vldrbq_z_s8(row + at, lanes) : zero, lanes);
+    for (int32_t at = 0; at < s->in_c; at += 16) {
+        const int32_t step = outside ? 0 : s->in_c;
+        const mve_pred16_t lanes = vctp8q((uint32_t)(s->in_c - at));
+        const int8_t *from = outside ? row : row + at;
+        int8_t *to = strip + at;
+        for (int32_t i = n; i > 0; i--, from += step, to += pitch) {
+            if (s->in_c % 16 == 0) {
+                vstrbq_s8(to, vldrbq_s8(from));
+            } else {
+                vstrbq_p_s8(to, vldrbq_z_s8(from, lanes), lanes);
+            }
         }
-        if (row) row += s->in_c;
     }
 }
 
 /* The strip of `outputs` output columns from ox in output row oy. */
-RN_INLINE void rn_conv2d_fill_mve(const rn_conv2d_shape *s, int32_t oy, int32_t ox, int32_t outputs, const int8_t *x,
-                                  int8_t *strip) {
+RN_INLINE void rn_conv2d_fill_mve(const rn_conv2d_shape *s, const rn_conv2d_spread_mve *spread, int32_t oy, int32_t ox,
+                                  int32_t outputs, const int8_t *x, int8_t *strip) {
     const int32_t first = ox * s->stride_w - s->pad_left;
     const int32_t end = first + (outputs - 1) * s->stride_w + s->k_w;
     const int32_t inside = rn_min(rn_max(first, 0), s->in_w); /* [first, inside) is padding */
     const int32_t beyond = rn_max(rn_min(end, s->in_w), inside); /* and [beyond, end) */
     const int32_t pitch = s->k_h * s->in_c;
+    int8_t zero[16];
+    vstrbq_s8(zero, vdupq_n_s8((int8_t)s->in_zero));
     rn_fill_mve(strip, (inside - first) * pitch, s->in_zero);
     rn_fill_mve(strip + (beyond - first) * pitch, (end - beyond) * pitch, s->in_zero);
     for (int32_t ky = 0; ky < s->k_h; ky++) {
         const int32_t iy = oy * s->stride_h - s->pad_top + ky * s->dil_h;
-        const int8_t *row = iy >= 0 && iy < s->in_h ? x + (iy * s->in_w + inside) * s->in_c : 0;
-        rn_conv2d_row_mve(s, beyond - inside, row, strip + (inside - first) * pitch + ky * s->in_c);
+        const int outside = iy < 0 || iy >= s->in_h;
+        const int8_t *row = outside ? zero : x + (iy * s->in_w + inside) * s->in_c;
+        rn_conv2d_row_mve(s, spread, beyond - inside, row, outside, strip + (inside - first) * pitch + ky * s->in_c);
     }
 }
 
@@ -104,10 +127,11 @@ RN_INLINE void rn_conv2d_s8_mve(const rn_conv2d_shape *s, const rn_requant *q, c
     }
     const int32_t outputs = rn_conv2d_strip_mve(s);
     const int32_t blocks = (s->k_h * s->k_w * s->in_c + 15) / 16;
+    const rn_conv2d_spread_mve spread = rn_conv2d_spread_of_mve(s);
     for (int32_t oy = 0; oy < s->out_h; oy++) {
         for (int32_t ox = 0; ox < s->out_w; ox += outputs) {
             const int32_t n = rn_min(outputs, s->out_w - ox);
-            rn_conv2d_fill_mve(s, oy, ox, n, x, strip);
+            rn_conv2d_fill_mve(s, &spread, oy, ox, n, x, strip);
             rn_matmul_s8_mve(n, blocks, s->out_c, s->stride_w * s->k_h * s->in_c, q, c, strip, w,
                              y + (oy * s->out_w + ox) * s->out_c);
         }
