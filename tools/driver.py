@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
             if args.no_verify:
                 stack.enter_context(_unverified_attributes())
             stack.callback(add_remark_handler(driver.remark))
+            stack.enter_context(warnings.catch_warnings())
+            warnings.showwarning = driver.python_warning
             driver.run()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -107,6 +110,10 @@ class Driver:
             self.collected.append(message)
         elif self.collected is None and selected:
             print(message, file=sys.stderr)
+
+    def python_warning(self, message: Warning | str, *place: object) -> None:
+        """What a library warns of, without its source line."""
+        print(Message("warning", str(message)), file=sys.stderr)
 
     # The run ----------------------------------------------------------------------------------
 

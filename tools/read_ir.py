@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from bisect import bisect_right
 from dataclasses import dataclass, field
@@ -14,11 +15,13 @@ from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr,
 from xdsl.ir import Operation
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import ParseError, VerifyException
+from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
 
 from ..dialects.diagnostics import RunnelError
 from .messages import errors_know_their_op, listing, suggestion
 
+_OP_NAME = re.compile(r'(?:%[^=\n]*=\s*)?"?([\w.$]+)"?')
 SEPARATOR = "// -----"
 REPRODUCER = "mlir_reproducer"
 
@@ -54,7 +57,7 @@ class LocatedParser(Parser):
         except (ParseError, RecursionError):
             raise
         except Exception as error:
-            self._explain(error)
+            self._explain(error, start)
         line = bisect_right(self._line_starts, start)
         column = start - self._line_starts[line - 1] + 1
         position = FileLineColLoc(self._file, IntAttr(line), IntAttr(column))
@@ -63,13 +66,22 @@ class LocatedParser(Parser):
             op.location = position
         return op
 
-    def _explain(self, error: Exception) -> NoReturn:
-        """A type or attribute that refuses its parameters, or text that xDSL did not foresee."""
-        if isinstance(error, VerifyException | RunnelError):
-            self.raise_error(str(error).strip())
-        what = f"{type(error).__name__}: {error}".strip().rstrip(":")
+    def parse_module(self, allow_implicit_module: bool = True) -> ModuleOp:
+        """A text without ops is an empty module, as in MLIR."""
+        if allow_implicit_module and self._current_token.kind == MLIRTokenKind.EOF:
+            return ModuleOp([])
+        return super().parse_module(allow_implicit_module)
+
+    def _explain(self, error: Exception, start: int) -> NoReturn:
+        """An op at `start` whose parts refuse each other, or text that xDSL did not foresee."""
+        text = self.lexer.input.content
+        match = _OP_NAME.match(text, start)
+        name = f"'{match[1]}': " if match else ""
+        span = Span(start, match.end() if match else start + 1, self.lexer.input)
+        known = isinstance(error, VerifyException | RunnelError)
+        kind = "" if known else f"cannot be read: {type(error).__name__}: "
         try:
-            self.raise_error(f"cannot be read ({what})")
+            self.raise_error(f"{name}{kind}{error}".strip().rstrip(":"), span)
         except ParseError as located:
             raise located from error
 
@@ -77,14 +89,17 @@ class LocatedParser(Parser):
         if found := self.ctx.get_optional_op(name, dialect_stack=self._parser_state.dialect_stack):
             return found
         prefix = name.partition(".")[0]
+        start = self.lexer.input.content.rfind(name, 0, self._current_token.span.start)
+        span = Span(start, start + len(name), self.lexer.input)
         dialect = self.ctx.get_optional_dialect(prefix)
         if dialect is not None:
             hint = suggestion(name, [op.name for op in dialect.operations])
-            self.raise_error(f"the dialect '{prefix}' has no op '{name}'{hint}")
+            self.raise_error(f"the dialect '{prefix}' has no op '{name}'{hint}", span)
         hint = suggestion(prefix, list(self.ctx.registered_dialect_names))
         self.raise_error(
             f"unknown op '{name}': no dialect '{prefix}'{hint or ' is installed'} "
-            "(--allow-unregistered-dialect reads it all the same)"
+            "(--allow-unregistered-dialect reads it all the same)",
+            span,
         )
 
     def _parse_external_resources(self) -> None:
@@ -110,7 +125,7 @@ class LocatedParser(Parser):
         except (ParseError, RecursionError):
             raise
         except Exception as error:
-            self._explain(error)
+            self._explain(error, self._current_token.span.start)
         if not implicit_module and self._current_token.kind == MLIRTokenKind.FILE_METADATA_BEGIN:
             self._parse_file_metadata_dictionary()
         return Program(module, self.positions, self.resources)
@@ -120,8 +135,6 @@ def read_bytes(path: str) -> bytes:
     """A file, or standard input for `-`."""
     if path == "-":
         return sys.stdin.buffer.read()
-    if Path(path).is_dir():
-        raise RunnelError(f"{path}: is a folder, expected an .mlir or .onnx file")
     return Path(path).read_bytes()
 
 
@@ -161,6 +174,8 @@ FRONTENDS = ("mlir", "onnx")
 
 def frontend_of(path: str, chosen: str | None) -> str:
     """`mlir` or `onnx`, from the option or the ending of the name."""
+    if Path(path).is_dir():
+        raise RunnelError(f"{path}: is a folder, expected an .mlir or .onnx file")
     if chosen is not None:
         return chosen
     ending = Path(path).suffix.removeprefix(".")

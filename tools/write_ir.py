@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,19 @@ class PrintStyle:
 
 
 def op_text(op: Operation, style: PrintStyle, context: Context | None = None) -> str:
-    """`op` as MLIR text that ends with a new line."""
+    """`op` as MLIR text that ends with a new line.
+
+    An op that does not verify may not be printable in its own form: then all is generic.
+    """
+    try:
+        return _op_text(op, style, context)
+    except Exception:
+        if style.generic:
+            raise
+        return _op_text(op, replace(style, generic=True), context)
+
+
+def _op_text(op: Operation, style: PrintStyle, context: Context | None) -> str:
     stream = StringIO()
     printer = Printer(
         stream=stream, print_generic_format=style.generic, print_debuginfo=style.locations
