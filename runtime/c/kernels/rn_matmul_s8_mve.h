@@ -59,35 +59,42 @@
 #define RN_REPEAT_3(text) text text text
 
 /* 1 + more blocks straight, then rounds of four if there are any, then the sums as two vectors. */
-#define RN_SUMS_MVE(block, more, loop)                                                    \
+#define RN_SUMS_MVE(block, more, loop, counter)                                           \
     __asm__(block("vmladav.s8") RN_REPEAT_##more(block("vmladava.s8")) loop               \
             "vmov %q[a][2], %q[a][0], r0, r4\n\t"                                         \
             "vmov %q[a][3], %q[a][1], r2, r6\n\t"                                         \
             "vmov %q[b][2], %q[b][0], r8, r12\n\t"                                        \
             "vmov %q[b][3], %q[b][1], r10, lr"                                            \
             : [a] "=&w"(at.a), [b] "=&w"(at.b), [u] "=&w"(u), [v] "=&w"(v),               \
-              [w] "+r"(at.w), [s] "+r"(at.s), [t] "+r"(at.t), [rounds] "+r"(rounds)       \
+              [w] "+r"(at.w), [s] "+r"(at.s), [t] "+r"(at.t) counter                      \
             :                                                                             \
             : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory")
 
-#define RN_ROUNDS_MVE(block) \
-    "1:\n\t" RN_REPEAT_2(RN_REPEAT_2(block("vmladava.s8"))) "subs %[rounds], #1\n\tbne 1b\n\t"
+#define RN_FEW_MVE(block, more) RN_SUMS_MVE(block, more, "", )
 
-#define RN_ALL_BLOCKS_MVE(block)                                          \
-    if (rounds == 0) {                                                    \
-        switch (blocks) {                                                 \
-            case 1: RN_SUMS_MVE(block, 0, ""); break;                     \
-            case 2: RN_SUMS_MVE(block, 1, ""); break;                     \
-            case 3: RN_SUMS_MVE(block, 2, ""); break;                     \
-            default: RN_SUMS_MVE(block, 3, ""); break;                    \
-        }                                                                 \
-    } else {                                                              \
-        switch ((blocks - 1) % 4) {                                       \
-            case 0: RN_SUMS_MVE(block, 0, RN_ROUNDS_MVE(block)); break;   \
-            case 1: RN_SUMS_MVE(block, 1, RN_ROUNDS_MVE(block)); break;   \
-            case 2: RN_SUMS_MVE(block, 2, RN_ROUNDS_MVE(block)); break;   \
-            default: RN_SUMS_MVE(block, 3, RN_ROUNDS_MVE(block)); break;  \
-        }                                                                 \
+#define RN_MANY_MVE(block, more)                                                          \
+    RN_SUMS_MVE(block, more,                                                              \
+                "1:\n\t" RN_REPEAT_2(RN_REPEAT_2(block("vmladava.s8")))                   \
+                "subs %[rounds], #1\n\tbne 1b\n\t",                                       \
+                RN_COUNTER_MVE)
+#define RN_COUNTER_MVE , [rounds] "+r"(rounds)
+
+#define RN_ALL_BLOCKS_MVE(block)                       \
+    if (blocks <= 4) {                                 \
+        switch (blocks) {                              \
+            case 1: RN_FEW_MVE(block, 0); break;       \
+            case 2: RN_FEW_MVE(block, 1); break;       \
+            case 3: RN_FEW_MVE(block, 2); break;       \
+            default: RN_FEW_MVE(block, 3); break;      \
+        }                                              \
+    } else {                                           \
+        int32_t rounds = (blocks - 1) / 4;             \
+        switch ((blocks - 1) % 4) {                    \
+            case 0: RN_MANY_MVE(block, 0); break;      \
+            case 1: RN_MANY_MVE(block, 1); break;      \
+            case 2: RN_MANY_MVE(block, 2); break;      \
+            default: RN_MANY_MVE(block, 3); break;     \
+        }                                              \
     }
 
 /* In: where to read. Out: the pointers behind what was read, and the sums a (r0 to r6), b (r8 to lr).
@@ -100,14 +107,12 @@ typedef struct {
 
 RN_INLINE rn_sums_mve rn_sums_4x2_mve(int32_t blocks, rn_sums_mve at) {
     int8x16_t u, v;
-    int32_t rounds = (blocks - 1) / 4;
     RN_ALL_BLOCKS_MVE(RN_BLOCK_4X2_MVE)
     return at;
 }
 
 RN_INLINE rn_sums_mve rn_sums_8x1_mve(int32_t blocks, rn_sums_mve at) {
     int8x16_t u, v;
-    int32_t rounds = (blocks - 1) / 4;
     RN_ALL_BLOCKS_MVE(RN_BLOCK_8X1_MVE)
     return at;
 }
