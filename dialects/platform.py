@@ -14,8 +14,8 @@ from importlib.metadata import entry_points
 from itertools import combinations
 from typing import Annotated, Any, Literal, Protocol, TypeVar, cast
 
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp
-from xdsl.dialects.dlti import MapAttr
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.dlti import DataLayoutEntryAttr
 from xdsl.ir import Data, Dialect, Operation
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
@@ -23,6 +23,7 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from .records import (
+    Facts,
     Integer,
     Number,
     Record,
@@ -34,8 +35,6 @@ from .records import (
 
 KEY = "platform.platform"
 """The module attribute that holds the platform."""
-
-NO_FACTS = MapAttr.new((ArrayAttr[Any]([]),))
 
 MemoryKind = Literal["flash", "ram"]
 UnitKind = Literal["cpu", "cluster", "npu", "remote"]
@@ -105,7 +104,7 @@ class Unit:
     ops: Names = ("*",)
     costs: tuple[Cost, ...] = ()
     model: str | None = None
-    facts: MapAttr = NO_FACTS
+    facts: Annotated[tuple[DataLayoutEntryAttr, ...], Facts()] = ()
 
     @property
     def features(self) -> frozenset[str]:
@@ -126,12 +125,12 @@ class Unit:
 
     def fact(self, key: str) -> int | float | str:
         """One of the unit's `facts`."""
-        try:
-            return fact_value(self.facts[key])
-        except KeyError:
-            raise VerifyException(
-                f'unit "{self.name}" has no fact "{key}"; add it to [units.facts] of the platform'
-            ) from None
+        for entry in self.facts:
+            if entry.key == StringAttr(key):
+                return fact_value(entry.value)
+        raise VerifyException(
+            f'unit "{self.name}" has no fact "{key}"; add it to [units.facts] of the platform'
+        )
 
 
 @dataclass(frozen=True)
@@ -317,7 +316,10 @@ def _board(
     if isinstance(data, str) and kinds.get(data) == "flash":
         yield f'board.data: "{data}" is flash, data must be in a ram'
     sizes = {entry.get("name"): entry.get("size") for _, entry in memories}
-    size, stack = sizes.get(data) if isinstance(data, str) else None, board.get("stack")
+    size, stack = (
+        sizes.get(data) if isinstance(data, str) else None,
+        board.get("stack", Board.stack),
+    )
     if type(size) is int and type(stack) is int and stack > size:
         yield f'board.stack: {stack} bytes do not fit "{data}" of {size} bytes'
     if board.get("runner") == "qemu":

@@ -21,7 +21,7 @@ def list_platforms() -> list[str]:
 
 
 def load_platform(name_or_path: str | Path) -> PlatformAttr:
-    """The platform of that name, or of that TOML file; raises `RunnelError` with all its problems."""
+    """The platform of that name or TOML file; raises `RunnelError` with all its problems."""
     path = _find(str(name_or_path))
     raw = _read(path)
     problems = platform_problems(raw)

@@ -1,4 +1,4 @@
-"""What stands beside the generated sources so that the directory builds anywhere by `make` alone."""
+"""What stands beside the generated sources, so that the directory builds by `make` alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_build_files(
     before ours. Returns the files written, relative to `directory`, sorted; the same input gives
     the same bytes.
     """
-    check_sources(directory, sources)
+    _check_sources(directory, sources)
     folders = [BOARDS / "common", *(board_folder(folder) for folder in platform.board.folders)]
     board_files = _copy_board(folders, directory / "board")
     kernels = _copy_kernels(directory, sources, [*kernel_directories, KERNELS])
@@ -42,6 +42,12 @@ def write_build_files(
     makefile = _makefile(model_name, platform, sources, board_files)
     (directory / "Makefile").write_text(makefile, newline="\n")
     return sorted(["Makefile", *board_files, *kernels])
+
+
+def _check_sources(directory: Path, sources: Iterable[str]) -> None:
+    missing = [directory / name for name in sources if not (directory / name).is_file()]
+    if missing:
+        raise RunnelError(*(f"{path}: there is no such source file" for path in missing))
 
 
 def _copy_board(folders: Iterable[Path], to: Path) -> list[str]:
@@ -132,7 +138,9 @@ def _makefile(
         "CC": [toolchain.prefix + toolchain.compiler],
         "CPU": list(toolchain.cpu),
         "OPTIMIZE": list(toolchain.optimize),
-        "BOARD_DEFINES": [f"-D{key}={value}" for key, value in defines.items() if value is not None],
+        "BOARD_DEFINES": [
+            f"-D{key}={value}" for key, value in defines.items() if value is not None
+        ],
         "LINKER_FILES": linker_files,
         "LINK": [
             *(["-T", script, "-Lboard", "-Wl,--gc-sections"] if script else []),
@@ -150,10 +158,3 @@ def _makefile(
         "include board/rules.mk",
     ]
     return "\n".join(lines) + "\n"
-
-
-def check_sources(directory: Path, sources: Iterable[str]) -> None:
-    """Refuse names that are not there, before make does so in its own words."""
-    missing = [name for name in sources if not (directory / name).is_file()]
-    if missing:
-        raise RunnelError(*(f"{directory / name}: there is no such source file" for name in missing))

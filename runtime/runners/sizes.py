@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,8 +75,8 @@ _PART = re.compile(r"^ \S*\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S.*)$")
 def measure_sizes(elf: Path) -> Sizes:
     """Sizes of a linked program; its map (same name, `.map`) says which object brought what."""
     sections = {section.name: section for section in read_sections(elf) if section.name != STACK}
-    flash = dict.fromkeys(("model", "harness", "library"), 0)
-    ram = dict(flash)
+    flash: Counter[str] = Counter()
+    ram: Counter[str] = Counter()
     text = elf.with_suffix(".map").read_text(errors="replace")
     home: Section | None = None
     for line in text.partition("Linker script and memory map")[2].splitlines():

@@ -20,11 +20,11 @@ define program
 $(1): $$(SOURCES:%.c=build/$(2)/%.o) $$(BOARD_SOURCES:%.c=build/$(2)/%.o) $$(LINKER_FILES)
 	$$(CC) $$(CPU) $$(OPTIMIZE) $$(EXTRA_CFLAGS) $$(filter %.o,$$^) -o $$@ $$(LINK) $$(MAP)
 
-$$(SOURCES:%.c=build/$(2)/%.o): build/$(2)/%.o: %.c Makefile
+$$(SOURCES:%.c=build/$(2)/%.o): build/$(2)/%.o: %.c Makefile build/flags
 	@mkdir -p $$(@D)
 	$$(CC) $$(FLAGS) $(3) $$(EXTRA_CFLAGS) -MMD -MP -c $$< -o $$@
 
-$$(BOARD_SOURCES:%.c=build/$(2)/%.o): build/$(2)/%.o: %.c Makefile
+$$(BOARD_SOURCES:%.c=build/$(2)/%.o): build/$(2)/%.o: %.c Makefile build/flags
 	@mkdir -p $$(@D)
 	$$(CC) $$(FLAGS) $$(BOARD_FLAGS) $(3) $$(EXTRA_CFLAGS) -MMD -MP -c $$< -o $$@
 
@@ -32,6 +32,11 @@ $$(BOARD_SOURCES:%.c=build/$(2)/%.o): build/$(2)/%.o: %.c Makefile
 endef
 $(eval $(call program,$(PLAIN),plain,))
 $(eval $(call program,$(PROFILE),profile,-DRN_PROFILE))
+
+# Objects depend on the flags that they were made with.
+build/flags: always
+	@mkdir -p build
+	@echo '$(EXTRA_CFLAGS)' | cmp -s - $@ || echo '$(EXTRA_CFLAGS)' > $@
 
 run: $(PLAIN)
 	$(RUN) $(PLAIN)
@@ -48,4 +53,6 @@ endif
 clean:
 	rm -rf build
 
-.PHONY: all run profile profile-build clean
+always:
+
+.PHONY: all always run profile profile-build clean

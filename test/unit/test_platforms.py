@@ -1,0 +1,249 @@
+"""Platform descriptions: the shipped ones, a user's own, and every kind of mistake in one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from runnel.dialects import platform as platform_dialect
+from runnel.dialects.diagnostics import RunnelError
+from runnel.dialects.platform import (
+    KEY,
+    SCHEMA,
+    Board,
+    Cost,
+    Description,
+    Dma,
+    Link,
+    Memory,
+    PlatformAttr,
+    Toolchain,
+    Unit,
+    platform_of,
+    platform_problems,
+    unit_model,
+)
+from runnel.runtime.platforms import list_platforms, load_platform
+from xdsl.context import Context
+from xdsl.dialects.builtin import Builtin, ModuleOp
+from xdsl.parser import Parser
+from xdsl.utils.exceptions import VerifyException
+
+TINY = """
+name = "tiny"
+description = "one core"
+memories = [
+  {name = "flash", kind = "flash", address = 0x0, size = 0x8000, bandwidth = 4},
+  {name = "sram", kind = "ram", address = 0x20000000, size = 0x8000, bandwidth = 4},
+]
+units = [{name = "cpu", kind = "cpu", isa = "armv7e-m", extensions = ["dsp"]}]
+[toolchain]
+compiler = "gcc"
+[board]
+runner = "host"
+folders = ["host"]
+code = "flash"
+data = "sram"
+"""
+
+
+def errors_of(tmp_path: Path, text: str) -> list[str]:
+    """The messages of a TOML text, without the path of the file in front."""
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(RunnelError) as caught:
+        load_platform(path)
+    messages = caught.value.messages
+    assert all(message.startswith(f"{path}: ") for message in messages)
+    return [message.removeprefix(f"{path}: ") for message in messages]
+
+
+@pytest.mark.parametrize("name", ["host", "cortex-m4", "cortex-m7", "cortex-m55"])
+def test_shipped_platforms_load_and_round_trip(name: str):
+    assert name in list_platforms()
+    platform = load_platform(name)
+    assert platform.label == name
+    context = Context()
+    context.load_dialect(Builtin)
+    context.load_dialect(platform_dialect.Platform)
+    text = str(ModuleOp([], {KEY: platform}))
+    assert platform_of(Parser(context, text).parse_module()) == platform
+
+
+def test_accessors():
+    platform = load_platform("cortex-m4")
+    assert platform.memory("sram").size == 4 * 1024 * 1024
+    assert platform.data_memory is platform.memory("sram")
+    assert platform.code_memory.kind == "flash"
+    assert {"armv7e-m", "dsp"} <= platform.unit("cpu").features
+    assert "mve" in load_platform("cortex-m55").unit("cpu").features
+    with pytest.raises(VerifyException, match=r'cortex-m4 has no memory "srum".*"sram"'):
+        platform.memory("srum")
+
+
+def test_module_without_platform():
+    with pytest.raises(VerifyException, match="the module has no platform"):
+        platform_of(ModuleOp([]))
+
+
+def test_own_file_with_own_board_folder(tmp_path: Path):
+    (tmp_path / "board").mkdir()
+    path = tmp_path / "mine.toml"
+    path.write_text(TINY.replace('["host"]', '["host", "board"]'))
+    assert load_platform(path).board.folders == ("host", str(tmp_path / "board"))
+    assert load_platform(str(path)).label == "tiny"
+
+
+def test_unknown_name():
+    with pytest.raises(RunnelError, match=r'no platform "cortex-m5".*did you mean "cortex-m55"'):
+        load_platform("cortex-m5")
+
+
+def test_all_problems_come_at_once(tmp_path: Path):
+    text = TINY.replace("0x8000, bandwidth", '"4M", bandwidth', 1).replace("isa =", "isaa =")
+    text = text.replace('data = "sram"', 'data = "srm"').replace('kind = "ram"', 'kind = "rom"')
+    assert errors_of(tmp_path, text) == [
+        'memories[0].size: expected a positive integer, got "4M"',
+        'memories[1].kind: expected one of "flash", "ram", got "rom"',
+        'units[0].isaa: unknown key (did you mean "isa"?)',
+        "units[0].isa: missing",
+        'board.data: there is no memory "srm" (did you mean "sram"?)',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("size = 0x8000", "size = 0", "memories[0].size: expected a positive integer, got 0"),
+        ("0x8000", "true", "memories[0].size: expected a positive integer, got true"),
+        ("0x0", "-1", "memories[0].address: expected an integer that is not negative, got -1"),
+        ("= 4}", "= 0}", "memories[0].bandwidth: expected a positive number, got 0"),
+        ("= 4}", "= inf}", "memories[0].bandwidth: expected a positive number, got inf"),
+        ("= 4}", "= nan}", "memories[0].bandwidth: expected a positive number, got nan"),
+        ('"sram", k', '"s ram", k', "memories[1].name: expected a letter, then letters, digits"),
+        ('"sram", k', '"flash", k', 'memories[1].name: "flash" is taken by memories[0]'),
+        ("0x20000000", "0x7fff", 'memory "sram" [0x7fff, 0xffff) overlaps "flash" [0x0, 0x8000)'),
+        ('["dsp"]', '"dsp"', 'units[0].extensions: expected a list, got "dsp"'),
+        ('compiler = "gcc"', "compiler = 3", "toolchain.compiler: expected a string that is not"),
+        ('["host"]', '["hots"]', 'board.folders[0]: there is no folder "'),
+        ("[board]", "[bord]", 'bord: unknown key (did you mean "board"?)'),
+        ('data = "sram"', 'data = "flash"', 'board.data: "flash" is flash'),
+        ('runner = "host"', 'runner = "qemu"', "board.machine: missing, the qemu runner needs it"),
+        ('[toolchain]\ncompiler = "gcc"', "toolchain = 1", "toolchain: expected a table, got 1"),
+        ("units = [{", "units = [[{", "not TOML: "),
+    ],
+)
+def test_one_problem(tmp_path: Path, old: str, new: str, message: str):
+    assert old in TINY
+    assert any(message in error for error in errors_of(tmp_path, TINY.replace(old, new, 1)))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path):
+    with pytest.raises(RunnelError, match=r"none\.toml: cannot read the platform: No such file"):
+        load_platform(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(RunnelError, match="not a text file in UTF-8"):
+        load_platform(tmp_path / "binary.toml")
+
+
+def test_attribute_from_python_is_verified():
+    sound = load_platform("host").data
+    overlapping = (sound.memories[0], sound.memories[0])
+    with pytest.raises(VerifyException, match=r"memories\[1\]\.name.*taken"):
+        PlatformAttr(Description("x", "x", overlapping, sound.units, sound.toolchain, sound.board))
+
+
+def test_linear_costs_take_the_first_row_that_matches():
+    rows = (Cost("quant.conv2d", 10.0, per_mac=0.5), Cost("quant.*", per_element=2.0, per_byte=1.0))
+    unit = Unit("cpu", "cpu", "plain", ops=("quant.*",), costs=rows)
+    assert unit.cost("quant.conv2d", macs=100, elements=7, bytes=7) == 60.0
+    assert unit.cost("quant.add", macs=100, elements=7, bytes=3) == 17.0
+    assert unit.cost("graph.relu", macs=1, elements=1, bytes=1) is None
+    assert unit.runs("quant.add") and not unit.runs("graph.relu")
+
+
+def test_facts_make_a_difference():
+    """Two platforms that differ in a fact only are different attributes."""
+    a, b = (Unit("npu", "npu", "x", facts=_facts(value)) for value in (1, 2))
+    assert a != b and (a.fact("k"), b.fact("k")) == (1, 2)
+    with pytest.raises(VerifyException, match='unit "npu" has no fact "other"'):
+        a.fact("other")
+
+
+def _facts(value: int) -> Any:
+    return platform_dialect.Facts().decode({"k": value})
+
+
+def test_unit_model_comes_from_an_entry_point(monkeypatch: pytest.MonkeyPatch):
+    from importlib.metadata import EntryPoint, EntryPoints
+
+    point = EntryPoint("mine", "collections:OrderedDict", "runnel.unit_models")
+
+    def entry_points(group: str) -> EntryPoints:
+        return EntryPoints([point]).select(group=group)
+
+    monkeypatch.setattr(platform_dialect, "entry_points", entry_points)
+    assert unit_model(Unit("npu", "npu", "x")) is None
+    assert unit_model(Unit("npu", "npu", "x", model="mine")) is point.load()
+    with pytest.raises(VerifyException, match=r'offers the unit model "mien".*"mine"'):
+        unit_model(Unit("npu", "npu", "x", model="mien"))
+
+
+def test_dma_and_links():
+    sound = load_platform("host").data
+    platform = PlatformAttr(
+        Description(
+            "soc",
+            "d",
+            sound.memories,
+            (*sound.units, Unit("far", "remote", "x86_64")),
+            sound.toolchain,
+            sound.board,
+            dma=(Dma("dma", 8.0, (("flash", "sram"),), max_bytes=65535),),
+            links=(Link("uart", "far", "uart", 11520.0, 900.0),),
+        )
+    )
+    engine = platform.dma_between("sram", "flash")
+    assert engine is not None and engine.max_bytes == 65535
+    assert platform.dma_between("sram", "sram") is None
+    assert platform.link_to("far").name == "uart"
+    with pytest.raises(VerifyException, match='no link leads to unit "cpu"'):
+        platform.link_to("cpu")
+
+
+text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
+name = st.from_regex(r"\A[a-z][a-z0-9_]{0,9}\Z")
+positive = st.integers(1, 2**40)
+rate = st.floats(1e-6, 1e12)
+
+
+@st.composite
+def descriptions(draw: st.DrawFn) -> Description:
+    """Sound descriptions with all kinds of fields."""
+    names = draw(st.lists(name, min_size=2, max_size=4, unique=True))
+    sizes = [draw(positive) for _ in names]
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    memories = tuple(
+        Memory(n, "ram", start, size, draw(rate), draw(st.integers(0, 99)))
+        for n, start, size in zip(names, starts, sizes, strict=True)
+    )
+    values = st.integers(-(2**63), 2**63 - 1) | text | st.floats(-9, 9)
+    facts = platform_dialect.Facts().decode(draw(st.dictionaries(name, values, max_size=3)))
+    costs = (Cost(draw(text), draw(rate)),)
+    unit = Unit(draw(text), "npu", draw(text), costs=costs, facts=facts)
+    board = Board("host", ("host",), names[0], names[1], stack=1)
+    dma = Dma(draw(text), draw(rate), ((names[0], names[1]),), dimensions=draw(st.integers(1, 3)))
+    return Description(
+        draw(text), draw(text), memories, (unit,), Toolchain(draw(text)), board, (dma,)
+    )
+
+
+@given(descriptions())
+def test_any_platform_survives_text(description: Description):
+    platform = PlatformAttr(description)
+    context = Context()
+    context.load_dialect(Builtin)
+    context.load_dialect(platform_dialect.Platform)
+    assert Parser(context, str(platform)).parse_attribute() == platform
+    assert platform_problems(SCHEMA.encode(description)) == []
