@@ -30,6 +30,7 @@ from xdsl.irdl import (
     ParsePropInAttrDict,
     irdl_attr_definition,
     irdl_op_definition,
+    opt_prop_def,
     prop_def,
     var_operand_def,
 )
@@ -142,6 +143,8 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
     outs = var_operand_def(MemRefType)
     scratches = var_operand_def(MemRefType)
     kernel = prop_def(StringAttr)
+    header = opt_prop_def(StringAttr)
+    """Where a user's kernel is declared; the runtime's kernels have a header of their own name."""
 
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
     assembly_format = (
@@ -163,6 +166,11 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
             operands=[ins, [out], [] if scratch is None else [scratch]],
             properties={"kernel": StringAttr(kernel), **properties},
         )
+
+    @property
+    def include(self) -> str:
+        """The header that declares the kernel."""
+        return f"{self.kernel.data}.h" if self.header is None else self.header.data
 
     @property
     def inputs(self) -> Sequence[SSAValue]:

@@ -1,7 +1,7 @@
 """The kernel table: which C kernel runs an op on a unit, in which order it reads the weights.
 
-The first entry whose `isa` the unit has and whose `refuses` finds nothing is taken. A user's entries
-(a TOML file) come first: a drop-in kernel has the signature of the portable one.
+The first entry whose `isa` the unit has and whose `refuses` finds nothing is taken. A user's
+entries (a TOML file) come first: a drop-in kernel has the signature of the portable one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def takes_all(_: Problem) -> str | None:
 
 @dataclass(frozen=True)
 class Kernel:
-    """One C kernel: the symbol, declared in the header of the same name unless `header` says else."""
+    """One C kernel: a symbol, declared in the header of the same name unless `header` says else."""
 
     op: str
     symbol: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import singledispatch
 from pathlib import Path
@@ -75,10 +75,10 @@ def constant_name(value: SSAValue) -> str:
     return value.owner.global_name.string_value()
 
 
-def constant_operand(op: Operation, value: SSAValue, what: str) -> NDArray[np.generic]:
+def constant_operand(op: Operation, value: SSAValue) -> NDArray[np.generic]:
     array = graph.constant_array(value)
     if array is None:
-        raise RunnelError(f"{describe(op)}: the {what} must be constant to be packed")
+        raise RunnelError(f"{describe(op)}: weights and bias must be constants to be packed")
     return array
 
 
@@ -208,6 +208,24 @@ class Bufferizer:
         self.block.add_op(op)
         return op.result
 
+    def call(
+        self,
+        kind: type[cortexm.KernelOp],
+        problem: Problem,
+        op: Operation,
+        ins: Sequence[SSAValue],
+        properties: Callable[[Kernel], dict[str, Attribute]],
+    ) -> None:
+        """Emit the kernel that the table chooses for `problem`."""
+        kernel = self.kernel_for(problem, op)
+        buffers = [self.values[value] for value in ins]
+        out = self.result(op.results[0])
+        entries = properties(kernel)
+        if kernel.header is not None:
+            entries["header"] = StringAttr(kernel.include)
+        scratch = self.scratch(kernel.scratch(problem))
+        self.emit(kind(kernel.symbol, buffers, out, scratch, entries), op)
+
     def kernel_for(self, problem: Problem, op: Operation) -> Kernel:
         kernel, missed = choose_kernel(problem, self.isa, self.kernels)
         for reason in missed:
@@ -227,23 +245,12 @@ class Bufferizer:
         """Weights in the kernel's order and the bias, as properties of the kernel op."""
         packing = kernel.packing(problem)
         name = constant_name(op.weight)
-        bias = constant_operand(op, op.bias, "bias")
+        bias = constant_operand(op, op.bias)
         return {
             "packing": packing,
             "weight": self.constant(f"{name}_packed", packing.pack(matrix.astype(np.int8))),
             "bias": self.constant(f"{constant_name(op.bias)}_acc", bias, i32),
         }
-
-    def pointwise(
-        self,
-        op: Any,
-        kind: type[cortexm.KernelOp],
-        name: str,
-        properties: dict[str, Attribute],
-    ) -> None:
-        kernel = self.kernel_for(Problem(name, outputs=int(np.prod(quant.shape_of(op.result)))), op)
-        ins, out = [self.values[op.input]], self.result(op.result)
-        self.emit(kind(kernel.symbol, ins, out, None, properties), op)
 
 
 @singledispatch
@@ -256,13 +263,9 @@ def lower(op: Operation, to: Bufferizer) -> None:
 def conv2d(op: quant.Conv2DOp, to: Bufferizer) -> None:
     if op.layout.data != "nhwc":
         raise RunnelError(f"{describe(op)}: kernels are channels-last; run channels-last first")
-    weight, bias = (
-        constant_operand(op, op.weight, "weight"),
-        constant_operand(op, op.bias, "bias"),
-    )
-    out, kh, kw, depth = weight.shape
+    weight, bias = constant_operand(op, op.weight), constant_operand(op, op.bias)
+    out, kh, kw = weight.shape[:3]
     requant, acc_shift = high_word_form(op.requant, out, accumulator_bound(weight, bias, op.input))
-    kind = "depthwise_conv2d" if op.depthwise else "conv2d"
     pads, strides, dilations = (x.get_values() for x in (op.pads, op.strides, op.dilations))
     _, in_h, in_w, in_c = quant.shape_of(op.input)
     _, out_h, out_w, _ = quant.shape_of(op.result)
@@ -271,114 +274,115 @@ def conv2d(op: quant.Conv2DOp, to: Bufferizer) -> None:
         in_h, in_w, in_c, out_h, out_w, out, kh, kw,
         strides[0], strides[1], dilations[0], dilations[1], pads[0], pads[1], zero,
     )  # fmt: skip
-    problem = Problem(kind, window, op.groups.value.data, requant=requant)
-    kernel = to.kernel_for(problem, op)
-    if op.depthwise:
-        matrix = weight.reshape(out, kh * kw).T
-    else:
-        matrix = weight.reshape(out, kh * kw * depth)
-    properties = {
-        **cortexm.window_properties((kh, kw), strides, dilations, pads),
-        **to.packed_constants(op, kernel, problem, matrix),
-        "requant": requant,
-        "acc_shift": IntegerAttr(acc_shift, i32),
-    }
-    if not op.depthwise:
-        properties["groups"] = op.groups
-    kind_class = cortexm.DepthwiseConv2DOp if op.depthwise else cortexm.Conv2DOp
-    ins, out_buffer = [to.values[op.input]], to.result(op.result)
-    scratch = to.scratch(kernel.scratch(problem))
-    to.emit(kind_class(kernel.symbol, ins, out_buffer, scratch, properties), op)
+    name = "depthwise_conv2d" if op.depthwise else "conv2d"
+    problem = Problem(name, window, op.groups.value.data, requant=requant)
+    matrix = weight.reshape(out, kh * kw).T if op.depthwise else weight.reshape(out, -1)
+
+    def properties(kernel: Kernel) -> dict[str, Attribute]:
+        return {
+            **cortexm.window_properties((kh, kw), strides, dilations, pads),
+            **to.packed_constants(op, kernel, problem, matrix),
+            **({} if op.depthwise else {"groups": op.groups}),
+            "requant": requant,
+            "acc_shift": IntegerAttr(acc_shift, i32),
+        }
+
+    kind = cortexm.DepthwiseConv2DOp if op.depthwise else cortexm.Conv2DOp
+    to.call(kind, problem, op, [op.input], properties)
 
 
 @lower.register
 def fully_connected(op: quant.FullyConnectedOp, to: Bufferizer) -> None:
-    weight, bias = (
-        constant_operand(op, op.weight, "weight"),
-        constant_operand(op, op.bias, "bias"),
-    )
-    requant, acc_shift = high_word_form(
-        op.requant, len(weight), accumulator_bound(weight, bias, op.input)
-    )
+    weight, bias = constant_operand(op, op.weight), constant_operand(op, op.bias)
+    bound = accumulator_bound(weight, bias, op.input)
+    requant, acc_shift = high_word_form(op.requant, len(weight), bound)
     rows, depth = quant.shape_of(op.input)
     problem = Problem(
         "fully_connected", rows=rows, depth=depth, outputs=len(weight), requant=requant
     )
-    kernel = to.kernel_for(problem, op)
-    properties = {
-        **to.packed_constants(op, kernel, problem, weight),
-        "requant": requant,
-        "acc_shift": IntegerAttr(acc_shift, i32),
-    }
-    ins, out = [to.values[op.input]], to.result(op.result)
-    scratch = to.scratch(kernel.scratch(problem))
-    to.emit(cortexm.FullyConnectedOp(kernel.symbol, ins, out, scratch, properties), op)
+
+    def properties(kernel: Kernel) -> dict[str, Attribute]:
+        return {
+            **to.packed_constants(op, kernel, problem, weight),
+            "requant": requant,
+            "acc_shift": IntegerAttr(acc_shift, i32),
+        }
+
+    to.call(cortexm.FullyConnectedOp, problem, op, [op.input], properties)
 
 
 @lower.register
 def add(op: quant.AddOp, to: Bufferizer) -> None:
-    elements = int(np.prod(quant.shape_of(op.result)))
-    kernel = to.kernel_for(Problem("add", outputs=elements), op)
-    ins, out = [to.values[op.lhs], to.values[op.rhs]], to.result(op.result)
-    names = ("multipliers", "bias", "shift", "clamp")
-    properties = {name: op.properties[name] for name in names}
-    to.emit(cortexm.AddOp(kernel.symbol, ins, out, None, properties), op)
+    problem = Problem("add", outputs=int(np.prod(quant.shape_of(op.result))))
+    to.call(cortexm.AddOp, problem, op, [op.lhs, op.rhs], lambda _: dict(op.properties))
 
 
 @lower.register
 def avg_pool2d(op: quant.AveragePool2DOp, to: Bufferizer) -> None:
     window = pool_window(op)
     low, high = quant.quantized(op.input).bounds
-    requant, acc_shift = high_word_form(op.requant, 1, window.k_h * window.k_w * (high - low))
-    problem = Problem("avg_pool2d", window, requant=requant)
-    kernel = to.kernel_for(problem, op)
-    properties = {
-        **pool_properties(op),
-        "requant": requant,
-        "acc_shift": IntegerAttr(acc_shift, i32),
-    }
-    ins, out = [to.values[op.input]], to.result(op.result)
-    scratch = to.scratch(kernel.scratch(problem))
-    to.emit(cortexm.AveragePool2DOp(kernel.symbol, ins, out, scratch, properties), op)
+    bound = window.k_h * window.k_w * (high - low)
+    requant, acc_shift = high_word_form(op.requant, 1, bound)
+    to.call(
+        cortexm.AveragePool2DOp,
+        Problem("avg_pool2d", window, requant=requant),
+        op,
+        [op.input],
+        lambda _: {
+            **pool_properties(op),
+            "requant": requant,
+            "acc_shift": IntegerAttr(acc_shift, i32),
+        },
+    )
 
 
 @lower.register
 def max_pool2d(op: quant.MaxPool2DOp, to: Bufferizer) -> None:
-    kernel = to.kernel_for(Problem("max_pool2d", pool_window(op)), op)
-    ins, out = [to.values[op.input]], to.result(op.result)
-    to.emit(cortexm.MaxPool2DOp(kernel.symbol, ins, out, None, pool_properties(op)), op)
+    problem = Problem("max_pool2d", pool_window(op))
+    to.call(cortexm.MaxPool2DOp, problem, op, [op.input], lambda _: pool_properties(op))
 
 
 @lower.register
 def table(op: quant.TableOp, to: Bufferizer) -> None:
-    to.pointwise(op, cortexm.TableOp, "table", {"table": SymbolRefAttr(constant_name(op.table))})
+    table = SymbolRefAttr(constant_name(op.table))
+    pointwise(op, to, cortexm.TableOp, "table", {"table": table})
 
 
 @lower.register
 def softmax(op: quant.SoftmaxOp, to: Bufferizer) -> None:
-    properties = {"table": SymbolRefAttr(constant_name(op.table))}
-    to.pointwise(op, cortexm.SoftmaxOp, "softmax", properties)
+    table = SymbolRefAttr(constant_name(op.table))
+    pointwise(op, to, cortexm.SoftmaxOp, "softmax", {"table": table})
 
 
 @lower.register
 def quantize(op: quant.QuantizeCastOp, to: Bufferizer) -> None:
-    to.pointwise(op, cortexm.QuantizeOp, "quantize", {})
+    pointwise(op, to, cortexm.QuantizeOp, "quantize", {})
 
 
 @lower.register
 def dequantize(op: quant.DequantizeCastOp, to: Bufferizer) -> None:
-    to.pointwise(op, cortexm.DequantizeOp, "dequantize", {})
-
-
-@lower.register
-def reshape(op: graph.ReshapeOp, to: Bufferizer) -> None:
-    type = memref_of(op.result.type, to.memory)
-    view = dma.ViewOp(to.values[op.input], type)
-    to.emit(view, op)
-    to.values[op.result] = view.result
+    pointwise(op, to, cortexm.DequantizeOp, "dequantize", {})
 
 
 @lower.register
 def transpose(op: graph.TransposeOp, to: Bufferizer) -> None:
-    properties: dict[str, Attribute] = {"permutation": op.perm}
-    to.pointwise(op, cortexm.TransposeOp, "transpose", properties)
+    pointwise(op, to, cortexm.TransposeOp, "transpose", {"permutation": op.perm})
+
+
+def pointwise(
+    op: Operation,
+    to: Bufferizer,
+    kind: type[cortexm.KernelOp],
+    name: str,
+    properties: dict[str, Attribute],
+) -> None:
+    """A kernel without weights and scratch that reads the first operand."""
+    problem = Problem(name, outputs=int(np.prod(quant.shape_of(op.results[0]))))
+    to.call(kind, problem, op, [op.operands[0]], lambda _: properties)
+
+
+@lower.register
+def reshape(op: graph.ReshapeOp, to: Bufferizer) -> None:
+    view = dma.ViewOp(to.values[op.input], memref_of(op.result.type, to.memory))
+    to.emit(view, op)
+    to.values[op.result] = view.result
