@@ -44,7 +44,7 @@ class GraphOp(IRDLOperation):
 
     def __init__(
         self,
-        operands: Sequence[SSAValue | None],
+        operands: Sequence[SSAValue | Sequence[SSAValue] | None],
         properties: Mapping[str, PropertyValue] | None = None,
         result_type: TensorType | None = None,
     ):

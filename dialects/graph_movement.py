@@ -145,7 +145,7 @@ class ConcatOp(GraphOp):
     traits = traits_def(Pure(), _ConcatPatterns())
 
     def __init__(self, inputs: Sequence[SSAValue], axis: int):
-        GraphOp.__init__(self, inputs, {"axis": axis})
+        super().__init__([list(inputs)], {"axis": axis})
 
     def infer(self) -> TensorType:
         require(len(self.inputs) > 0, "there is nothing to concatenate")
