@@ -1,0 +1,188 @@
+"""What the ops of the c dialect share: the types of C values, the rules for names and conversions.
+
+Types are builtin's and emitc's: `i8` is `int8_t`, `ui8` is `uint8_t`, `i1` is `bool`, `f32` is
+`float`, `!emitc.size_t`, `!emitc.ptr<T>`, `!emitc.array<nxT>` (one dimension), and
+`!emitc.opaque<"name">` is a struct, an enum or `void`, by name. Two are our own: emitc spells
+`const` inside opaque strings, which nothing can check, and its lvalues refuse foreign types.
+"""
+
+from __future__ import annotations
+
+import re
+
+from xdsl.dialects.builtin import (
+    Float32Type,
+    Float64Type,
+    IntegerType,
+    Signedness,
+    StringAttr,
+)
+from xdsl.dialects.emitc import (
+    EmitC_ArrayType,
+    EmitC_OpaqueAttr,
+    EmitC_OpaqueType,
+    EmitC_PointerType,
+    EmitC_PtrDiffT,
+    EmitC_SizeT,
+)
+from xdsl.ir import Attribute, Operation, ParametrizedAttribute, TypeAttribute
+from xdsl.irdl import irdl_attr_definition, param_def
+from xdsl.utils.exceptions import VerifyException
+
+from .diagnostics import describe
+
+
+@irdl_attr_definition
+class ConstType(ParametrizedAttribute, TypeAttribute):
+    """A pointee that is not written: `!emitc.ptr<!c.const<i8>>` is `const int8_t *`."""
+
+    name = "c.const"
+
+    type: TypeAttribute = param_def()
+
+
+@irdl_attr_definition
+class LValueType(ParametrizedAttribute, TypeAttribute):
+    """An object: what has an address, can be read and, unless it is const, assigned.
+
+    `!c.lvalue<f32>`, `!c.lvalue<!c.const<f32>>`
+    """
+
+    name = "c.lvalue"
+
+    type: TypeAttribute = param_def()
+
+
+def pointer(pointee: Attribute, *, const: bool = False) -> EmitC_PointerType:
+    """`T *`, or `const T *`."""
+    assert isinstance(pointee, TypeAttribute)
+    return EmitC_PointerType(ConstType(pointee) if const else pointee)
+
+
+def named(name: str) -> EmitC_OpaqueType:
+    """A struct, enum or other type by its name."""
+    return EmitC_OpaqueType(StringAttr(name))
+
+
+VOID = named("void")
+CHAR = named("char")
+VOID_POINTER = pointer(VOID)
+STRING = pointer(CHAR, const=True)
+
+_C99 = """auto break case char const continue default do double else enum extern float for goto if
+inline int long register restrict return short signed sizeof static struct switch typedef union
+unsigned void volatile while"""
+_CPP = """alignas alignof and and_eq asm bitand bitor bool catch char16_t char32_t class compl
+const_cast constexpr decltype delete dynamic_cast explicit export false friend mutable namespace new
+noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast
+static_assert static_cast template this thread_local throw true try typeid typename using virtual
+wchar_t xor xor_eq"""
+KEYWORDS = frozenset(f"{_C99} {_CPP} NULL".split())
+"""Names that C keeps for itself, or C++, which reads the headers."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def name_problem(name: str) -> str | None:
+    """Why `name` cannot be declared in C, or None."""
+    if not _IDENTIFIER.fullmatch(name):
+        return "is not a C identifier"
+    if name in KEYWORDS:
+        return "is a keyword of C or C++"
+    if re.match(r"__|_[A-Z]", name):
+        return "is reserved for the C implementation"
+    return None
+
+
+def check_name(op: Operation, name: str, what: str) -> None:
+    """Refuse a `name` that C cannot declare."""
+    if (problem := name_problem(name)) is not None:
+        raise VerifyException(f"{describe(op)}: {what} '{name}' {problem}")
+
+
+def check_constant_name(op: Operation, value: EmitC_OpaqueAttr) -> None:
+    """`#emitc.opaque` stands for a macro, an enumerator or the null pointer, not for any text."""
+    name = value.value.data
+    if name not in ("NULL", "true", "false", "INFINITY", "NAN"):
+        check_name(op, name, "constant")
+
+
+def is_integer(type: Attribute) -> bool:
+    return isinstance(type, IntegerType | EmitC_SizeT | EmitC_PtrDiffT)
+
+
+def is_pointer(type: Attribute) -> bool:
+    return isinstance(type, EmitC_PointerType)
+
+
+def is_float(type: Attribute) -> bool:
+    return isinstance(type, Float32Type | Float64Type)
+
+
+def unqualified(type: Attribute) -> Attribute:
+    """`type` without its outer const."""
+    return type.type if isinstance(type, ConstType) else type
+
+
+def is_promoted(type: Attribute) -> bool:
+    """Whether C computes in `type` itself: narrower integers become int first."""
+    if isinstance(type, IntegerType):
+        return type.width.data in (32, 64)
+    return is_integer(type) or is_float(type)
+
+
+def type_problem(type: Attribute) -> str | None:
+    """Why `type` is not the type of a C value, or None."""
+    match type:
+        case IntegerType():
+            if type.width.data not in (1, 8, 16, 32, 64):
+                return f"{type} has no C type: the widths are 1, 8, 16, 32 and 64"
+            if type.signedness.data is Signedness.SIGNED:
+                return f"{type} has no C type of its own: signless integers are the signed ones"
+            return None
+        case Float32Type() | Float64Type() | EmitC_SizeT() | EmitC_PtrDiffT():
+            return None
+        case EmitC_OpaqueType():
+            name = type.value.data
+            known = name in ("void", "char", "int")
+            return None if known or name_problem(name) is None else f"{type} does not name a type"
+        case EmitC_PointerType():
+            return type_problem(unqualified(type.pointee_type))
+        case _:
+            return f"{type} is not a C type"
+
+
+def check_type(op: Operation, type: Attribute, *, void: bool = False) -> None:
+    """Refuse a `type` that no C value has."""
+    problem = type_problem(type)
+    if problem is None and type == VOID and not void:
+        problem = "a value cannot be void"
+    if problem is not None:
+        raise VerifyException(f"{describe(op)}: {problem}")
+
+
+def check_object_type(op: Operation, type: Attribute) -> None:
+    """Refuse a `type` that no variable has: like `check_type`, with arrays."""
+    if not isinstance(type, EmitC_ArrayType):
+        return check_type(op, type)
+    shape = type.get_shape()
+    if len(shape) != 1 or shape[0] < 1:
+        raise VerifyException(
+            f"{describe(op)}: {type}: arrays have one dimension of at least one element"
+        )
+    check_type(op, type.get_element_type())
+
+
+def assignable(source: Attribute, target: Attribute) -> bool:
+    """Whether C converts `source` to `target` silently and without loss: the same type, a pointer
+    that gains const, a pointer to or from void.
+    """
+    if source == target:
+        return True
+    if not isinstance(source, EmitC_PointerType) or not isinstance(target, EmitC_PointerType):
+        return False
+    given, wanted = source.pointee_type, target.pointee_type
+    if isinstance(given, ConstType) and not isinstance(wanted, ConstType):
+        return False
+    given, wanted = unqualified(given), unqualified(wanted)
+    return given == wanted or VOID in (given, wanted)

@@ -1,0 +1,517 @@
+"""The ops of the c dialect that are expressions of C."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from xdsl.dialects.builtin import (
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    SymbolRefAttr,
+    f64,
+    i1,
+)
+from xdsl.dialects.emitc import EmitC_ArrayType, EmitC_OpaqueAttr, EmitC_PointerType
+from xdsl.ir import Attribute, Operation, SSAValue, TypeAttribute
+from xdsl.irdl import (
+    AnyAttr,
+    AnyOf,
+    BaseAttr,
+    IRDLOperation,
+    VarConstraint,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.traits import MemoryReadEffect, Pure
+from xdsl.utils.exceptions import VerifyException
+
+from .c_base import (
+    STRING,
+    VOID,
+    ConstType,
+    LValueType,
+    assignable,
+    check_constant_name,
+    check_name,
+    check_type,
+    is_float,
+    is_integer,
+    is_promoted,
+    pointer,
+    unqualified,
+)
+from .c_file import GlobalOp, find_symbol
+from .diagnostics import describe
+
+ARITHMETIC = ("+", "-", "*", "/", "%")
+BITWISE = ("&", "|", "^", "<<", ">>")
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+LOGICAL = ("&&", "||")
+BINARY = (*ARITHMETIC, *BITWISE, *COMPARISONS, *LOGICAL)
+UNARY = ("-", "~", "!")
+
+
+def pointee(value: SSAValue) -> TypeAttribute | None:
+    """What a pointer or an array holds, with its const; None for other values."""
+    type = value.type
+    if isinstance(type, EmitC_PointerType):
+        return type.pointee_type
+    if isinstance(type, EmitC_ArrayType):
+        element = type.get_element_type()
+        assert isinstance(element, TypeAttribute)
+        return element
+    return None
+
+
+@irdl_op_definition
+class LiteralOp(IRDLOperation):
+    """A constant: a number, a string, or the name of a macro or an enumerator.
+
+    ```mlir
+    %0 = c.literal 42 : i32
+    %1 = c.literal 1.5 : f32
+    %2 = c.literal "input" : !emitc.ptr<!c.const<!emitc.opaque<"char">>>
+    %3 = c.literal #emitc.opaque<"RN_SINGLE"> : i32
+    ```
+    """
+
+    name = "c.literal"
+
+    value = prop_def(
+        AnyOf([BaseAttr(a) for a in (IntegerAttr, FloatAttr, StringAttr, EmitC_OpaqueAttr)])
+    )
+    result = result_def()
+
+    traits = traits_def(Pure())
+
+    def __init__(self, value: int | float | str | Attribute, type: Attribute | None = None):
+        """A str is a string literal; `#emitc.opaque` a name. A number takes `type`."""
+        if isinstance(value, str):
+            value, type = StringAttr(value), STRING if type is None else type
+        elif isinstance(value, float) or (isinstance(value, int) and type and is_float(type)):
+            assert type is None or is_float(type)
+            value = FloatAttr(float(value), type or f64)  # pyright: ignore[reportArgumentType]
+        elif isinstance(value, int):
+            width = type if isinstance(type, IntegerType) else 64
+            value = IntegerAttr(value, width)
+        if type is None:
+            assert isinstance(value, IntegerAttr | FloatAttr)
+            type = value.type
+        super().__init__(properties={"value": value}, result_types=[type])
+
+    def verify_(self) -> None:
+        type = self.result.type
+        check_type(self, type)
+        match self.value:
+            case IntegerAttr():
+                fits = is_integer(type)
+                if isinstance(type, IntegerType):
+                    fits = self.value.type == type
+            case FloatAttr():
+                fits = self.value.type == type
+            case StringAttr():
+                fits = type == STRING
+            case _:
+                assert isinstance(self.value, EmitC_OpaqueAttr)
+                check_constant_name(self, self.value)
+                fits = True
+        if not fits:
+            raise VerifyException(f"{describe(self)}: {self.value} is not a value of type {type}")
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        number = parser.parse_optional_number()
+        value = parser.parse_attribute() if number is None else None
+        attributes = parser.parse_optional_attr_dict()
+        parser.parse_punctuation(":")
+        type = parser.parse_type()
+        if number is not None:
+            op = cls(number, type)
+        else:
+            assert value is not None
+            op = cls(value, type)
+        op.attributes |= attributes
+        return op
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        match self.value:
+            case IntegerAttr():
+                self.value.print_without_type(printer)
+            case FloatAttr():
+                self.value.print_without_type(printer)
+            case value:
+                printer.print_attribute(value)
+        if self.attributes:
+            printer.print_op_attributes(self.attributes)
+        printer.print_string(" : ")
+        printer.print_attribute(self.result.type)
+
+
+@irdl_op_definition
+class GetGlobalOp(IRDLOperation):
+    """A global by its name: the object itself, or a pointer to it or to its first element.
+
+    ```mlir
+    %0 = c.get_global @net_conv1_w : !emitc.ptr<!c.const<i8>>
+    %1 = c.get_global @net_conv1 : !emitc.ptr<!c.const<!emitc.opaque<"rn_conv2d_shape">>>
+    %2 = c.get_global @net_ready : !c.lvalue<i32>
+    ```
+    """
+
+    name = "c.get_global"
+
+    symbol = prop_def(SymbolRefAttr)
+    result = result_def()
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$symbol attr-dict `:` type($result)"
+
+    def __init__(self, symbol: str, type: Attribute):
+        super().__init__(properties={"symbol": SymbolRefAttr(symbol)}, result_types=[type])
+
+    def verify_(self) -> None:
+        symbol, type = self.symbol.string_value(), self.result.type
+        check_name(self, symbol, "symbol")
+        if not isinstance(type, EmitC_PointerType | LValueType):
+            raise VerifyException(f"{describe(self)}: the result is a pointer or an lvalue")
+        found = find_symbol(self, symbol)
+        if found is None:
+            return
+        if not isinstance(found, GlobalOp):
+            raise VerifyException(f"{describe(self)}: @{symbol} is a {found.name}, not an object")
+        offered, const = found.element_type, found.const is not None
+        address = pointer(offered, const=const)
+        if isinstance(type, EmitC_PointerType) and not assignable(address, type):
+            raise VerifyException(f"{describe(self)}: @{symbol} has the address type {address}")
+        object = LValueType(ConstType(offered) if const else offered)
+        if isinstance(type, LValueType) and type != object:
+            raise VerifyException(f"{describe(self)}: @{symbol} is a {object}, not a {type}")
+
+
+@irdl_op_definition
+class BinaryOp(IRDLOperation):
+    """`a operator b`. Operands of arithmetic have one type of at least 32 bits: C would widen a
+    narrower one to int. A pointer plus or minus an integer is a pointer. Comparisons give i1.
+
+    ```mlir
+    %2 = c.binary %0 "+" %1 : (i32, i32) -> i32
+    %3 = c.binary %p "+" %1 : (!emitc.ptr<i8>, i32) -> !emitc.ptr<i8>
+    %4 = c.binary %0 "<" %1 : (i32, i32) -> i1
+    ```
+    """
+
+    name = "c.binary"
+
+    lhs = operand_def()
+    rhs = operand_def()
+    operator = prop_def(StringAttr)
+    result = result_def()
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$lhs $operator $rhs attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, operator: str, lhs: SSAValue | Operation, rhs: SSAValue | Operation):
+        left, right = SSAValue.get(lhs), SSAValue.get(rhs)
+        result = i1 if operator in (*COMPARISONS, *LOGICAL) else left.type
+        super().__init__(
+            operands=[left, right],
+            properties={"operator": StringAttr(operator)},
+            result_types=[result],
+        )
+
+    def verify_(self) -> None:
+        operator, left, right = self.operator.data, self.lhs.type, self.rhs.type
+        if operator not in BINARY:
+            raise VerifyException(
+                f"{describe(self)}: unknown operator '{operator}', one of {' '.join(BINARY)}"
+            )
+        if operator in LOGICAL:
+            fits, result = left == right == i1, i1
+        elif operator in COMPARISONS:
+            same_pointers = isinstance(left, EmitC_PointerType) and left == right
+            fits = (left == right and (is_integer(left) or is_float(left))) or same_pointers
+            result = i1
+        elif isinstance(left, EmitC_PointerType):
+            fits, result = operator in "+-" and is_integer(right), left
+        else:
+            kind = is_integer if operator in BITWISE or operator == "%" else is_promoted
+            fits, result = left == right and is_promoted(left) and kind(left), left
+            if operator in ("&", "|", "^") and left == right == i1:
+                fits = True
+        if not fits:
+            raise VerifyException(
+                f"{describe(self)}: {left} {operator} {right} is not C arithmetic: operands have "
+                "one type of at least 32 bits (cast narrower ones first)"
+            )
+        if self.result.type != result:
+            raise VerifyException(
+                f"{describe(self)}: {left} {operator} {right} has type {result}, "
+                f"not {self.result.type}"
+            )
+
+
+@irdl_op_definition
+class UnaryOp(IRDLOperation):
+    """`-a`, `~a` or `!a`.
+
+    ```mlir
+    %1 = c.unary "-" %0 : i32
+    ```
+    """
+
+    name = "c.unary"
+
+    T: ClassVar = VarConstraint("T", AnyAttr())
+
+    operator = prop_def(StringAttr)
+    operand = operand_def(T)
+    result = result_def(T)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$operator $operand attr-dict `:` type($result)"
+
+    def __init__(self, operator: str, operand: SSAValue | Operation):
+        value = SSAValue.get(operand)
+        super().__init__(
+            operands=[value],
+            properties={"operator": StringAttr(operator)},
+            result_types=[value.type],
+        )
+
+    def verify_(self) -> None:
+        operator, type = self.operator.data, self.operand.type
+        if operator not in UNARY:
+            raise VerifyException(
+                f"{describe(self)}: unknown operator '{operator}', one of {' '.join(UNARY)}"
+            )
+        fits = {
+            "-": is_promoted(type),
+            "~": is_promoted(type) and is_integer(type),
+            "!": type == i1,
+        }[operator]
+        if not fits:
+            raise VerifyException(f"{describe(self)}: {operator} of a {type} is no {type} in C")
+
+
+@irdl_op_definition
+class ConditionalOp(IRDLOperation):
+    """`condition ? a : b`
+
+    ```mlir
+    %3 = c.conditional %0 ? %1 : %2 : i32
+    ```
+    """
+
+    name = "c.conditional"
+
+    T: ClassVar = VarConstraint("T", AnyAttr())
+
+    condition = operand_def(i1)
+    true_value = operand_def(T)
+    false_value = operand_def(T)
+    result = result_def(T)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$condition `?` $true_value `:` $false_value attr-dict `:` type($result)"
+
+    def __init__(
+        self,
+        condition: SSAValue | Operation,
+        true_value: SSAValue | Operation,
+        false_value: SSAValue | Operation,
+    ):
+        super().__init__(
+            operands=[condition, true_value, false_value],
+            result_types=[SSAValue.get(true_value).type],
+        )
+
+
+@irdl_op_definition
+class CastOp(IRDLOperation):
+    """`(T)a`
+
+    ```mlir
+    %1 = c.cast %0 : i8 to i32
+    ```
+    """
+
+    name = "c.cast"
+
+    operand = operand_def()
+    result = result_def()
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$operand attr-dict `:` type($operand) `to` type($result)"
+
+    def __init__(self, operand: SSAValue | Operation, type: Attribute):
+        super().__init__(operands=[operand], result_types=[type])
+
+    def verify_(self) -> None:
+        source, target = self.operand.type, self.result.type
+        check_type(self, target)
+        pointers = isinstance(source, EmitC_PointerType), isinstance(target, EmitC_PointerType)
+        scalars = all(is_integer(type) or is_float(type) for type in (source, target))
+        if not (all(pointers) or scalars):
+            raise VerifyException(f"{describe(self)}: C does not convert a {source} to a {target}")
+        if (
+            isinstance(source, EmitC_PointerType)
+            and isinstance(target, EmitC_PointerType)
+            and isinstance(source.pointee_type, ConstType)
+            and not isinstance(target.pointee_type, ConstType)
+        ):
+            raise VerifyException(f"{describe(self)}: the cast to {target} loses a const")
+
+
+@irdl_op_definition
+class SubscriptOp(IRDLOperation):
+    """`a[i]`: an element of an array or of what a pointer points to, as an object.
+
+    ```mlir
+    %1 = c.subscript %a[%i] : (!emitc.ptr<!c.const<f32>>, i32) -> !c.lvalue<!c.const<f32>>
+    ```
+    """
+
+    name = "c.subscript"
+
+    base = operand_def()
+    index = operand_def()
+    result = result_def(LValueType)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$base `[` $index `]` attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, base: SSAValue | Operation, index: SSAValue | Operation):
+        element = pointee(SSAValue.get(base))
+        if element is None:
+            raise VerifyException(f"{SSAValue.get(base).type} has no elements")
+        super().__init__(operands=[base, index], result_types=[LValueType(element)])
+
+    def verify_(self) -> None:
+        element = pointee(self.base)
+        if element is None or unqualified(element) == VOID:
+            raise VerifyException(f"{describe(self)}: {self.base.type} has no elements")
+        if not is_integer(self.index.type):
+            raise VerifyException(f"{describe(self)}: {self.index.type} is not an index")
+        if self.result.type != LValueType(element):
+            raise VerifyException(f"{describe(self)}: the element is a {LValueType(element)}")
+
+
+@irdl_op_definition
+class MemberOp(IRDLOperation):
+    """`a.field`, or `a->field` of a pointer, as an object.
+
+    ```mlir
+    %1 = c.member %shape "in_h"
+      : !emitc.ptr<!c.const<!emitc.opaque<"rn_conv2d_shape">>> -> !c.lvalue<!c.const<i32>>
+    ```
+    """
+
+    name = "c.member"
+
+    base = operand_def()
+    field = prop_def(StringAttr)
+    result = result_def()
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$base $field attr-dict `:` type($base) `->` type($result)"
+
+    def __init__(self, base: SSAValue | Operation, field: str, type: Attribute):
+        super().__init__(
+            operands=[base], properties={"field": StringAttr(field)}, result_types=[type]
+        )
+
+    def verify_(self) -> None:
+        check_name(self, self.field.data, "field")
+        base = self.base.type
+        held = pointee(self.base) if isinstance(base, EmitC_PointerType) else None
+        if isinstance(base, LValueType):
+            held = base.type
+        if held is None:
+            raise VerifyException(f"{describe(self)}: a {base} has no fields")
+        type = self.result.type
+        if isinstance(type, EmitC_ArrayType):
+            return
+        if not isinstance(type, LValueType):
+            raise VerifyException(f"{describe(self)}: a field is an lvalue or an array")
+        if isinstance(held, ConstType) != isinstance(type.type, ConstType):
+            raise VerifyException(f"{describe(self)}: a field is const when its struct is")
+
+
+@irdl_op_definition
+class LoadOp(IRDLOperation):
+    """The value of an object.
+
+    ```mlir
+    %1 = c.load %0 : !c.lvalue<!c.const<f32>> -> f32
+    ```
+    """
+
+    name = "c.load"
+
+    object = operand_def(LValueType)
+    result = result_def()
+
+    traits = traits_def(MemoryReadEffect())
+
+    assembly_format = "$object attr-dict `:` type($object) `->` type($result)"
+
+    def __init__(self, object: SSAValue | Operation):
+        type = SSAValue.get(object).type
+        assert isinstance(type, LValueType)
+        super().__init__(operands=[object], result_types=[unqualified(type.type)])
+
+    def verify_(self) -> None:
+        type = self.object.type
+        assert isinstance(type, LValueType)
+        if self.result.type != unqualified(type.type):
+            raise VerifyException(
+                f"{describe(self)}: the value of a {type} is no {self.result.type}"
+            )
+
+
+@irdl_op_definition
+class AddressOfOp(IRDLOperation):
+    """`&a`: a pointer to an object, or to the first element of an array.
+
+    ```mlir
+    %1 = c.address_of %0 : !c.lvalue<i32> -> !emitc.ptr<i32>
+    ```
+    """
+
+    name = "c.address_of"
+
+    object = operand_def()
+    result = result_def(EmitC_PointerType)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$object attr-dict `:` type($object) `->` type($result)"
+
+    def __init__(self, object: SSAValue | Operation):
+        value = SSAValue.get(object)
+        held = value.type.type if isinstance(value.type, LValueType) else pointee(value)
+        assert held is not None
+        super().__init__(operands=[value], result_types=[EmitC_PointerType(held)])
+
+    def verify_(self) -> None:
+        type = self.object.type
+        held = type.type if isinstance(type, LValueType) else None
+        if isinstance(type, EmitC_ArrayType):
+            held = pointee(self.object)
+        if held is None or self.result.type != EmitC_PointerType(held):
+            raise VerifyException(f"{describe(self)}: {self.result.type} cannot point to a {type}")
