@@ -1,14 +1,39 @@
-"""What the module's platform says about its memories."""
+"""What the module's platform leaves for buffers in its memories."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from xdsl.dialects.builtin import ModuleOp
 
-from ...dialects.platform import KEY, Memory, platform_of
+from ...dialects.platform import KEY, platform_of
 
 
-def platform_memory(module: ModuleOp, name: str) -> Memory | None:
-    """The memory of this name; None without a platform, an error if it has no such memory."""
+@dataclass(frozen=True)
+class Space:
+    """The bytes of a memory that buffers may take; as text `512 B less 256 B of stack`."""
+
+    size: int
+    stack: int
+    writable: bool
+
+    @property
+    def bytes(self) -> int:
+        """What is left beside the stack."""
+        return self.size - self.stack
+
+    def __str__(self) -> str:
+        return f"{self.size} B" + (f" less {self.stack} B of stack" if self.stack else "")
+
+
+def space_for_buffers(module: ModuleOp, memory: str) -> Space | None:
+    """The space in the memory of this name.
+
+    None for a module without a platform; VerifyException if its platform has no such memory.
+    """
     if KEY not in module.attributes:
         return None
-    return platform_of(module).memory(name)
+    platform = platform_of(module)
+    found = platform.memory(memory)
+    stack = platform.board.stack if platform.board.data == memory else 0
+    return Space(found.size, stack, found.kind != "flash")

@@ -13,7 +13,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects.diagnostics import RunnelError, describe, emit_remark
 from ...dialects.dma import ARENAS, ArenaAttr, arenas_of
-from .limits import platform_memory
+from .limits import Space, space_for_buffers
 from .liveness import Bound, Liveness, buffer_liveness, functions_with_buffers, liveness_bound
 from .placement import DEFAULT_ALIGNMENT, Placement, place
 
@@ -62,9 +62,9 @@ class PlanMemory(ModulePass):
         intervals = [liveness.intervals[buffer] for buffer in buffers]
         bound = liveness_bound(intervals, self.alignment)
         placement = place(intervals, self.algorithm, alignment=self.alignment)
-        known = platform_memory(module, memory)
-        if known is not None and placement.arena > known.size:
-            _refuse(known.size, func, liveness, memory, bound, placement)
+        space = space_for_buffers(module, memory)
+        if space is not None and placement.arena > space.bytes:
+            _refuse(space, func, liveness, memory, bound, placement)
         for buffer, offset in zip(buffers, placement.offsets, strict=True):
             buffer.offset = IntegerAttr(offset, i64)
         emit_remark("analysis", self.name, func, f"{memory}: {summary(placement, bound)}")
@@ -83,28 +83,28 @@ def summary(placement: Placement, bound: Bound) -> str:
 
 
 def _refuse(
-    size: int,
+    space: Space,
     func: FuncOp,
     liveness: Liveness,
     memory: str,
     bound: Bound,
     placement: Placement,
 ) -> NoReturn:
-    """Refuse an arena that is larger than its memory of `size` bytes, and say what fills it."""
+    """Refuse an arena that is larger than its memory, and say what fills it."""
     alive = liveness.alive(bound.step, memory)
     largest = [f"{liveness.intervals[b].name} ({b.size} B)" for b in alive[:3]]
     more = f" and {len(alive) - 3} more" if len(alive) > 3 else ""
     at = describe(liveness.steps[bound.step]) if liveness.steps else "the call"
     message = (
-        f"func.func @{func.sym_name.data}: memory {memory} has {size} B, the buffers need "
+        f"func.func @{func.sym_name.data}: memory {memory} has {space}, the buffers need "
         f"{placement.arena} B (liveness bound {bound.bytes} B, algorithm {placement.algorithm}). "
-        f"Alive at the peak, at {at}: {', '.join(largest)}{more}. {_way_out(bound, size)}"
+        f"Alive at the peak, at {at}: {', '.join(largest)}{more}. {_way_out(bound, space.bytes)}"
     )
     func.emit_error(message, PassFailedException(message))
 
 
-def _way_out(bound: Bound, size: int) -> str:
-    if bound.aligned <= size:
+def _way_out(bound: Bound, space: int) -> str:
+    if bound.aligned <= space:
         return "A placement that fits may exist: try algorithm=cp_sat"
     return (
         "No placement fits: lower the peak (schedule-for-memory, reuse-in-place, a smaller input) "

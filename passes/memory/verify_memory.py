@@ -28,7 +28,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects.diagnostics import describe
 from ...dialects.dma import BUFFER_ALIGNMENT, BufferOp, DestinationStyleOp, ViewOp, arenas_of
-from .limits import platform_memory
+from .limits import space_for_buffers
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,12 @@ def _misplaced(module: ModuleOp, func: FuncOp, buffer: BufferOp, alignment: int)
     offset = buffer.offset.value.data
     if offset < 0 or offset % alignment:
         yield f"{name}: offset {offset} in {buffer.memory} is not a multiple of {alignment} B"
-    memory = platform_memory(module, buffer.memory)
+    space = space_for_buffers(module, buffer.memory)
     arena = arenas_of(func).get(buffer.memory)
-    if memory is not None and memory.kind == "flash":
+    if space is not None and not space.writable:
         yield f"{name}: memory {buffer.memory} is flash, a buffer must be written"
-    if memory is not None and offset + buffer.size > memory.size:
-        yield (
-            f"{name}: {_bytes(buffer)} lie beyond the end of the memory, which has {memory.size} B"
-        )
+    if space is not None and offset + buffer.size > space.bytes:
+        yield (f"{name}: {_bytes(buffer)} lie beyond the end of the memory, which has {space}")
     if arena is not None and offset + buffer.size > arena.size.data:
         yield (
             f"{name}: {_bytes(buffer)} lie beyond the end of the arena, which dma.arenas gives "
