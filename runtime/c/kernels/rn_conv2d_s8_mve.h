@@ -78,13 +78,14 @@ RN_INLINE void rn_conv2d_fill_mve(const rn_conv2d_shape *s, const rn_conv2d_spre
                                   int32_t outputs, const int8_t *x, int8_t *strip) {
     const int32_t first = ox * s->stride_w - s->pad_left;
     const int32_t end = first + (outputs - 1) * s->stride_w + s->k_w;
-    const int32_t inside = rn_min(rn_max(first, 0), s->in_w); /* [first, inside) is padding */
-    const int32_t beyond = rn_max(rn_min(end, s->in_w), inside); /* and [beyond, end) */
+    const int32_t inside = rn_clamp(0, first, end);        /* [first, inside) is padding */
+    const int32_t beyond = rn_clamp(s->in_w, inside, end); /* and [beyond, end) */
     const int32_t pitch = s->k_h * s->in_c;
     int8_t zero[16];
     vstrbq_s8(zero, vdupq_n_s8((int8_t)s->in_zero));
     rn_fill_mve(strip, (inside - first) * pitch, s->in_zero);
     rn_fill_mve(strip + (beyond - first) * pitch, (end - beyond) * pitch, s->in_zero);
+    if (beyond == inside) return;
     for (int32_t ky = 0; ky < s->k_h; ky++) {
         const int32_t iy = oy * s->stride_h - s->pad_top + ky * s->dil_h;
         const int outside = iy < 0 || iy >= s->in_h;

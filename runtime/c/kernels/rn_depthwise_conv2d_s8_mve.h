@@ -36,12 +36,11 @@ RN_INLINE rn_depthwise_plan_mve rn_depthwise_plan_of_mve(const rn_conv2d_shape *
     return p;
 }
 
-/* n elements of four rows, interleaved. A row outside the image is 16 bytes of in_zero with step 0. */
-RN_INLINE void rn_interleave_mve(int32_t n, int32_t chunk, const int8_t *const row[4], const int32_t step[4],
-                                 int8_t *to) {
+/* n bytes of four rows, byte by byte. Writes whole vectors of words: up to 60 bytes more. */
+RN_INLINE void rn_interleave_mve(int32_t n, const int8_t *const row[4], const int32_t step[4], int8_t *to) {
     const int8_t *r0 = row[0], *r1 = row[1], *r2 = row[2], *r3 = row[3];
     int8x16x4_t v;
-    for (; n >= 16; n -= 16, to += 4 * 16) {
+    for (; n >= 16; n -= 16, to += 64) {
         v.val[0] = vldrbq_s8(r0);
         v.val[1] = vldrbq_s8(r1);
         v.val[2] = vldrbq_s8(r2);
@@ -52,7 +51,7 @@ RN_INLINE void rn_interleave_mve(int32_t n, int32_t chunk, const int8_t *const r
         r2 += step[2];
         r3 += step[3];
     }
-    if (chunk == 16 && n > 0) {
+    if (n > 0) {
         const mve_pred16_t lanes = vctp8q((uint32_t)n);
         v.val[0] = vldrbq_z_s8(r0, lanes);
         v.val[1] = vldrbq_z_s8(r1, lanes);
@@ -62,18 +61,18 @@ RN_INLINE void rn_interleave_mve(int32_t n, int32_t chunk, const int8_t *const r
     }
 }
 
-/* The group whose first output row is oy, of the channels from `first` on. `zero`: 16 bytes of in_zero. */
+/* The group whose first output row is oy, of the channels from `first` on. A row outside the image
+ * is `zero`, 16 bytes of in_zero, again and again. */
 RN_INLINE void rn_depthwise_fill_mve(const rn_conv2d_shape *s, const rn_depthwise_plan_mve *p, int32_t oy, int32_t first,
                                      const int8_t *x, const int8_t *zero, int8_t *to) {
     const int32_t width = 4 * p->channels; /* bytes of a column */
-    const int32_t left = s->pad_left;
+    /* A block of 16 channels is one vector per pixel; all channels together are one run of bytes. */
+    const int32_t pitch = p->channels == s->in_c ? 16 : s->in_c;
     /* Columns beyond the last window are never filled: they only meet zero weights and unused lanes. */
     const int32_t seen = (s->out_w - 1) * s->stride_w + (s->k_w - 1) * s->dil_w + 1;
-    const int32_t inside = rn_max(rn_min(s->in_w, seen - left), 0);
+    const int32_t left = rn_min(s->pad_left, seen), inside = rn_min(s->in_w, seen - left);
     const int8_t *row[4];
     int32_t step[4];
-    /* The flat form takes several pixels per vector, the blocked form 16 channels of one pixel. */
-    const int32_t pitch = p->channels == s->in_c ? 16 : s->in_c;
     for (int32_t i = 0; i < 4; i++) {
         const int32_t iy = oy * s->stride_h - s->pad_top + i * s->dil_h;
         const int within = iy >= 0 && iy < s->in_h;
@@ -82,7 +81,7 @@ RN_INLINE void rn_depthwise_fill_mve(const rn_conv2d_shape *s, const rn_depthwis
     }
     /* Left to right: each piece may write a little into the next one. */
     rn_fill_mve(to, left * width, s->in_zero);
-    rn_interleave_mve(inside * p->channels, p->channels % 16 == 0 ? 0 : 16, row, step, to + left * width);
+    rn_interleave_mve(inside * p->channels, row, step, to + left * width);
     rn_fill_mve(to + (left + inside) * width, (seen - left - inside) * width, s->in_zero);
 }
 
@@ -147,75 +146,99 @@ RN_INLINE int32x4_t rn_depthwise_line_mve(const int8_t *x, int32_t step, uint32x
     return v;
 }
 
-/* Scratch: at_once * columns * channels * 4 + 64 + 16 bytes of the plan. */
-RN_INLINE void rn_depthwise_conv2d_s8_mve(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c,
-                                          const int8_t *x, const int8_t *w, int8_t *y, void *scratch) {
-    const rn_depthwise_plan_mve p = rn_depthwise_plan_of_mve(s);
-    const int32_t width = 4 * p.channels, group_bytes = p.columns * width;
-    int8_t *zero = (int8_t *)scratch, *words = zero + 16;
-    /* Lane 4 * kx + ky takes w[ky * k_w + kx]; one word later for the output column to the right. */
-    uint8_t from[20];
+/* Where the lanes of a vector come from and go to. */
+typedef struct {
+    uint8x16_t here, right; /* weights of lane 4 * kx + ky, and the same one column to the right */
+    mve_pred16_t used;      /* lanes of `here` that have a weight; the others are 0 */
+    uint32x4_t columns;     /* four columns of a patch, bytes */
+    uint32x4_t outputs;     /* of a square or a line, bytes */
+} rn_depthwise_lanes_mve;
+
+RN_INLINE rn_depthwise_lanes_mve rn_depthwise_lanes_of_mve(const rn_conv2d_shape *s, const rn_depthwise_plan_mve *p) {
+    const uint32x4_t index = vidupq_n_u32(0, 1);
+    rn_depthwise_lanes_mve l;
+    uint8_t from[20] = {0};
     uint32_t used = 0;
-    memset(from, 0, sizeof from);
     for (int32_t ky = 0; ky < s->k_h; ky++) {
         for (int32_t kx = 0; kx < s->k_w; kx++) {
             from[4 + 4 * kx + ky] = (uint8_t)(ky * s->k_w + kx);
             used |= 1u << (4 * kx + ky);
         }
     }
-    const uint8x16_t here = vldrbq_u8(from + 4), right = vldrbq_u8(from);
-    const uint32x4_t index = vidupq_n_u32(0, 1);
-    const uint32x4_t columns = vmulq_n_u32(index, (uint32_t)(width * s->dil_w));
-    /* Outputs 0, 1 / 2, 3 of a square are neighbours in rows; those of a line all are. */
-    const uint32x4_t square = vmlaq_n_u32(vmulq_n_u32(vshrq_n_u32(index, 1), (uint32_t)(s->out_w * s->out_c)),
-                                          vandq_u32(index, vdupq_n_u32(1)), (uint32_t)s->out_c);
-    const uint32x4_t line = vmulq_n_u32(index, (uint32_t)s->out_c);
+    l.here = vldrbq_u8(from + 4);
+    l.right = vldrbq_u8(from);
+    l.used = (mve_pred16_t)used;
+    l.columns = vmulq_n_u32(index, (uint32_t)(4 * p->channels * s->dil_w));
+    if (p->rows == 2) { /* 0 1 above 2 3 */
+        l.outputs = vmlaq_n_u32(vmulq_n_u32(vshrq_n_u32(index, 1), (uint32_t)(s->out_w * s->out_c)),
+                                vandq_u32(index, vdupq_n_u32(1)), (uint32_t)s->out_c);
+    } else {
+        l.outputs = vmulq_n_u32(index, (uint32_t)s->out_c);
+    }
+    return l;
+}
 
-    memset(zero, s->in_zero, 16);
+/* Two rows of outputs of one channel, from the words at x to y. */
+RN_INLINE void rn_depthwise_squares_mve(const rn_conv2d_shape *s, const rn_requant *q, rn_depthwise_channel_mve k,
+                                        rn_depthwise_lanes_mve l, const int8x16_t w[4], int32_t width, const int8_t *x,
+                                        int8_t *y) {
+#pragma GCC unroll 3
+    for (int32_t n = s->out_w / 2; n > 0; n--, x += 2 * width, y += 2 * s->out_c) {
+        const int32x4_t acc = rn_depthwise_square_mve(x, l.columns, w);
+        vstrbq_scatter_offset_s32(y, l.outputs, rn_depthwise_requant_mve(acc, k, q));
+    }
+    if (s->out_w % 2 != 0) { /* one column back: the last two columns again */
+        const int32x4_t acc = rn_depthwise_square_mve(x - width, l.columns, w);
+        vstrbq_scatter_offset_s32(y - s->out_c, l.outputs, rn_depthwise_requant_mve(acc, k, q));
+    }
+}
+
+/* One row of outputs of one channel, from the words at x to y. */
+RN_INLINE void rn_depthwise_lines_mve(const rn_conv2d_shape *s, const rn_requant *q, rn_depthwise_channel_mve k,
+                                      rn_depthwise_lanes_mve l, int8x16_t w, int32_t width, const int8_t *x, int8_t *y) {
+    const int32_t step = s->stride_w * width;
+    for (int32_t n = s->out_w / 4; n > 0; n--, x += 4 * step, y += 4 * s->out_c) {
+        const int32x4_t acc = rn_depthwise_line_mve(x, step, l.columns, w);
+        vstrbq_scatter_offset_s32(y, l.outputs, rn_depthwise_requant_mve(acc, k, q));
+    }
+    if (s->out_w % 4 != 0) {
+        const int32x4_t acc = rn_depthwise_line_mve(x, step, l.columns, w);
+        vstrbq_scatter_offset_p_s32(y, l.outputs, rn_depthwise_requant_mve(acc, k, q), vctp32q((uint32_t)(s->out_w % 4)));
+    }
+}
+
+/* Scratch: 80 + at_once * columns * channels * 4 bytes of the plan. */
+RN_INLINE void rn_depthwise_conv2d_s8_mve(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c,
+                                          const int8_t *x, const int8_t *w, int8_t *y, void *scratch) {
+    const rn_depthwise_plan_mve p = rn_depthwise_plan_of_mve(s);
+    const rn_depthwise_lanes_mve l = rn_depthwise_lanes_of_mve(s, &p);
+    const int32_t width = 4 * p.channels, group_bytes = p.columns * width;
+    int8_t *zero = (int8_t *)scratch, *words = zero + 16;
+    rn_fill_mve(zero, 16, s->in_zero);
     for (int32_t first = 0; first < s->in_c; first += p.channels) {
-        for (int32_t g = 0; g < p.groups; g += p.at_once) {
-            const int32_t here_groups = rn_min(p.at_once, p.groups - g);
-            for (int32_t i = 0; i < here_groups; i++) {
-                const int32_t oy = rn_min((g + i) * p.rows, s->out_h - p.rows);
-                rn_depthwise_fill_mve(s, &p, oy, first, x, zero, words + i * group_bytes);
+        for (int32_t start = 0; start < p.groups; start += p.at_once) {
+            const int32_t groups = rn_min(p.at_once, p.groups - start);
+            for (int32_t g = 0; g < groups; g++) {
+                const int32_t oy = rn_min((start + g) * p.rows, s->out_h - p.rows); /* the last two rows again */
+                rn_depthwise_fill_mve(s, &p, oy, first, x, zero, words + g * group_bytes);
             }
-            for (int32_t o = 0; o < p.channels; o++) {
-                const int32_t channel = first + o;
+            for (int32_t i = 0; i < p.channels; i++) {
+                const int32_t channel = first + i;
                 const rn_depthwise_channel_mve k = rn_depthwise_channel_of_mve(c, channel, q);
                 const int8_t *taps = w + channel * s->k_h * s->k_w;
                 int8x16_t m[4];
-                m[0] = vldrbq_gather_offset_z_s8(taps, here, (mve_pred16_t)used);
-                m[1] = vldrbq_gather_offset_z_s8(taps, right, (mve_pred16_t)(used << 4));
+                m[0] = vldrbq_gather_offset_z_s8(taps, l.here, l.used);
+                m[1] = vldrbq_gather_offset_z_s8(taps, l.right, (mve_pred16_t)(l.used << 4));
                 m[2] = vreinterpretq_s8_s32(vshlq_n_s32(vreinterpretq_s32_s8(m[0]), 8));
                 m[3] = vreinterpretq_s8_s32(vshlq_n_s32(vreinterpretq_s32_s8(m[1]), 8));
-                for (int32_t i = 0; i < here_groups; i++) {
-                    const int32_t oy = rn_min((g + i) * p.rows, s->out_h - p.rows);
-                    const int8_t *from_x = words + i * group_bytes + 4 * o;
+                for (int32_t g = 0; g < groups; g++) {
+                    const int32_t oy = rn_min((start + g) * p.rows, s->out_h - p.rows);
+                    const int8_t *from = words + g * group_bytes + 4 * i;
                     int8_t *to = y + oy * s->out_w * s->out_c + channel;
                     if (p.rows == 2) {
-                        for (int32_t n = s->out_w / 2; n > 0; n--) {
-                            const int32x4_t acc = rn_depthwise_square_mve(from_x, columns, m);
-                            vstrbq_scatter_offset_s32(to, square, rn_depthwise_requant_mve(acc, k, q));
-                            from_x += 2 * width;
-                            to += 2 * s->out_c;
-                        }
-                        if (s->out_w % 2 != 0) { /* one column back: the last two columns again */
-                            const int32x4_t acc = rn_depthwise_square_mve(from_x - width, columns, m);
-                            vstrbq_scatter_offset_s32(to - s->out_c, square, rn_depthwise_requant_mve(acc, k, q));
-                        }
+                        rn_depthwise_squares_mve(s, q, k, l, m, width, from, to);
                     } else {
-                        const int32_t step = s->stride_w * width;
-                        for (int32_t n = s->out_w / 4; n > 0; n--) {
-                            const int32x4_t acc = rn_depthwise_line_mve(from_x, step, columns, m[0]);
-                            vstrbq_scatter_offset_s32(to, line, rn_depthwise_requant_mve(acc, k, q));
-                            from_x += 4 * step;
-                            to += 4 * s->out_c;
-                        }
-                        if (s->out_w % 4 != 0) {
-                            const int32x4_t acc = rn_depthwise_line_mve(from_x, step, columns, m[0]);
-                            vstrbq_scatter_offset_p_s32(to, line, rn_depthwise_requant_mve(acc, k, q),
-                                                        vctp32q((uint32_t)(s->out_w % 4)));
-                        }
+                        rn_depthwise_lines_mve(s, q, k, l, m[0], width, from, to);
                     }
                 }
             }
