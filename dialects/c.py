@@ -8,7 +8,7 @@ meaning, no op holds text that a verifier cannot read, and what is accepted comp
 ```mlir
 c.file "net.c" prefix "net_" {
   c.include system "stdint.h"
-  c.global static const @net_bias : !emitc.array<2xi32> = dense<[7, -1]>
+  c.global static const @net_bias : !c.array<2 x i32> = dense<[7, -1]>
   c.func @net_run(%i : i32) -> i32 {
     %bias = c.get_global @net_bias : !emitc.ptr<!c.const<i32>>
     %element = c.subscript %bias[%i] : (!emitc.ptr<!c.const<i32>>, i32) -> !c.lvalue<!c.const<i32>>
@@ -38,6 +38,7 @@ from .c_base import (
     STRING,
     VOID,
     VOID_POINTER,
+    ArrayType,
     ConstType,
     LValueType,
     name_problem,
@@ -84,6 +85,7 @@ __all__ = [
     "VOID",
     "VOID_POINTER",
     "AddressOfOp",
+    "ArrayType",
     "AssignOp",
     "BinaryOp",
     "C",
@@ -147,5 +149,5 @@ C = Dialect(
         LoadOp,
         AddressOfOp,
     ],
-    [ConstType, LValueType],
+    [ArrayType, ConstType, LValueType],
 )

@@ -1,9 +1,9 @@
 """What the ops of the c dialect share: the types of C values, the rules for names and conversions.
 
 Types are builtin's and emitc's: `i8` is `int8_t`, `ui8` is `uint8_t`, `i1` is `bool`, `f32` is
-`float`, `!emitc.size_t`, `!emitc.ptr<T>`, `!emitc.array<nxT>` (one dimension), and
-`!emitc.opaque<"name">` is a struct, an enum or `void`, by name. Two are our own: emitc spells
-`const` inside opaque strings, which nothing can check, and its lvalues refuse foreign types.
+`float`, `!emitc.size_t`, `!emitc.ptr<T>`; `!emitc.opaque<"name">` is a struct, an enum or `void`,
+by name. Three are our own: emitc spells `const` inside opaque strings, which nothing can check, and
+its arrays and lvalues refuse pointers and types that it does not know.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import re
 from xdsl.dialects.builtin import (
     Float32Type,
     Float64Type,
+    IntAttr,
     IntegerType,
     Signedness,
     StringAttr,
 )
 from xdsl.dialects.emitc import (
-    EmitC_ArrayType,
     EmitC_OpaqueAttr,
     EmitC_OpaqueType,
     EmitC_PointerType,
@@ -27,6 +27,8 @@ from xdsl.dialects.emitc import (
 )
 from xdsl.ir import Attribute, Operation, ParametrizedAttribute, TypeAttribute
 from xdsl.irdl import irdl_attr_definition, param_def
+from xdsl.parser import AttrParser
+from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
@@ -51,6 +53,36 @@ class LValueType(ParametrizedAttribute, TypeAttribute):
     name = "c.lvalue"
 
     type: TypeAttribute = param_def()
+
+
+@irdl_attr_definition
+class ArrayType(ParametrizedAttribute, TypeAttribute):
+    """An array of one dimension, as globals, variables and fields have it: `!c.array<16 x f32>`."""
+
+    name = "c.array"
+
+    length: IntAttr
+    element_type: TypeAttribute = param_def()
+
+    def __init__(self, length: int, element_type: Attribute):
+        assert isinstance(element_type, TypeAttribute)
+        super().__init__(IntAttr(length), element_type)
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:
+        with parser.in_angle_brackets():
+            length = parser.parse_integer(allow_boolean=False, allow_negative=False)
+            parser.parse_keyword("x")
+            return [IntAttr(length), parser.parse_type()]
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string(f"{self.length.data} x ")
+            printer.print_attribute(self.element_type)
+
+    def verify(self) -> None:
+        if self.length.data < 1:
+            raise VerifyException("c.array: an array has at least one element")
 
 
 def pointer(pointee: Attribute, *, const: bool = False) -> EmitC_PointerType:
@@ -163,14 +195,7 @@ def check_type(op: Operation, type: Attribute, *, void: bool = False) -> None:
 
 def check_object_type(op: Operation, type: Attribute) -> None:
     """Refuse a `type` that no variable has: like `check_type`, with arrays."""
-    if not isinstance(type, EmitC_ArrayType):
-        return check_type(op, type)
-    shape = type.get_shape()
-    if len(shape) != 1 or shape[0] < 1:
-        raise VerifyException(
-            f"{describe(op)}: {type}: arrays have one dimension of at least one element"
-        )
-    check_type(op, type.get_element_type())
+    check_type(op, type.element_type if isinstance(type, ArrayType) else type)
 
 
 def assignable(source: Attribute, target: Attribute) -> bool:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 from xdsl.dialects.builtin import (
+    Float32Type,
+    Float64Type,
     FloatAttr,
     IntegerAttr,
     IntegerType,
     StringAttr,
     SymbolRefAttr,
-    f64,
     i1,
 )
-from xdsl.dialects.emitc import EmitC_ArrayType, EmitC_OpaqueAttr, EmitC_PointerType
+from xdsl.dialects.emitc import EmitC_OpaqueAttr, EmitC_PointerType
 from xdsl.ir import Attribute, Operation, SSAValue, TypeAttribute
 from xdsl.irdl import (
     AnyAttr,
-    AnyOf,
     BaseAttr,
     IRDLOperation,
     VarConstraint,
@@ -35,6 +35,7 @@ from xdsl.utils.exceptions import VerifyException
 from .c_base import (
     STRING,
     VOID,
+    ArrayType,
     ConstType,
     LValueType,
     assignable,
@@ -63,11 +64,7 @@ def pointee(value: SSAValue) -> TypeAttribute | None:
     type = value.type
     if isinstance(type, EmitC_PointerType):
         return type.pointee_type
-    if isinstance(type, EmitC_ArrayType):
-        element = type.get_element_type()
-        assert isinstance(element, TypeAttribute)
-        return element
-    return None
+    return type.element_type if isinstance(type, ArrayType) else None
 
 
 @irdl_op_definition
@@ -85,25 +82,24 @@ class LiteralOp(IRDLOperation):
     name = "c.literal"
 
     value = prop_def(
-        AnyOf([BaseAttr(a) for a in (IntegerAttr, FloatAttr, StringAttr, EmitC_OpaqueAttr)])
+        BaseAttr(IntegerAttr)
+        | BaseAttr(FloatAttr)
+        | BaseAttr(StringAttr)
+        | BaseAttr(EmitC_OpaqueAttr)
     )
     result = result_def()
 
     traits = traits_def(Pure())
 
     def __init__(self, value: int | float | str | Attribute, type: Attribute | None = None):
-        """A str is a string literal; `#emitc.opaque` a name. A number takes `type`."""
+        """A str is a string literal, `#emitc.opaque` a name; numbers and names need a `type`."""
         if isinstance(value, str):
-            value, type = StringAttr(value), STRING if type is None else type
-        elif isinstance(value, float) or (isinstance(value, int) and type and is_float(type)):
-            assert type is None or is_float(type)
-            value = FloatAttr(float(value), type or f64)  # pyright: ignore[reportArgumentType]
-        elif isinstance(value, int):
-            width = type if isinstance(type, IntegerType) else 64
-            value = IntegerAttr(value, width)
-        if type is None:
-            assert isinstance(value, IntegerAttr | FloatAttr)
-            type = value.type
+            value, type = StringAttr(value), STRING
+        assert type is not None
+        if isinstance(type, Float32Type | Float64Type) and isinstance(value, int | float):
+            value = FloatAttr(value, type)
+        elif isinstance(value, int | float):
+            value = IntegerAttr(int(value), type if isinstance(type, IntegerType) else 64)
         super().__init__(properties={"value": value}, result_types=[type])
 
     def verify_(self) -> None:
@@ -444,7 +440,7 @@ class MemberOp(IRDLOperation):
         if held is None:
             raise VerifyException(f"{describe(self)}: a {base} has no fields")
         type = self.result.type
-        if isinstance(type, EmitC_ArrayType):
+        if isinstance(type, ArrayType):
             return
         if not isinstance(type, LValueType):
             raise VerifyException(f"{describe(self)}: a field is an lvalue or an array")
@@ -511,7 +507,7 @@ class AddressOfOp(IRDLOperation):
     def verify_(self) -> None:
         type = self.object.type
         held = type.type if isinstance(type, LValueType) else None
-        if isinstance(type, EmitC_ArrayType):
+        if isinstance(type, ArrayType):
             held = pointee(self.object)
         if held is None or self.result.type != EmitC_PointerType(held):
             raise VerifyException(f"{describe(self)}: {self.result.type} cannot point to a {type}")

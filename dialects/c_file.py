@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import (
     I64,
+    AnyDenseElement,
+    AnyFloat,
     ArrayAttr,
     BytesAttr,
     DenseIntOrFPElementsAttr,
@@ -24,7 +26,7 @@ from xdsl.dialects.builtin import (
     UnitAttr,
     i64,
 )
-from xdsl.dialects.emitc import EmitC_ArrayType, EmitC_OpaqueAttr, EmitC_OpaqueType
+from xdsl.dialects.emitc import EmitC_OpaqueAttr, EmitC_OpaqueType
 from xdsl.ir import Attribute, Block, Operation, Region, TypeAttribute
 from xdsl.irdl import (
     IRDLOperation,
@@ -41,6 +43,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .c_base import (
     STRING,
+    ArrayType,
     check_constant_name,
     check_name,
     check_object_type,
@@ -308,7 +311,7 @@ class StructOp(IRDLOperation):
     """`typedef struct { ... } name;`; its type is `!emitc.opaque<"name">`.
 
     ```mlir
-    c.struct @net_tensor {scale = f32, shape = !emitc.array<4xi32>}
+    c.struct @net_tensor {scale = f32, shape = !c.array<4 x i32>}
     ```
     """
 
@@ -344,10 +347,10 @@ class GlobalOp(IRDLOperation):
     is zero when the program starts. `align` is in bytes.
 
     ```mlir
-    c.global static const @net_w : !emitc.array<4xi8> = dense<[1, 2, 3, 4]>
+    c.global static const @net_w : !c.array<4 x i8> = dense<[1, 2, 3, 4]>
     c.global static const @net_conv1 : !emitc.opaque<"rn_channels"> = {bias = @net_b}
-    c.global static @net_arena : !emitc.array<4096xi8> align 16 section ".sram"
-    c.global extern const @net_inputs : !emitc.array<1x!emitc.opaque<"net_tensor">>
+    c.global static @net_arena : !c.array<4096 x i8> align 16 section ".sram"
+    c.global extern const @net_inputs : !c.array<1 x !emitc.opaque<"net_tensor">>
     ```
     """
 
@@ -395,7 +398,7 @@ class GlobalOp(IRDLOperation):
     def element_type(self) -> TypeAttribute:
         """The type of the object, or of the elements of an array."""
         type = self.type
-        element = type.get_element_type() if isinstance(type, EmitC_ArrayType) else type
+        element = type.element_type if isinstance(type, ArrayType) else type
         return cast(TypeAttribute, element)
 
     def verify_(self) -> None:
@@ -465,20 +468,24 @@ class GlobalOp(IRDLOperation):
         return np.frombuffer(self.value.data.data, dtype_of(self.value.type.element_type))
 
 
-def _tensor_of(type: EmitC_ArrayType) -> TensorType:
-    return TensorType(type.get_element_type(), type.get_shape())
+def _tensor_of(type: ArrayType) -> TensorType[AnyDenseElement]:
+    """The type of the elements as one attribute; refuses elements that are no numbers."""
+    element = type.element_type
+    if not isinstance(element, IntegerType | AnyFloat):
+        raise VerifyException(f"elements of type {element} are given one by one, not as bytes")
+    return TensorType(element, [type.length.data])
 
 
 def dense(type: Attribute, array: NDArray[np.generic]) -> DenseIntOrFPElementsAttr:
     """The elements of `array` as the value of a global of array `type`."""
-    assert isinstance(type, EmitC_ArrayType)
+    assert isinstance(type, ArrayType)
     tensor = _tensor_of(type)
     data = np.ascontiguousarray(array, dtype_of(tensor.element_type)).tobytes()
     return DenseIntOrFPElementsAttr(tensor, BytesAttr(data))
 
 
 def _parse_value(parser: Parser, type: Attribute) -> Attribute:
-    if not isinstance(type, EmitC_ArrayType):
+    if not isinstance(type, ArrayType):
         return parser.parse_attribute()
     if parser.parse_optional_keyword("dense") is not None:
         return parser.parse_dense_int_or_fp_elements_attr(_tensor_of(type))
@@ -490,7 +497,7 @@ def _parse_value(parser: Parser, type: Attribute) -> Attribute:
 
 def initializer_problem(op: Operation, type: Attribute, value: Attribute) -> str | None:
     """Why `value` cannot initialise an object of `type`, or None."""
-    if isinstance(type, EmitC_ArrayType):
+    if isinstance(type, ArrayType):
         return _array_problem(op, type, value)
     match value:
         case DictionaryAttr():
@@ -512,22 +519,22 @@ def initializer_problem(op: Operation, type: Attribute, value: Attribute) -> str
     return None if fits else f"{value} is not a value of type {type}"
 
 
-def _array_problem(op: Operation, type: EmitC_ArrayType, value: Attribute) -> str | None:
+def _array_problem(op: Operation, type: ArrayType, value: Attribute) -> str | None:
     if isinstance(value, DenseIntOrFPElementsAttr | DenseResourceAttr):
         expected = _tensor_of(type)
         if value.type != expected:
             return f"a value of type {value.type} cannot be the elements of {type}"
         if isinstance(value, DenseResourceAttr):
             return None
-        size = type.get_shape()[0] * dtype_of(expected.element_type).itemsize
+        size = type.length.data * dtype_of(expected.element_type).itemsize
         held = len(value.data.data)
         return None if held == size else f"holds {held} bytes, {type} needs {size}"
     if not isinstance(value, ArrayAttr):
         return f"{value} is not a value of type {type}"
     items = cast("ArrayAttr[Attribute]", value)
-    if len(items) != type.get_shape()[0]:
+    if len(items) != type.length.data:
         return f"{len(items)} elements cannot fill {type}"
-    problems = (initializer_problem(op, type.get_element_type(), item) for item in items)
+    problems = (initializer_problem(op, type.element_type, item) for item in items)
     return next((problem for problem in problems if problem is not None), None)
 
 

@@ -15,7 +15,6 @@ from xdsl.dialects.builtin import (
     UnitAttr,
     i1,
 )
-from xdsl.dialects.emitc import EmitC_ArrayType
 from xdsl.dialects.utils import parse_func_op_like, print_func_op_like
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.irdl import (
@@ -48,6 +47,7 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 
 from .c_base import (
+    ArrayType,
     ConstType,
     LValueType,
     assignable,
@@ -367,7 +367,7 @@ class VariableOp(IRDLOperation):
 
     ```mlir
     %acc = c.variable init(%0 : f32) : !c.lvalue<f32>
-    %row = c.variable : !emitc.array<16xf32>
+    %row = c.variable : !c.array<16 x f32>
     ```
     """
 
@@ -380,15 +380,15 @@ class VariableOp(IRDLOperation):
 
     def __init__(self, type: Attribute, init: SSAValue | Operation | None = None):
         """`type` is the type of the variable's value, or an array."""
-        if not isinstance(type, EmitC_ArrayType):
+        if not isinstance(type, ArrayType):
             type = LValueType(type)  # pyright: ignore[reportArgumentType]
         super().__init__(operands=[[] if init is None else [init]], result_types=[type])
 
     def verify_(self) -> None:
         type = self.result.type
-        if not isinstance(type, LValueType | EmitC_ArrayType):
+        if not isinstance(type, LValueType | ArrayType):
             raise VerifyException(f"{describe(self)}: a variable is an lvalue or an array")
-        held = type if isinstance(type, EmitC_ArrayType) else unqualified(type.type)
+        held = type if isinstance(type, ArrayType) else unqualified(type.type)
         check_object_type(self, held)
         if self.init is not None and not assignable(self.init.type, held):
             raise VerifyException(
@@ -568,8 +568,8 @@ class ForOp(IRDLOperation):
         type = parser.parse_type()
         attributes = parser.parse_optional_attr_dict_with_keyword()
         body = parser.parse_region((counter.resolve(type),))
-        operands = [parser.resolve_operand(operand, type) for operand in (lower, upper, step)]
-        op = cls(*operands, body)
+        first, last, by = (parser.resolve_operand(o, type) for o in (lower, upper, step))
+        op = cls(first, last, by, body)
         op.attributes |= attributes.data if attributes is not None else {}
         return op
 

@@ -24,7 +24,6 @@ from xdsl.dialects.builtin import (
     SymbolRefAttr,
 )
 from xdsl.dialects.emitc import (
-    EmitC_ArrayType,
     EmitC_OpaqueAttr,
     EmitC_OpaqueType,
     EmitC_PointerType,
@@ -65,8 +64,8 @@ def type_name(type: Attribute) -> str:
 
 def declare(type: Attribute, name: str, *, const: bool = False) -> str:
     """The declaration of `name` with `type`; a const pointer is itself not written."""
-    if isinstance(type, EmitC_ArrayType):
-        return declare(type.get_element_type(), f"{name}[{type.get_shape()[0]}]", const=const)
+    if isinstance(type, c.ArrayType):
+        return declare(type.element_type, f"{name}[{type.length.data}]", const=const)
     if not isinstance(type, EmitC_PointerType):
         return f"{'const ' if const else ''}{type_name(type)} {name}".rstrip()
     target = type.pointee_type
@@ -139,7 +138,7 @@ def elements(array: NDArray[np.generic]) -> list[str]:
     if array.dtype.kind == "f":
         flat = array.ravel()
         suffix = "f" if flat.dtype == np.float32 else ""
-        texts = [text + suffix for text in flat.astype("U32").tolist()]
+        texts = [f"{text}{suffix}" for text in flat.astype("U32").tolist()]
         if not np.isfinite(flat).all():
             names = {"nan": "NAN", "inf": "INFINITY", "-inf": "-INFINITY"}
             texts = [names.get(text.removesuffix("f"), text) for text in texts]
@@ -149,7 +148,7 @@ def elements(array: NDArray[np.generic]) -> list[str]:
     if array.dtype.kind == "u" and bits >= 32:
         return [f"{text}U" for text in texts]
     if array.dtype.kind == "i" and bits >= 32:
-        least = str(np.iinfo(array.dtype).min)
+        least = str(-(1 << (bits - 1)))
         return [f"INT{bits}_MIN" if text == least else text for text in texts]
     return texts
 
@@ -196,7 +195,7 @@ def initializer(
             return braces(elements(np.frombuffer(value.data.data, dtype)), indent, before)
         case ArrayAttr():
             entries = cast("ArrayAttr[Attribute]", value)
-            element = type.get_element_type() if isinstance(type, EmitC_ArrayType) else None
+            element = type.element_type if isinstance(type, c.ArrayType) else None
             inner, start = indent + INDENT, len(indent + INDENT)
             items = [initializer(op, entry, element, inner, start) for entry in entries]
             return braces(items, indent, before)
@@ -218,7 +217,7 @@ def initializer(
 def address(op: Operation, symbol: str) -> str:
     """A pointer to a global or to its first element."""
     found = c.find_symbol(op, symbol)
-    is_array = not isinstance(found, c.GlobalOp) or isinstance(found.type, EmitC_ArrayType)
+    is_array = not isinstance(found, c.GlobalOp) or isinstance(found.type, c.ArrayType)
     return symbol if is_array else f"&{symbol}"
 
 

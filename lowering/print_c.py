@@ -74,8 +74,11 @@ def _apart(previous: Operation, op: Operation) -> bool:
     one_line = (c.IncludeOp, c.DefineOp, c.GlobalOp)
     if type(previous) is type(op) and isinstance(op, one_line):
         return False
-    both = isinstance(previous, c.FuncOp) and isinstance(op, c.FuncOp)
-    return not (both and not previous.body.blocks and not op.body.blocks)
+    return not (_is_declaration(previous) and _is_declaration(op))
+
+
+def _is_declaration(op: Operation) -> bool:
+    return isinstance(op, c.FuncOp) and not op.body.blocks
 
 
 def _lines(op: Operation) -> list[str]:
