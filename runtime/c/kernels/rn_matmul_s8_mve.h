@@ -138,11 +138,11 @@ RN_INLINE void rn_matvec_s8_mve(int32_t blocks, int32_t out_c, const rn_requant 
 RN_INLINE void rn_matmul_s8_mve(int32_t pixels, int32_t blocks, int32_t out_c, int32_t x_step, const rn_requant *q,
                                 const rn_channels *c, const int8_t *x, const int8_t *w, int8_t *y) {
     const int32_t pairs = pixels / 2;
-    rn_sums_mve at;
-    at.w = w;
     for (int32_t o = 0; pairs > 0 && o < out_c; o += 4) {
         const rn_quad_mve k = rn_load_quad_mve(c, o, out_c);
         int8_t *to = y + o;
+        rn_sums_mve at;
+        at.w = w + o * 16 * blocks;
         at.s = x;
         at.t = x + x_step;
         for (int32_t i = pairs; i > 0; i--) {
@@ -154,7 +154,6 @@ RN_INLINE void rn_matmul_s8_mve(int32_t pixels, int32_t blocks, int32_t out_c, i
             at.t += 2 * x_step - 16 * blocks;
             to += 2 * out_c;
         }
-        at.w += 64 * blocks;
     }
     if (pixels % 2 != 0) rn_matvec_s8_mve(blocks, out_c, q, c, x + 2 * pairs * x_step, w, y + 2 * pairs * out_c);
 }
