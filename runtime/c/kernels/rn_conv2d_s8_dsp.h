@@ -18,14 +18,6 @@
 
 #include "rn_dsp.h"
 
-/* Longer chunks widen the weights less often and need more scratch. */
-#ifndef RN_CONV2D_DSP_CHUNK
-#define RN_CONV2D_DSP_CHUNK 16
-#endif
-#ifndef RN_CONV2D_DSP_BYTES
-#define RN_CONV2D_DSP_BYTES 6400
-#endif
-
 /* What follows from the shape; constants once inlined. */
 typedef struct {
     int32_t sliding;         /* windows overlap in scratch */
@@ -41,6 +33,12 @@ RN_INLINE int32_t rn_conv2d_dsp_bytes(const rn_conv2d_dsp_plan *p, int32_t chunk
     return weights + windows + (p->sliding ? 0 : p->k); /* k: one window as bytes */
 }
 
+/* The most pixels, up to `most` and even, that fit `bytes`. No loop: this must fold to a constant. */
+RN_INLINE int32_t rn_conv2d_dsp_fit(const rn_conv2d_dsp_plan *p, int32_t bytes, int32_t most) {
+    const int32_t pixels = (bytes - rn_conv2d_dsp_bytes(p, 1)) / (2 * p->pitch) + 1;
+    return rn_clamp(pixels, 2, most) & ~1;
+}
+
 RN_INLINE rn_conv2d_dsp_plan rn_conv2d_dsp_make_plan(const rn_conv2d_shape *s) {
     const int32_t column = s->k_h * s->in_c;
     const int pointwise = s->k_h == 1 && s->k_w == 1 && s->stride_h == 1 && s->stride_w == 1 &&
@@ -52,9 +50,10 @@ RN_INLINE rn_conv2d_dsp_plan rn_conv2d_dsp_make_plan(const rn_conv2d_shape *s) {
     p.in_w = pointwise ? s->in_h * s->in_w : s->in_w;
     p.k = (s->k_w * column + 3) & ~3;
     p.pitch = p.sliding ? rn_min(s->stride_w, s->k_w) * column : p.k;
-    p.chunk = RN_CONV2D_DSP_CHUNK;
-    while (p.chunk > 2 && rn_conv2d_dsp_bytes(&p, p.chunk) > RN_CONV2D_DSP_BYTES) p.chunk -= 2;
-    /* the same number of chunks per row, of equal length */
+    /* Longer chunks widen the weights less often and need more scratch: 16 pixels are worth 6 KiB,
+     * more only while they stay within 2 KiB. */
+    p.chunk = rn_max(rn_conv2d_dsp_fit(&p, 2048, 64), rn_conv2d_dsp_fit(&p, 6400, 16));
+    /* as many chunks per row, but of equal length */
     const int32_t chunks = (p.row + p.chunk - 1) / p.chunk;
     p.chunk = ((p.row + chunks - 1) / chunks + 1) & ~1;
     return p;
@@ -126,20 +125,20 @@ RN_INLINE void rn_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_requant *q, c
             rn_conv2d_dsp_windows(s, &p, x, oy, ox, pixels, windows, bytes);
             for (int32_t o = 0; o < s->out_c; o += 2) {
                 const int both = o + 1 < s->out_c; /* the partner of an odd last channel has zero weights */
-                const rn_dsp_channel ch0 = rn_dsp_prepare(c, q, o), ch1 = rn_dsp_prepare(c, q, o + both);
+                const rn_dsp_channel_pair ch = rn_dsp_prepare_pair(c, q, o, o + both);
                 rn_widen(w + o * p.k, weights, 2 * p.k, 1);
                 const int16_t *x0 = windows;
                 int8_t *out = y + o;
                 for (int32_t i = 0; i < pixels; i += 2, x0 += 2 * p.pitch, out += 2 * s->out_c) {
-                    /* an odd last pixel is computed twice, too */
-                    const int alone = i + 1 == pixels;
-                    rn_tile_2x2 acc = {ch0.bias, ch1.bias, ch0.bias, ch1.bias};
-                    rn_mac_2x2(&acc, x0, alone ? x0 : x0 + p.pitch, weights, p.k);
-                    out[0] = rn_dsp_requantize(acc.x0w0, &ch0, q);
-                    if (both) out[1] = rn_dsp_requantize(acc.x0w1, &ch1, q);
+                    const int alone = i + 1 == pixels; /* an odd last pixel is computed twice */
+                    rn_tile_2x2 tile = {ch.bias0, ch.bias1, ch.bias0, ch.bias1};
+                    rn_mac_2x2(&tile, x0, alone ? x0 : x0 + p.pitch, weights, p.k);
+                    rn_requantize_2x2(&tile, &ch, q);
+                    out[0] = (int8_t)tile.x0w0;
+                    if (both) out[1] = (int8_t)tile.x0w1;
                     if (alone) break;
-                    out[s->out_c] = rn_dsp_requantize(acc.x1w0, &ch0, q);
-                    if (both) out[s->out_c + 1] = rn_dsp_requantize(acc.x1w1, &ch1, q);
+                    out[s->out_c] = (int8_t)tile.x1w0;
+                    if (both) out[s->out_c + 1] = (int8_t)tile.x1w1;
                 }
             }
             y += pixels * s->out_c;

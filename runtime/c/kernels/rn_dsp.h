@@ -119,6 +119,17 @@ RN_INLINE rn_dsp_channel rn_dsp_prepare(const rn_channels *c, const rn_requant *
     return r;
 }
 
+RN_INLINE int32_t rn_ssat8(int32_t v) {
+#if RN_DSP_ASM
+    int32_t r;
+    __asm__("ssat %0, #8, %1" : "=r"(r) : "r"(v));
+    return r;
+#else
+    return rn_clamp(v, -128, 127);
+#endif
+}
+
+/* saturate8(v / 2) */
 RN_INLINE int32_t rn_ssat8_half(int32_t v) {
 #if RN_DSP_ASM
     int32_t r;
@@ -140,12 +151,16 @@ RN_INLINE int32_t rn_smmla(int32_t a, int32_t b, int32_t addend) {
 #endif
 }
 
+/* Clamps an int8 value; lo and hi are literals, so that the plain int8 range costs nothing. */
+RN_INLINE int32_t rn_dsp_limit(int32_t v, int32_t lo, int32_t hi) {
+    if (lo > -128) v = rn_max(v, lo);
+    if (hi < 127) v = rn_min(v, hi);
+    return v;
+}
+
 RN_INLINE int8_t rn_dsp_requantize(int32_t acc, const rn_dsp_channel *ch, const rn_requant *q) {
     const int32_t scaled = rn_smmla(acc * (1 << q->acc_shift), ch->multiplier, ch->addend);
-    int32_t v = rn_ssat8_half(scaled >> ch->shift);
-    if (q->lo > -128) v = rn_max(v, q->lo); /* lo and hi are literals: dead code for a plain int8 range */
-    if (q->hi < 127) v = rn_min(v, q->hi);
-    return (int8_t)v;
+    return (int8_t)rn_dsp_limit(rn_ssat8_half(scaled >> ch->shift), q->lo, q->hi);
 }
 
 /* Widens `count` (a multiple of 4) int8 to int16; `to` is word aligned. `aligned`: so is `from`. */
@@ -189,12 +204,50 @@ RN_INLINE int16_t *rn_fill_wide(int16_t *to, int32_t value, int32_t count) {
     return to + count;
 }
 
-/* Dot products of two widened activation windows with two widened weight rows, the rows interleaved
- * in groups of four. k is a multiple of 4. */
+/* Two output channels as a tile needs them. In memory, because the loop has no registers to spare: one
+ * LDM fetches the first six words. */
+typedef struct {
+    int32_t multiplier0, addend0, shift0, multiplier1, addend1, shift1;
+    int32_t bias0, bias1;
+} rn_dsp_channel_pair;
+
+RN_INLINE rn_dsp_channel_pair rn_dsp_prepare_pair(const rn_channels *c, const rn_requant *q, int32_t o0, int32_t o1) {
+    const rn_dsp_channel a = rn_dsp_prepare(c, q, o0), b = rn_dsp_prepare(c, q, o1);
+    const rn_dsp_channel_pair r = {a.multiplier, a.addend, a.shift, b.multiplier, b.addend, b.shift, a.bias, b.bias};
+    return r;
+}
+
+/* Two pixels by two channels. */
 typedef struct {
     int32_t x0w0, x0w1, x1w0, x1w1;
 } rn_tile_2x2;
 
+/* Accumulators to int8 values, as rn_dsp_requantize. */
+RN_INLINE void rn_requantize_2x2(rn_tile_2x2 *t, const rn_dsp_channel_pair *ch, const rn_requant *q) {
+#if RN_DSP_ASM
+    if (q->acc_shift == 0 && q->lo <= -128 && q->hi >= 127) {
+        __asm__("ldmia %[ch], {r8, r9, r10, r11, r12, lr}\n\t"
+                "smmla %[a], %[a], r8, r9\n\tsmmla %[b], %[b], r11, r12\n\t"
+                "smmla %[c], %[c], r8, r9\n\tsmmla %[d], %[d], r11, r12\n\t"
+                "asr %[a], %[a], r10\n\tasr %[b], %[b], lr\n\tasr %[c], %[c], r10\n\tasr %[d], %[d], lr\n\t"
+                "ssat %[a], #8, %[a], asr #1\n\tssat %[b], #8, %[b], asr #1\n\t"
+                "ssat %[c], #8, %[c], asr #1\n\tssat %[d], #8, %[d], asr #1"
+                : [a] "+r"(t->x0w0), [b] "+r"(t->x0w1), [c] "+r"(t->x1w0), [d] "+r"(t->x1w1)
+                : [ch] "r"(ch), "m"(*ch)
+                : "r8", "r9", "r10", "r11", "r12", "lr");
+        return;
+    }
+#endif
+    const rn_dsp_channel c0 = {ch->bias0, ch->multiplier0, ch->shift0, ch->addend0};
+    const rn_dsp_channel c1 = {ch->bias1, ch->multiplier1, ch->shift1, ch->addend1};
+    t->x0w0 = rn_dsp_requantize(t->x0w0, &c0, q);
+    t->x0w1 = rn_dsp_requantize(t->x0w1, &c1, q);
+    t->x1w0 = rn_dsp_requantize(t->x1w0, &c0, q);
+    t->x1w1 = rn_dsp_requantize(t->x1w1, &c1, q);
+}
+
+/* Dot products of two widened activation windows with two widened weight rows, the rows interleaved
+ * in groups of four. k is a multiple of 4. */
 RN_INLINE void rn_mac_2x2(rn_tile_2x2 *acc, const int16_t *x0, const int16_t *x1, const int16_t *w, int32_t k) {
 #if RN_DSP_ASM
 /* 4 steps of k: 11 instructions for 16 multiplications. Compilers do not find the multiple loads. */

@@ -20,7 +20,10 @@ def conv2d_scratch(g: Window) -> int:
     def size(pixels: int) -> int:
         return 4 * k + 2 * ((pixels - 1) * pitch + k) + (0 if sliding else k)
 
-    chunk = next(n for n in range(16, 0, -2) if size(n) <= 6400 or n == 2)
+    def fit(limit: int, most: int) -> int:
+        return max((n for n in range(2, most + 1, 2) if size(n) <= limit), default=2)
+
+    chunk = max(fit(2048, 64), fit(6400, 16))
     chunks = -(-row // chunk)
     return size((-(-row // chunks) + 1) // 2 * 2)
 
@@ -37,8 +40,11 @@ def depthwise_scratch(g: Window) -> int:
 
 
 def fully_connected_packing() -> Packing:
-    return Packing(rows=4, cols=4)
+    """Words of two rows by two columns; columns pair up as SXTB16 pairs bytes."""
+    pairs = ((0, 2), (1, 3), (4, 6), (5, 7))
+    order = [row * 8 + column for pair in pairs for column in pair for row in (0, 1)]
+    return Packing(rows=2, cols=8, order=order, flipped=[0])
 
 
 def fully_connected_scratch(in_c: int) -> int:
-    return 2 * ((in_c + 3) // 4 * 4)
+    return 2 * ((in_c + 7) // 8 * 8)

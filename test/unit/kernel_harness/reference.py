@@ -119,13 +119,19 @@ def max_pool2d(x: Array, g: Window, lo: int, hi: int) -> Array:
 
 @dataclass
 class Packing:
-    """The contract's weight layout. `transposed`: the columns come in (kw, kh, i) order."""
+    """The contract's weight layout, and three additions.
+
+    `order` may permute a whole block (rows * cols entries) instead of each of its rows (cols entries).
+    `transposed`: the columns come in (kw, kh, i) order; the caller of `pack` reorders them.
+    `flipped`: in these rows of each block the sign bit is inverted, i.e. w + 128 is stored unsigned.
+    """
 
     rows: int = 1
     cols: int = 1
     segments: int = 1
     order: list[int] = field(default_factory=list)
     transposed: bool = False
+    flipped: list[int] = field(default_factory=list)
 
 
 def pack(m: Array, packing: Packing) -> Array:
@@ -136,4 +142,8 @@ def pack(m: Array, packing: Packing) -> Array:
         pieces.append(np.pad(piece, ((0, below), (0, right))))
     m = np.concatenate(pieces, axis=1)
     m = m.reshape(m.shape[0] // packing.rows, packing.rows, -1, packing.cols).transpose(0, 2, 1, 3)
-    return (m[..., packing.order] if packing.order else m).reshape(-1)
+    m = m.copy()
+    m[:, :, packing.flipped] ^= -128
+    if packing.order:
+        m = m.reshape(-1, len(packing.order))[:, packing.order]
+    return m.reshape(-1)
