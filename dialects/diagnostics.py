@@ -31,6 +31,11 @@ def source_name(op: Operation) -> str | None:
     return location_name(op.location)
 
 
+def node_name(op: Operation) -> str | None:
+    """The ONNX node that `op` came from; None where only a place in a file is known."""
+    return op.location.desc.data if isinstance(op.location, NameLoc) else None
+
+
 def describe(op: Operation) -> str:
     """`quant.conv2d (node 'conv2d_1')`: how messages name an op."""
     name = source_name(op)

@@ -3,6 +3,7 @@
 LOWERINGS: dict[str, str] = {
     "convert-graph-to-quant": "graph_to_quant:ConvertGraphToQuant",
     "convert-quant-to-cortexm": "quant_to_cortexm:ConvertQuantToCortexM",
+    "convert-cortexm-to-c": "cortexm_to_c:ConvertCortexMToC",
 }
 """Pass name to `module:Class` below this package."""
 

@@ -24,5 +24,33 @@ PIPELINES: dict[str, NamedPipeline] = {
         "Canonicalize, merge equal ops, remove what is not used.",
         "canonicalize,cse,dce",
     ),
+    "simplify": NamedPipeline(
+        "Graph level: fold batch norm, decompose, fold constants, clean up.",
+        "canonicalize,fold-batch-norm,decompose,fold-constants,cleanup,remove-unused-globals",
+    ),
+    "quantize": NamedPipeline(
+        "Float graph to integers: calibrate on data, place quantizers, fuse into integer ops.",
+        "simplify,calibrate{data=$data method=$method percentile=$percentile},"
+        "insert-quant-casts{per-channel=$per-channel},convert-graph-to-quant{rounding=single},"
+        "cleanup,remove-unused-globals",
+        {"data": None, "method": "mse", "percentile": "99.99", "per-channel": "true"},
+    ),
+    "import-quantized": NamedPipeline(
+        "QDQ graph to integers, with the meaning it has.",
+        "convert-qdq,simplify,convert-graph-to-quant{rounding=$rounding},"
+        "cleanup,remove-unused-globals",
+        {"rounding": "half_even"},
+    ),
+    "lower-to-cortexm": NamedPipeline(
+        "Integer ops to kernel calls on planned buffers, channels-last.",
+        "integer-io,channels-last{io=$io-layout},cleanup,remove-unused-globals,"
+        "set-platform{platform=$platform},schedule-for-memory,convert-quant-to-cortexm,"
+        "reuse-in-place,plan-memory{algorithm=$algorithm},verify-memory,remove-unused-globals",
+        {"platform": None, "io-layout": "channels-last", "algorithm": "auto"},
+    ),
+    "lower-to-c": NamedPipeline(
+        "Planned kernel calls to C.",
+        "convert-cortexm-to-c",
+    ),
 }
 """Name to pipeline. A pipeline may name others, but not itself."""

@@ -28,7 +28,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cortexm, dma, graph, quant
-from ..dialects.diagnostics import RunnelError, describe, emit_remark
+from ..dialects.diagnostics import RunnelError, describe, emit_remark, node_name
 from ..dialects.platform import platform_of
 from .kernels import KERNELS, Kernel, Problem, choose_kernel, read_kernels
 
@@ -244,12 +244,12 @@ class Bufferizer:
     ) -> dict[str, Attribute]:
         """Weights in the kernel's order and the bias, as properties of the kernel op."""
         packing = kernel.packing(problem)
-        name = constant_name(op.weight)
+        name = node_name(op) or op.name.split(".")[1]
         bias = constant_operand(op, op.bias)
         return {
             "packing": packing,
-            "weight": self.constant(f"{name}_packed", packing.pack(matrix.astype(np.int8))),
-            "bias": self.constant(f"{constant_name(op.bias)}_acc", bias, i32),
+            "weight": self.constant(f"{name}_weight", packing.pack(matrix.astype(np.int8))),
+            "bias": self.constant(f"{name}_bias", bias, i32),
         }
 
 
