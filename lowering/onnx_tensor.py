@@ -41,7 +41,7 @@ ELEMENTS: dict[int, tuple[Attribute, Any]] = {
 }
 """ONNX element type to xDSL's type and NumPy's dtype."""
 
-_TYPED_FIELDS = {
+_TYPED_FIELDS: dict[int, str] = {
     TensorProto.FLOAT: "float_data",
     TensorProto.DOUBLE: "double_data",
     TensorProto.INT64: "int64_data",

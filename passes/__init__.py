@@ -1,6 +1,11 @@
 """The passes, loaded by name on first use. One pass, one file, one line here."""
 
 PASSES: dict[str, str] = {
+    "decompose": "graph.decompose:Decompose",
+    "fold-batch-norm": "graph.fold_batch_norm:FoldBatchNorm",
+    "fold-bias": "graph.fold_bias:FoldBias",
+    "fold-constants": "graph.fold_constants:FoldConstants",
+    "remove-unused-globals": "graph.remove_unused_globals:RemoveUnusedGlobals",
     "convert-qdq": "quant.convert_qdq:ConvertQDQ",
     "calibrate": "quant.calibrate:Calibrate",
     "insert-quant-casts": "quant.insert_casts:InsertQuantCasts",

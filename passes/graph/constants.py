@@ -1,0 +1,49 @@
+"""Constants that graph passes read and make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
+from xdsl.ir import Operation, SSAValue
+
+from ...dialects import graph
+from ...dialects.graph_base import tensor_type
+from ...dialects.types import dtype_of
+
+
+def float_array(value: SSAValue | None) -> NDArray[np.float64] | None:
+    """The elements of a constant of plain floats, in double precision; None for other values."""
+    if value is None or not isinstance(tensor_type(value).element_type, AnyFloat):
+        return None
+    array = graph.constant_array(value)
+    return None if array is None else array.astype(np.float64)
+
+
+def symbol_of(value: SSAValue, default: str) -> str:
+    """The symbol that a constant reads, or `default`: a name for what replaces it."""
+    owner = value.owner
+    return owner.global_name.string_value() if isinstance(owner, graph.ConstantOp) else default
+
+
+def module_of(op: Operation) -> ModuleOp:
+    """The module that holds `op`."""
+    parent = op.parent_op()
+    while parent is not None and not isinstance(parent, ModuleOp):
+        parent = parent.parent_op()
+    assert parent is not None
+    return parent
+
+
+def new_constant(
+    at: Operation, name: str, array: NDArray[Any], type: TensorType
+) -> graph.ConstantOp:
+    """A constant op, not inserted yet, that reads a new symbol; it has the location of `at`."""
+    stored = np.asarray(array).astype(dtype_of(type.element_type))
+    symbol = graph.add_global(module_of(at), name, stored, type)
+    op = graph.ConstantOp(symbol.sym_name.data, type)
+    op.location = at.location
+    op.result.name_hint = name if SSAValue.is_valid_name(name) else None
+    return op
