@@ -352,3 +352,26 @@ def test_instructions(tmp_path: Path) -> None:
     counts = check([e for _, e in layers], [f"rn_{h}_s8_mve.h" for h in headers], tmp_path, ["-O2"])
     for (limit, e), count in zip(layers, counts, strict=True):
         assert count <= limit * e.macs, f"{e.name}: {count / e.macs:.3f} per MAC"
+
+
+def test_quantize(tmp_path: Path) -> None:
+    """Ties, values far outside, infinities, NaN and tails; the bytes of QuantizeLinear."""
+    scale, zero = np.float32(0.37), 11
+    ties = (np.arange(-200, 200) + np.float32(0.5)) * scale
+    rare = [np.inf, -np.inf, 1e30, -1e30, 0, -0.0, 1e-45, np.nan]
+    x = np.concatenate([ties, rare, RANDOM.normal(0, 40, 215)]).astype(np.float32)
+    y = np.clip(np.rint(x / scale), -128 - zero, 127 - zero) + zero
+    y = np.where(np.isnan(y), -128, y).astype(np.int8)
+    n = x.size
+    assert n % 4 == 3
+    call = f"rn_quantize_f32_s8_mve({n}, 0.37f, {zero}, (const float *)(const void *)x, y);"
+    case = Case("", call, x.view(np.int8), np.zeros(0, np.int8), n, 0)
+    check([Expected("quantize", case, y)], ["rn_quantize_f32_s8_mve.h"], tmp_path, ["-O2"])
+
+
+def test_dequantize(tmp_path: Path) -> None:
+    x = int8(103)
+    y = ((x.astype(np.int32) - 11).astype(np.float32) * np.float32(0.37)).view(np.int8)
+    call = "rn_dequantize_s8_f32_mve(103, 0.37f, 11, x, (float *)(void *)y);"
+    case = Case("", call, x, np.zeros(0, np.int8), y.size, 0)
+    check([Expected("dequantize", case, y)], ["rn_dequantize_s8_f32_mve.h"], tmp_path, ["-O2"])
