@@ -31,9 +31,9 @@ PIPELINES: dict[str, NamedPipeline] = {
     "quantize": NamedPipeline(
         "Float graph to integers: calibrate on data, place quantizers, fuse into integer ops.",
         "simplify,calibrate{data=$data method=$method percentile=$percentile},"
-        "insert-quant-casts{per-channel=$per-channel},convert-graph-to-quant{rounding=single},"
+        "insert-quant-casts{per-channel=$channels},convert-graph-to-quant{rounding=single},"
         "cleanup,remove-unused-globals",
-        {"data": None, "method": "mse", "percentile": "99.99", "per-channel": "true"},
+        {"data": None, "method": "mse", "percentile": "99.99", "channels": "true"},
     ),
     "import-quantized": NamedPipeline(
         "QDQ graph to integers, with the meaning it has.",
@@ -43,10 +43,10 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "lower-to-cortexm": NamedPipeline(
         "Integer ops to kernel calls on planned buffers, channels-last.",
-        "integer-io,channels-last{io=$io-layout},cleanup,remove-unused-globals,"
+        "integer-io,channels-last{io=$layout},cleanup,remove-unused-globals,"
         "set-platform{platform=$platform},schedule-for-memory,convert-quant-to-cortexm,"
         "reuse-in-place,plan-memory{algorithm=$algorithm},verify-memory,remove-unused-globals",
-        {"platform": None, "io-layout": "channels-last", "algorithm": "auto"},
+        {"platform": None, "layout": "channels-last", "algorithm": "auto"},
     ),
     "lower-to-c": NamedPipeline(
         "Planned kernel calls to C.",

@@ -124,9 +124,9 @@ def convert_dequantize(module: ModuleOp, op: graph.DequantizeLinearOp) -> None:
                 f"{describe(op)}: its input {source.type} does not come from a QuantizeLinear; "
                 "integer network inputs need a QuantizeLinear in the model"
             )
-        element = quantized_type(op, dtype_of(have), len(shape))
-        unsigned = quantized_type(op, np.dtype(f"u{dtype_of(have).itemsize}"), len(shape))
-        if have not in (element, unsigned):
+        zero = None if op.zero_point is None else graph.constant_array(op.zero_point)
+        element = quantized_type(op, dtype_of(have) if zero is None else zero.dtype, len(shape))
+        if have != element:
             raise PassFailedException(
                 f"{describe(op)}: dequantizes {have} with other parameters, {element}"
             )
