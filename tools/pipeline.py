@@ -223,6 +223,12 @@ def _resolve_pass(item: PassText, problems: list[Message]) -> list[Step]:
     return [] if built is None else [PassStep(built)]
 
 
+class _OptionTemplate(Template):
+    """`$io-layout`: the names of options have hyphens."""
+
+    idpattern = r"(?a:[a-z][a-z0-9_-]*)"
+
+
 def _resolve_named(
     item: PassText, named: NamedPipeline, problems: list[Message], within: tuple[str, ...]
 ) -> list[Step]:
@@ -242,7 +248,7 @@ def _resolve_named(
         text = f"pipeline '{item.name}' needs the option '{missing}'"
         problems.append(span_message(text, item.span))
         values[missing] = "missing"
-    text = Template(named.passes).substitute(values)
+    text = _OptionTemplate(named.passes).substitute(values)
     items = parse_pipeline_text(text, f"<pipeline {item.name}>")
     return _resolve_items(items, problems, (*within, item.name))
 
