@@ -1,0 +1,118 @@
+"""The layers of a compiled network: which kernel runs what, and what it costs in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+from math import prod
+
+from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
+from xdsl.ir import Operation
+
+from ..dialects import cortexm
+from ..dialects.diagnostics import source_name
+from ..dialects.dma import arenas_of
+from ..dialects.types import byte_size
+from .signature import network_function
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One kernel call. Bytes of activations are those of its inputs, its output and its scratch."""
+
+    index: int
+    node: str
+    """The source node in the model."""
+    op: str
+    kernel: str
+    inputs: tuple[tuple[int, ...], ...]
+    output: tuple[int, ...]
+    macs: int
+    parameters: int
+    """Weights and biases of the model, without the padding of packed weights."""
+    constant_bytes: int
+    activation_bytes: int
+    scratch_bytes: int
+
+    @property
+    def shape(self) -> str:
+        """`32x32x3 -> 32x32x16`, without the batch."""
+        texts = ["x".join(map(str, shape[1:] or shape)) for shape in (*self.inputs, self.output)]
+        return f"{', '.join(texts[:-1])} -> {texts[-1]}"
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The planned memory for activations in one memory, in bytes."""
+
+    memory: str
+    size: int
+    bound: int
+    """The liveness bound: no placement can be smaller."""
+
+    @property
+    def ratio(self) -> float:
+        return self.size / max(self.bound, 1)
+
+
+def layers_of(module: ModuleOp) -> list[Layer]:
+    """The kernel calls of a module at the cortexm level, in the order in which they run."""
+    ops = [op for op in network_function(module).body.block.ops if isinstance(op, cortexm.KernelOp)]
+    return [layer_of(index, op) for index, op in enumerate(ops)]
+
+
+def arenas(module: ModuleOp) -> list[Arena]:
+    """What planning recorded on the function."""
+    found = arenas_of(network_function(module)).values()
+    return [Arena(a.memory.data, a.size.data, a.bound.data) for a in found]
+
+
+def layer_of(index: int, op: cortexm.KernelOp) -> Layer:
+    constants = [value for value in op.properties.values() if isinstance(value, SymbolRefAttr)]
+    scratch = sum(byte_size(value.type) for value in op.scratches)
+    buffers = sum(byte_size(value.type) for value in (*op.ins, *op.outs))
+    return Layer(
+        index=index,
+        node=source_name(op) or op.name,
+        op=op.name.partition(".")[2],
+        kernel=op.kernel.data,
+        inputs=tuple(cortexm.memref_shape(value) for value in op.ins),
+        output=cortexm.memref_shape(op.outs[0]),
+        macs=macs(op),
+        parameters=parameters(op),
+        constant_bytes=sum(cortexm.constant(op, symbol).nbytes for symbol in constants),
+        activation_bytes=buffers + scratch,
+        scratch_bytes=scratch,
+    )
+
+
+@singledispatch
+def macs(op: Operation) -> int:
+    """Multiplications of two data: those of a convolution or matrix product, else none."""
+    return 0
+
+
+@macs.register
+def _(op: cortexm.Conv2DOp) -> int:
+    g = op.geometry()
+    return g.out_h * g.out_w * prod(op.matrix_shape())
+
+
+@macs.register
+def _(op: cortexm.DepthwiseConv2DOp) -> int:
+    g = op.geometry()
+    return g.out_h * g.out_w * prod(op.matrix_shape())
+
+
+@macs.register
+def _(op: cortexm.FullyConnectedOp) -> int:
+    return cortexm.memref_shape(op.outs[0])[0] * prod(op.matrix_shape())
+
+
+def parameters(op: cortexm.KernelOp) -> int:
+    """Weights and biases."""
+    if not isinstance(op, cortexm.ConvolutionKernelOp | cortexm.FullyConnectedOp):
+        return 0
+    rows, columns = op.matrix_shape()
+    outputs = columns if isinstance(op, cortexm.DepthwiseConv2DOp) else rows
+    return rows * columns + outputs

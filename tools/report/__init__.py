@@ -1,0 +1,1 @@
+"""What tools show: tables and pictures."""

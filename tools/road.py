@@ -1,0 +1,157 @@
+"""The way of one module down the road: which pipelines lead from level to level, with a copy of
+the module at each stop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xdsl.dialects.builtin import ModuleOp
+
+from ..dialects.diagnostics import RunnelError
+from .pipeline import resolve_pipeline
+from .progress import SILENT, Progress
+from .registry import new_context
+from .signature import Signature, signature_of
+
+LEVELS = ("graph", "quant", "channels-last", "cortexm", "c")
+"""The stops, from the model to C. `channels-last` is quant in the layout of the kernels."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose; everything else follows from the model and the platform."""
+
+    platform: str = "host"
+    """A name that `runnel platforms` lists, or the path of a TOML file."""
+    method: str = "mse"
+    io: str = "integer"
+    """`integer`: the program takes and gives stored integers; `float`: it converts itself."""
+    io_layout: str = "channels-last"
+    """`channels-last`, or `keep` for the model's own order of axes."""
+    kernels: Path | None = None
+    """A TOML file with drop-in kernels."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The module at a level, and what its function takes and gives."""
+
+    level: str
+    module: ModuleOp
+    signature: Signature | None
+    """None at the c level: bytes as at the level before."""
+
+
+@dataclass
+class Road:
+    """The stops of one compilation, in order."""
+
+    options: Options
+    stops: dict[str, Stop] = field(default_factory=dict[str, Stop])
+
+    def __getitem__(self, level: str) -> Stop:
+        if level not in self.stops:
+            known = ", ".join(self.stops)
+            raise RunnelError(f"the module has no level '{level}' here; there is {known}")
+        return self.stops[level]
+
+    @property
+    def signature(self) -> Signature:
+        """What the compiled program takes and gives."""
+        known = [stop.signature for stop in self.stops.values() if stop.signature is not None]
+        layouts = self.stops.get("channels-last")
+        found = layouts.signature if layouts is not None else known[-1]
+        assert found is not None
+        return found
+
+    @property
+    def start(self) -> Stop:
+        """Where the module came from."""
+        return next(iter(self.stops.values()))
+
+
+def level_of(module: ModuleOp) -> str:
+    """The level that a module stands at, by the dialects of its ops."""
+    dialects = {op.name.partition(".")[0] for op in module.walk()}
+    if "c" in dialects:
+        return "c"
+    if dialects & {"cortexm", "dma"}:
+        return "cortexm"
+    names = {op.name for op in module.walk() if op.name.startswith("quant.")}
+    return "quant" if names - {"quant.qcast", "quant.dcast"} else "graph"
+
+
+def is_quantized(module: ModuleOp) -> bool:
+    """Whether a module at the graph level carries its quantization with it (QDQ, QOperator)."""
+    return any(
+        op.name in ("graph.quantize_linear", "graph.dequantize_linear", "quant.dcast")
+        for op in module.walk()
+    )
+
+
+def drive(
+    module: ModuleOp,
+    options: Options,
+    *,
+    calibrate: Path | None = None,
+    until: str = "c",
+    progress: Progress = SILENT,
+) -> Road:
+    """Lower `module`, in place, from where it stands to the level `until`.
+
+    `calibrate` is a data file in the model's own shapes, for a float model. Raises `RunnelError`.
+    """
+    road = Road(options)
+    here = level_of(module)
+    _stop(road, here, module)
+    context = new_context()
+    for level in LEVELS[LEVELS.index(here) + 1 : LEVELS.index(until) + 1]:
+        title, text = _step(level, module, options, calibrate)
+        with progress.step(title):
+            resolve_pipeline(text).run(context, module)
+        _stop(road, level, module)
+    return road
+
+
+def _stop(road: Road, level: str, module: ModuleOp) -> None:
+    signature = None if level == "c" else signature_of(module)
+    road.stops[level] = Stop(level, module.clone(), signature)
+
+
+def _step(
+    level: str, module: ModuleOp, options: Options, calibrate: Path | None
+) -> tuple[str, str]:
+    """What to tell the user, and the pipeline that leads to `level` from the one before."""
+    if level == "quant":
+        return _quantization(module, options, calibrate)
+    if level == "channels-last":
+        layouts = f"channels-last{{io={options.io_layout}}},cleanup,remove-unused-globals"
+        return "choose layouts", layouts
+    if level == "cortexm":
+        kernels = "" if options.kernels is None else f"{{kernels={_quoted(options.kernels)}}}"
+        lower = (
+            f"set-platform{{platform={_quoted(options.platform)}}},schedule-for-memory,"
+            f"convert-quant-to-cortexm{kernels},reuse-in-place,plan-memory,verify-memory,"
+            "remove-unused-globals"
+        )
+        return "lower to kernels and plan memory", lower
+    return "write C", "lower-to-c"
+
+
+def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) -> tuple[str, str]:
+    io = ",integer-io" if options.io == "integer" else ""
+    if is_quantized(module):
+        return "import the quantization", f"import-quantized{io}"
+    if calibrate is None:
+        raise RunnelError(
+            "the model is in float: give --calibrate DATA (.npz or .npy with some 100 real inputs) "
+            "to compile it to int8"
+        )
+    data = f"data={_quoted(calibrate)} method={options.method}"
+    return "calibrate and quantize", f"quantize{{{data}}}{io}"
+
+
+def _quoted(value: object) -> str:
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

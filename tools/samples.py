@@ -1,0 +1,111 @@
+"""Data files: samples for every input of a network, in the shape that the model declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dialects.diagnostics import RunnelError
+from .signature import TensorInfo
+
+Array = NDArray[Any]
+
+
+def read_samples(
+    path: Path, inputs: Sequence[TensorInfo], *, channels_last: bool = False
+) -> dict[str, Array]:
+    """The arrays of an .npy (one input) or .npz (by input name), samples on the first axis.
+
+    Integers are taken as reals unless the input has that type. With `channels_last`, 4-D data is
+    N, H, W, C and is put in the model's order. Raises `RunnelError` for data that does not fit.
+    """
+    arrays = by_name(path, [info.name for info in inputs])
+    found = {
+        info.name: fit(arrays[info.name], info, f"{path}", channels_last=channels_last)
+        for info in inputs
+    }
+    counts = {name: len(array) // inputs[i].shape[0] for i, (name, array) in enumerate(found.items())}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise RunnelError(f"{path}: the inputs hold different numbers of samples: {listed}")
+    return found
+
+
+def by_name(path: Path, names: Sequence[str]) -> dict[str, Array]:
+    """The arrays of the file by input name; one array for one input needs no name."""
+    arrays = load(path)
+    if len(arrays) == 1 and len(names) == 1:
+        return {names[0]: next(iter(arrays.values()))}
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise RunnelError(
+            f"{path}: has no array '{missing[0]}'; it holds {', '.join(arrays) or 'nothing'}, "
+            f"the network takes {', '.join(names)}"
+        )
+    return {name: arrays[name] for name in names}
+
+
+def load(path: Path) -> dict[str, Array]:
+    """All arrays of an .npy or .npz file."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"": loaded}
+        with loaded:
+            return dict(loaded)
+    except OSError as error:
+        raise RunnelError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:
+        raise RunnelError(f"{path}: not a readable .npy or .npz file: {error}") from error
+
+
+def fit(array: Array, info: TensorInfo, where: str, *, channels_last: bool = False) -> Array:
+    """`array` as samples of `info` in the model's axis order; a single sample becomes one row."""
+    shape = info.model_shape
+    if array.dtype.kind not in "iufb":
+        raise RunnelError(f"{where}: input '{info.name}' needs numbers, not {array.dtype}")
+    if array.shape[1:] == last_axis_first(shape)[1:] and channels_last and len(shape) == 4:
+        array = array.transpose(0, 3, 1, 2)
+    if array.shape == shape[1:]:
+        array = array[None]
+    if array.shape[1:] != shape[1:] and squeezed(array.shape[1:]) == squeezed(shape[1:]):
+        array = array.reshape(len(array), *shape[1:])
+    if array.shape[1:] != shape[1:] or len(array) == 0 or len(array) % shape[0]:
+        raise RunnelError(f"{where}: {mismatch(array, info, shape)}")
+    return array if array.dtype == info.dtype else array.astype(np.float32)
+
+
+def last_axis_first(shape: Sequence[int]) -> tuple[int, ...]:
+    """N, C, ... as N, ..., C."""
+    return (shape[0], *shape[2:], shape[1]) if len(shape) > 2 else tuple(shape)
+
+
+def squeezed(shape: Sequence[int]) -> list[int]:
+    return [extent for extent in shape if extent != 1]
+
+
+def mismatch(array: Array, info: TensorInfo, shape: Sequence[int]) -> str:
+    """Why the shape is wrong, and what would help."""
+    text = (
+        f"has shape {list(array.shape)}, input '{info.name}' needs [samples, "
+        f"{', '.join(map(str, shape[1:]))}]"
+    )
+    if array.shape[1:] == last_axis_first(shape)[1:]:
+        text += "; if it is channels-last, give --data-layout channels-last"
+    elif shape[0] > 1:
+        text += f" with a multiple of {shape[0]} samples"
+    return text
+
+
+def first(samples: Mapping[str, Array], inputs: Sequence[TensorInfo], count: int) -> dict[str, Array]:
+    """The first `count` inferences."""
+    return {info.name: samples[info.name][: count * info.shape[0]] for info in inputs}
+
+
+def sample_count(samples: Mapping[str, Array], inputs: Sequence[TensorInfo]) -> int:
+    """How many inferences the data holds."""
+    return len(samples[inputs[0].name]) // inputs[0].shape[0]
