@@ -32,7 +32,7 @@ COMPILE = [
     "-Wextra",
     "-Werror",
 ]
-LINK = ["-nostartfiles", "--specs=nano.specs", "-Wl,--no-warn-rwx-segments"]
+LINK = ["-nostartfiles", "--specs=nano.specs", "-Wl,--no-warn-rwx-segments", "-T"]
 EMULATE = (
     f"{QEMU} -M mps3-an547 -nographic -monitor none -serial none "
     "-semihosting-config enable=on,target=native -icount shift=6"
@@ -154,9 +154,9 @@ def run(
     (folder / "main.c").write_text(program(cases, headers))
     (folder / "link.ld").write_text(LINKER_SCRIPT)
     elf = folder / "main.elf"
+    sources = [folder / "main.c", HERE / "mve_start.c"]
     subprocess.run(
-        [GCC, *COMPILE, *flags, f"-I{KERNELS}", folder / "main.c", HERE / "mve_start.c"]
-        + [*LINK, "-T", folder / "link.ld", "-o", elf],
+        [GCC, *COMPILE, *flags, f"-I{KERNELS}", *sources, *LINK, folder / "link.ld", "-o", elf],
         check=True,
     )
     done = subprocess.run(

@@ -143,7 +143,7 @@ def conv2d_scratch(s: Window) -> int:
         and (s.out_w - 1) * s.stride[1] < s.w
     )
     if point:
-        return -(-s.c // 16) * 16
+        return -(-s.c // 16) * 16 if s.c % 16 else 0
     columns = 4096 // (k_h * s.c)
     fit = (columns - k_w) // s.stride[1] + 1 if columns >= k_w else 0
     outputs = s.out_w if fit >= s.out_w else max(2, fit & ~1)
@@ -167,10 +167,12 @@ def depthwise_scratch(s: Window) -> int:
     square = max(k_h, k_w) <= 3 and (sh, sw, *s.dilation) == (1, 1, 1, 1)
     square = square and min(s.out_h, s.out_w) >= 2
     channels = 16 if s.c % 16 == 0 else s.c
-    columns = s.out_w + 2 if square else -(-s.out_w // 4) * 4 * sw + 3 * s.dilation[1]
+    high, wide = -(-k_h // 4), -(-k_w // 4)
+    columns = -(-s.out_w // 4) * 4 * sw + (4 * wide - 1) * s.dilation[1]
+    columns = s.out_w + 2 if square else columns
     groups = -(-s.out_h // 2) if square else s.out_h
-    at_once = max(1, min(4096 // (columns * channels * 4), groups))
-    return at_once * columns * channels * 4 + 80
+    group = high * columns * channels * 4
+    return 80 + max(1, min(4096 // group, groups)) * group
 
 
 def depthwise(i: int, s: Window) -> Expected:
@@ -230,6 +232,11 @@ DEPTHWISE = [
     Window(3, 3, 16, 1, 1, (3, 3)),
     Window(2, 2, 3, 4, 4, (3, 3), (1, 1), (2, 2)),
     Window(2, 2, 16, 6, 6, (2, 2), (1, 1), (3, 3)),
+    Window(9, 10, 16, 9, 10, (5, 5), (1, 1), (2, 2)),
+    Window(11, 13, 6, 5, 6, (7, 5), (2, 2), (2, 1)),
+    Window(12, 14, 3, 5, 4, (8, 3), (1, 2), (0, 0), dilation=(1, 2)),
+    Window(12, 17, 7, 11, 3, (2, 8), (1, 1), (0, 0), dilation=(1, 2)),
+    Window(4, 4, 16, 4, 4, (1, 1)),
     Window(1, 2, 16, 2, 3, (1, 2), (1, 1), (0, 4)),
     Window(3, 3, 64, 3, 3, (2, 2), (1, 1), (1, 1)),
     Window(30, 20, 16, 30, 20, (3, 3), (1, 1), (1, 1)),

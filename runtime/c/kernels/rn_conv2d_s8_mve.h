@@ -116,7 +116,7 @@ RN_INLINE void rn_conv2d_point_mve(const rn_conv2d_shape *s, const rn_requant *q
     }
 }
 
-/* Scratch: 1x1 without padding 16 * ceil(in_c / 16) bytes, else
+/* Scratch: 1x1 without padding none, or 16 * ceil(in_c / 16) bytes if in_c is not a multiple of 16; else
  * ((rn_conv2d_strip_mve(s) - 1) * stride_w + k_w) * k_h * in_c + 15 bytes. */
 RN_INLINE void rn_conv2d_s8_mve(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c, const int8_t *x,
                                 const int8_t *w, int8_t *y, void *scratch) {

@@ -1,6 +1,6 @@
 /* What the Helium (MVE) kernels share: requantisation of four lanes, and lanes from core registers.
  *
- * Only rounding RN_SINGLE and shifts >= 33 are supported; the kernel table checks that.
+ * Only rounding RN_SINGLE and shifts from 33 to 53 are supported; the kernel table checks that.
  * 4 lanes is the natural unit: an i32 accumulator fills a lane, and VMLADAV leaves its sum in a core
  * register, so four of them are moved into one vector before they are requantised together.
  */
@@ -72,7 +72,7 @@ RN_INLINE int32x4_t rn_saturate_mve(int32x4_t v, const rn_requant *q) {
  * taking the high half first loses nothing, because 2^(s-33) is an integer. */
 RN_INLINE int32x4_t rn_requant_mve(int32x4_t acc, rn_quad_mve k, const rn_requant *q) {
     acc = vaddq_s32(acc, k.bias);
-    if (q->acc_shift > 0) acc = vshlq_r_s32(acc, q->acc_shift);
+    if (q->acc_shift > 0) acc = vqshlq_r_s32(acc, q->acc_shift); /* what saturates here would be clamped anyway */
     acc = vrshlq_s32(vmulhq_s32(acc, k.multiplier), k.shift);
     return rn_saturate_mve(vaddq_n_s32(acc, q->out_zero), q);
 }
