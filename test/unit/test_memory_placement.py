@@ -76,6 +76,7 @@ def test_the_solver_is_never_worse_than_the_search(intervals: list[Interval]):
     exact = place(intervals, "cp_sat")
     assert_sound(intervals, exact, 16)
     assert exact.arena <= place(intervals, "hill_climb").arena
+    assert exact == place(intervals, "cp_sat")
 
 
 @settings(max_examples=40, deadline=None)
