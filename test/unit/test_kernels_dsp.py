@@ -30,6 +30,15 @@ def fully_connected(rows: int, in_c: int, out_c: int, seed: int = 0, **fields: i
     )  # fmt: skip
 
 
+def extreme_fully_connected(x: int, w: int) -> cases.Case:
+    """The largest sums that the packed pairs of weights must keep apart."""
+    name = f"fc_extreme_{x}_{w}".replace("-", "m")
+    return cases.fully_connected_case(
+        name, 1, 1000, 4, "rn_fully_connected_s8_dsp", dsp.fully_connected_packing(),
+        dsp.fully_connected_scratch(1000), values=(x, w),
+    )  # fmt: skip
+
+
 def conv_cases() -> list[cases.Case]:
     found: list[cases.Case] = []
     for seed in range(10):
@@ -57,8 +66,17 @@ def depthwise_cases() -> list[cases.Case]:
     wide = Window(9, 100, 4, 4, 3, 3, groups=4, in_zero=-7, **same)
     found.append(depthwise("depthwise_bands", wide, lo=-100, hi=100))
     found.append(depthwise("depthwise_bands_s2", replace(wide, stride_h=2, stride_w=2)))
+    found.append(in_place(depthwise("depthwise_40x30", replace(wide, in_h=40, in_w=30))))
+    found.append(in_place(depthwise("depthwise_7x7", replace(wide, in_h=7, in_w=7))))
     found.append(depthwise("depthwise_no_padding", Window(8, 11, 8, 8, 3, 3, groups=8)))
     return found
+
+
+def in_place(case: cases.Case) -> cases.Case:
+    """The same call with the input in the output buffer."""
+    call = "memcpy(y, x, sizeof y); " + case.call.replace(" x, w,", " y, w,")
+    assert call.count("y") > case.call.count("y") + 2
+    return replace(case, name=f"{case.name}_in_place", call=call)
 
 
 def other_cases() -> list[cases.Case]:
@@ -66,6 +84,7 @@ def other_cases() -> list[cases.Case]:
         fully_connected(*s, out_zero=-3)
         for s in ((1, 64, 12), (1, 1003, 2), (1, 7, 3), (3, 18, 5), (1, 33, 1), (2, 4, 9))
     ]
+    found += [extreme_fully_connected(x, w) for x in (-128, 127) for w in (-128, 127)]
     for seed in range(6):
         g = shapes.random_window(300 + seed, [4, 8, 3], [(2, 2), (3, 3), (4, 1)])
         g = replace(g, out_c=g.in_c)

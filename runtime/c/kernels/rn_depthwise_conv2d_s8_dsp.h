@@ -1,7 +1,7 @@
 /* Depthwise 3x3 convolution, int8, for cores with SMLAD: four channels at a time, planar in scratch.
  *
  * SMLAD needs two taps of one channel in one word, but channels-last memory has four channels there. So
- * a band of input rows is turned, for four channels, into rows of int16 per channel (padding included,
+ * a band of input rows is turned, for four channels, into one plane of int16 per channel (padding included,
  * every value once: about 1.5 instructions each). Two neighbours of a row are then one word, and with the
  * words (x0, x1) (x2, x3) a kernel row is two multiply-accumulates for the output at x0:
  *     x0 * w0 + x1 * w1,  x2 * w2
@@ -52,105 +52,191 @@ RN_INLINE void rn_depthwise_dsp_split(uint32_t left, uint32_t right, uint32_t *t
     to[3 * plane] = rn_sxtb16_ror8(high);
 }
 
-/* Four channels of input row iy, from column -pad_left on. */
-RN_INLINE void rn_depthwise_dsp_row(const rn_conv2d_shape *s, int32_t columns, const int8_t *x, int32_t iy, uint32_t *to) {
+/* Word i of a row of the planes: columns 2i and 2i + 1 less the padding, either of which may be outside. */
+RN_INLINE void rn_depthwise_dsp_edge(const rn_conv2d_shape *s, const int8_t *row, int32_t i, uint32_t *to, int32_t plane) {
     const uint32_t zero = ((uint32_t)s->in_zero & 0xff) * 0x01010101u;
-    const int32_t words = columns / 2;
-    const int inside = iy >= 0 && iy < s->in_h;
-    /* words [first, last) lie inside the image with both pixels */
-    const int32_t first = inside ? rn_min((s->pad_left + 1) / 2, words) : words;
-    const int32_t last = rn_max(first, rn_min((s->in_w + s->pad_left) / 2, words));
-    const int8_t *row = inside ? x + iy * s->in_w * s->in_c : x;
-    for (int32_t i = 0; i < words; i++) {
-        if (i == first && last > first) {
-            const int8_t *from = row + (2 * first - s->pad_left) * s->in_c;
-            RN_UNROLL(4)
-            for (; i < last; i++, from += 2 * s->in_c) {
-                rn_depthwise_dsp_split(rn_load4(from), rn_load4(from + s->in_c), to + i, words);
-            }
-            if (i == words) break;
-        }
-        const int32_t ix = 2 * i - s->pad_left;
-        const uint32_t left = inside && ix >= 0 && ix < s->in_w ? rn_load4(row + ix * s->in_c) : zero;
-        const uint32_t right = inside && ix + 1 >= 0 && ix + 1 < s->in_w ? rn_load4(row + (ix + 1) * s->in_c) : zero;
-        rn_depthwise_dsp_split(left, right, to + i, words);
-    }
+    const int32_t ix = 2 * i - s->pad_left;
+    const uint32_t left = ix >= 0 && ix < s->in_w ? rn_load4(row + ix * s->in_c) : zero;
+    const uint32_t right = ix + 1 >= 0 && ix + 1 < s->in_w ? rn_load4(row + (ix + 1) * s->in_c) : zero;
+    rn_depthwise_dsp_split(left, right, to + i, plane);
 }
 
-/* The weight pairs of one channel. */
-typedef struct {
-    uint32_t w01[3], w12[3];
-} rn_depthwise_dsp_taps;
-
-RN_INLINE rn_depthwise_dsp_taps rn_depthwise_dsp_load_taps(const int8_t *w) {
-    rn_depthwise_dsp_taps t;
-    for (int32_t r = 0; r < 3; r++) {
-        t.w01[r] = rn_pair(w[3 * r], w[3 * r + 1]);
-        t.w12[r] = rn_pair(w[3 * r + 1], w[3 * r + 2]);
-    }
-    return t;
-}
-
-/* One row of output of one channel. */
-RN_INLINE void rn_depthwise_dsp_out_row(const rn_conv2d_shape *s, const rn_requant *q, const rn_dsp_channel *ch,
-                                        const rn_depthwise_dsp_taps *t, const uint32_t *x, int32_t pitch, int8_t *y) {
-    if (s->stride_w == 2) {
-        RN_UNROLL(2)
-        for (int32_t i = 0; i < s->out_w; i++, x++, y += s->out_c) {
-            int32_t acc = ch->bias;
-            RN_UNROLL(3)
-            for (int32_t r = 0; r < 3; r++) {
-                const uint32_t a = x[r * pitch], b = x[r * pitch + 1];
-                acc = rn_smlad(a, t->w01[r], acc);
-                acc = rn_smla_lh(b, t->w12[r], acc);
-            }
-            *y = rn_dsp_requantize(acc, ch, q);
-        }
+/* Four channels of input row iy, from column -pad_left on. */
+RN_INLINE void rn_depthwise_dsp_row(const rn_conv2d_shape *s, int32_t words, const int8_t *x, int32_t iy, uint32_t *to,
+                                    int32_t plane) {
+    int32_t i = 0;
+    if (iy < 0 || iy >= s->in_h) {
+        const uint32_t zero = rn_pair(s->in_zero, s->in_zero);
+        for (; i < words; i++) to[i] = to[i + plane] = to[i + 2 * plane] = to[i + 3 * plane] = zero;
         return;
     }
-    RN_UNROLL(2)
-    for (int32_t i = 0; i < s->out_w; i += 2, x++, y += 2 * s->out_c) {
-        int32_t even = ch->bias, odd = ch->bias;
-        RN_UNROLL(3)
-        for (int32_t r = 0; r < 3; r++) {
-            const uint32_t a = x[r * pitch], b = x[r * pitch + 1];
-            even = rn_smlad(a, t->w01[r], even);
-            odd = rn_smla_hl(a, t->w01[r], odd);
-            even = rn_smla_lh(b, t->w12[r], even);
-            odd = rn_smlad(b, t->w12[r], odd);
+    /* words [first, last) lie inside the image with both columns */
+    const int32_t first = rn_min((s->pad_left + 1) / 2, words);
+    const int32_t last = rn_max(first, rn_min((s->in_w + s->pad_left) / 2, words));
+    const int8_t *const row = x + iy * s->in_w * s->in_c;
+    for (; i < first; i++) rn_depthwise_dsp_edge(s, row, i, to, plane);
+    if (first < last) {
+        const int8_t *from = row + (2 * first - s->pad_left) * s->in_c;
+        RN_UNROLL(4)
+        for (; i < last; i++, from += 2 * s->in_c) {
+            rn_depthwise_dsp_split(rn_load4(from), rn_load4(from + s->in_c), to + i, plane);
         }
-        y[0] = rn_dsp_requantize(even, ch, q);
-        if (i + 1 < s->out_w) y[s->out_c] = rn_dsp_requantize(odd, ch, q);
+    }
+    for (; i < words; i++) rn_depthwise_dsp_edge(s, row, i, to, plane);
+}
+
+/* One channel: weight pairs of the three kernel rows, and its requantisation. The assembly below reads
+ * this struct by offset. */
+typedef struct {
+    uint32_t w01_0, w12_0, w01_1, w12_1, w01_2, w12_2; /* at 0 */
+    int32_t bias;                                      /* at 24 */
+    int32_t multiplier, addend;                        /* at 28 */
+    int32_t shift;                                     /* at 36 */
+    const uint32_t *end;                               /* at 40: where the assembly stops reading a row */
+} rn_depthwise_dsp_channel;
+
+RN_INLINE rn_depthwise_dsp_channel rn_depthwise_dsp_prepare(const rn_channels *c, const rn_requant *q, const int8_t *w,
+                                                            int32_t o) {
+    const rn_dsp_channel ch = rn_dsp_prepare(c, q, o);
+    const rn_depthwise_dsp_channel r = {
+        rn_pkhbt((uint32_t)w[0], (uint32_t)w[1]), rn_pkhbt((uint32_t)w[1], (uint32_t)w[2]), rn_pkhbt((uint32_t)w[3], (uint32_t)w[4]), rn_pkhbt((uint32_t)w[4], (uint32_t)w[5]), rn_pkhbt((uint32_t)w[6], (uint32_t)w[7]),
+        rn_pkhbt((uint32_t)w[7], (uint32_t)w[8]), ch.bias, ch.multiplier, ch.addend, ch.shift, 0};
+    return r;
+}
+
+/* The output whose window starts at the low half of *x, or (odd) at its high half. */
+RN_INLINE int32_t rn_depthwise_dsp_sum(const rn_depthwise_dsp_channel *ch, const uint32_t *x, int32_t pitch, int odd) {
+    const uint32_t *const x1 = x + pitch, *const x2 = x1 + pitch;
+    int32_t acc = ch->bias;
+    if (odd) {
+        acc = rn_smlad(x[1], ch->w12_0, rn_smla_hl(x[0], ch->w01_0, acc));
+        acc = rn_smlad(x1[1], ch->w12_1, rn_smla_hl(x1[0], ch->w01_1, acc));
+        return rn_smlad(x2[1], ch->w12_2, rn_smla_hl(x2[0], ch->w01_2, acc));
+    }
+    acc = rn_smla_lh(x[1], ch->w12_0, rn_smlad(x[0], ch->w01_0, acc));
+    acc = rn_smla_lh(x1[1], ch->w12_1, rn_smlad(x1[0], ch->w01_1, acc));
+    return rn_smla_lh(x2[1], ch->w12_2, rn_smlad(x2[0], ch->w01_2, acc));
+}
+
+#if RN_DSP_ASM && defined(__OPTIMIZE__)
+/* Two outputs: 26 instructions with stride 1, 29 with stride 2, of which 12 multiply. Compilers spill half
+ * of the six weight pairs here. r3-r6, r8, r9: weight pairs; r10, r11: sums; r12, lr: input, then constants. */
+#define RN_ROW_S1(load, w01, w12, from0, from1)                                     \
+    load                                                                            \
+    "smlad r10, r12, " w01 ", " from0 "\n\tsmlatb r11, r12, " w01 ", " from1 "\n\t"  \
+    "smlabt r10, lr, " w12 ", r10\n\tsmlad r11, lr, " w12 ", r11\n\t"
+#define RN_ROW_S2(load, last, w01, w12, from0, from1)                               \
+    load                                                                            \
+    "smlad r10, r12, " w01 ", " from0 "\n\tsmlad r11, lr, " w01 ", " from1 "\n\t"    \
+    last "smlabt r10, lr, " w12 ", r10\n\tsmlabt r11, r12, " w12 ", r11\n\t"
+#define RN_SUMS_S1                                                                          \
+    "ldr r11, [%[ch], #24]\n\t"                                                             \
+    RN_ROW_S1("ldrd r12, lr, [%[x]], #4\n\t", "r3", "r4", "r11", "r11")                     \
+    RN_ROW_S1("ldrd r12, lr, [%[x], %[row1]]\n\t", "r5", "r6", "r10", "r11")                \
+    RN_ROW_S1("ldrd r12, lr, [%[x], %[row2]]\n\t", "r8", "r9", "r10", "r11")
+#define RN_SUMS_S2                                                                                              \
+    "ldr r11, [%[ch], #24]\n\t"                                                                                 \
+    RN_ROW_S2("ldrd r12, lr, [%[x]], #8\n\t", "ldr r12, [%[x]]\n\t", "r3", "r4", "r11", "r11")                  \
+    RN_ROW_S2("ldrd r12, lr, [%[x], %[row1]]\n\t", "ldr r12, [%[x], %[row1] + 8]\n\t", "r5", "r6", "r10", "r11") \
+    RN_ROW_S2("ldrd r12, lr, [%[x], %[row2]]\n\t", "ldr r12, [%[x], %[row2] + 8]\n\t", "r8", "r9", "r10", "r11")
+#define RN_STORE(first, second)                                                            \
+    "ldrd r12, lr, [%[ch], #28]\n\t"                                                       \
+    "smmla r10, r10, r12, lr\n\tsmmla r11, r11, r12, lr\n\tldr r12, [%[ch], #36]\n\t"      \
+    "asr r10, r10, r12\n\tasr r11, r11, r12\n\t"                                           \
+    "ssat r10, #8, r10, asr #1\n\tssat r11, #8, r11, asr #1\n\t"                           \
+    "strb r10, [%[y], " first "]\n\tstrb r11, [%[y], " second "]\n\t"
+#define RN_FOUR(sums)                                                                    \
+    "1:\n\t" sums RN_STORE("#0", "%[c1]") sums RN_STORE("%[c2]", "%[c3]")                \
+    "add %[y], %[y], %[c4]\n\tldr r12, [%[ch], #40]\n\tcmp %[x], r12\n\tbne 1b"
+#define RN_TWO(sums) sums RN_STORE("#0", "%[c1]") "add %[y], %[y], %[c2]"
+/* The last output of an odd row; the same with both strides. */
+#define RN_ONE                                                                                       \
+    "ldr r10, [%[ch], #24]\n\tldrd r12, lr, [%[x]], #4\n\t"                                          \
+    "smlad r10, r12, r3, r10\n\tsmlabt r10, lr, r4, r10\n\tldrd r12, lr, [%[x], %[row1]]\n\t"       \
+    "smlad r10, r12, r5, r10\n\tsmlabt r10, lr, r6, r10\n\tldrd r12, lr, [%[x], %[row2]]\n\t"       \
+    "smlad r10, r12, r8, r10\n\tsmlabt r10, lr, r9, r10\n\tldrd r12, lr, [%[ch], #28]\n\t"          \
+    "smmla r10, r10, r12, lr\n\tldr r12, [%[ch], #36]\n\tasr r10, r10, r12\n\t"                     \
+    "ssat r10, #8, r10, asr #1\n\tstrb r10, [%[y]]"
+#define RN_OUTPUTS(body, advance)                                                                             \
+    __asm__ volatile("ldmia %[ch], {r3, r4, r5, r6, r8, r9}\n\t" body                                         \
+                     : [x] "+r"(x), [y] "+r"(y)                                                               \
+                     : [ch] "r"(ch), "m"(*ch), [row1] "i"(4 * pitch - (advance)),                              \
+                       [row2] "i"(8 * pitch - (advance)), [c1] "i"(c), [c2] "i"(2 * c), [c3] "i"(3 * c),       \
+                       [c4] "i"(4 * c)                                                                        \
+                     : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory")
+/* Offsets become immediates: they must be constants, within the reach of LDRD and ADDW. */
+#define RN_ROW_ASM(s, q, pitch)                                                                          \
+    (__builtin_constant_p(pitch) && __builtin_constant_p((s)->out_c) && 8 * (pitch) <= 1020 &&           \
+     (s)->out_c <= 1023 && (q)->acc_shift == 0 && (q)->lo <= -128 && (q)->hi >= 127)
+#else
+#define RN_ROW_ASM(s, q, pitch) 0
+#define RN_OUTPUTS(body, advance) (void)c
+#endif
+
+/* One row of output of one channel; x and pitch in words. */
+RN_INLINE void rn_depthwise_dsp_out_row(const rn_conv2d_shape *s, const rn_requant *q, rn_depthwise_dsp_channel *ch,
+                                        const uint32_t *x, int32_t pitch, int8_t *y) {
+    const rn_dsp_channel scale = {ch->bias, ch->multiplier, ch->shift, ch->addend};
+    const int32_t c = s->out_c;
+    if (RN_ROW_ASM(s, q, pitch)) {
+        const int32_t fours = s->out_w / 4;
+        if (s->stride_w == 1) {
+            ch->end = x + 2 * fours;
+            if (fours > 0) RN_OUTPUTS(RN_FOUR(RN_SUMS_S1), 4);
+            if (s->out_w & 2) RN_OUTPUTS(RN_TWO(RN_SUMS_S1), 4);
+        } else {
+            ch->end = x + 4 * fours;
+            if (fours > 0) RN_OUTPUTS(RN_FOUR(RN_SUMS_S2), 8);
+            if (s->out_w & 2) RN_OUTPUTS(RN_TWO(RN_SUMS_S2), 8);
+        }
+        if (s->out_w & 1) RN_OUTPUTS(RN_ONE, 4);
+        return;
+    }
+    for (int32_t i = 0; i < s->out_w; i++, y += c) {
+        const int odd = s->stride_w == 1 && i % 2 == 1;
+        *y = rn_dsp_requantize(rn_depthwise_dsp_sum(ch, x, pitch, odd), &scale, q);
+        x += s->stride_w == 2 || odd;
     }
 }
+
+#undef RN_ROW_S1
+#undef RN_ROW_S2
+#undef RN_SUMS_S1
+#undef RN_SUMS_S2
+#undef RN_STORE
+#undef RN_FOUR
+#undef RN_TWO
+#undef RN_ONE
+#undef RN_OUTPUTS
+#undef RN_ROW_ASM
 
 RN_INLINE void rn_depthwise_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c,
                                           const int8_t *x, const int8_t *w, int8_t *y, void *scratch) {
     const rn_depthwise_dsp_plan p = rn_depthwise_dsp_make_plan(s);
-    const int32_t words = p.columns / 2, pitch = 4 * words; /* of a scratch row: four planes side by side */
-    const int32_t kept = rn_max(3 - s->stride_h, 0);        /* rows that the next band shares */
-    uint32_t *const rows = (uint32_t *)scratch;
+    const int32_t words = p.columns / 2, plane = p.in_band * words;
+    const int32_t kept = rn_max(3 - s->stride_h, 0); /* rows that the next band shares */
+    uint32_t *const planes = (uint32_t *)scratch;
     for (int32_t group = 0; group < s->in_c; group += 4) {
+        int32_t ready = 0; /* input rows in the planes */
         for (int32_t oy = 0; oy < s->out_h; oy += p.band) {
             const int32_t band = rn_min(p.band, s->out_h - oy);
             const int32_t iy = oy * s->stride_h - s->pad_top;
-            int32_t ready = 0;
-            if (oy > 0) {
-                memmove(rows, rows + p.band * s->stride_h * pitch, (size_t)(kept * pitch * 4));
-                ready = kept;
-            }
             for (; ready < (band - 1) * s->stride_h + 3; ready++) {
-                rn_depthwise_dsp_row(s, p.columns, x + group, iy + ready, rows + ready * pitch);
+                rn_depthwise_dsp_row(s, words, x + group, iy + ready, planes + ready * words, plane);
             }
             for (int32_t i = 0; i < 4; i++) {
-                const rn_dsp_channel ch = rn_dsp_prepare(c, q, group + i);
-                const rn_depthwise_dsp_taps taps = rn_depthwise_dsp_load_taps(w + 9 * (group + i));
+                rn_depthwise_dsp_channel ch = rn_depthwise_dsp_prepare(c, q, w + 9 * (group + i), group + i);
+                uint32_t *const own = planes + i * plane;
                 int8_t *out = y + oy * s->out_w * s->out_c + group + i;
-                const uint32_t *in = rows + i * words;
-                for (int32_t r = 0; r < band; r++, out += s->out_w * s->out_c, in += s->stride_h * pitch) {
-                    rn_depthwise_dsp_out_row(s, q, &ch, &taps, in, pitch, out);
+                const uint32_t *in = own;
+                for (int32_t r = 0; r < band; r++, out += s->out_w * s->out_c, in += s->stride_h * words) {
+                    rn_depthwise_dsp_out_row(s, q, &ch, in, words, out);
+                }
+                if (oy + band < s->out_h) {
+                    memmove(own, own + band * s->stride_h * words, (size_t)(kept * words * 4));
                 }
             }
+            ready = kept;
         }
     }
 }

@@ -130,11 +130,14 @@ def conv_case(
 
 def fully_connected_case(
     name: str, rows: int, in_c: int, out_c: int, symbol: str, packing: Packing, scratch: int,
-    seed: int = 0, **fields: int,
+    seed: int = 0, values: tuple[int, int] | None = None, **fields: int,
 ) -> Case:  # fmt: skip
+    """Random data, or all inputs and all weights equal to `values`."""
     rng = np.random.default_rng(seed)
     x = rng.integers(-128, 128, (rows, in_c)).astype(np.int8)
     w = rng.integers(-128, 128, (out_c, in_c)).astype(np.int8)
+    if values is not None:
+        x[:], w[:] = values
     acc = x.astype(np.int64) @ w.astype(np.int64).T
     q = random_requant(rng, acc, **fields)
     definitions = [

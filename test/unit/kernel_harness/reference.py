@@ -121,9 +121,9 @@ def max_pool2d(x: Array, g: Window, lo: int, hi: int) -> Array:
 class Packing:
     """The contract's weight layout, and three additions.
 
-    `order` may permute a whole block (rows * cols entries) instead of each of its rows (cols entries).
+    `order` may permute a whole block (rows * cols entries) instead of each of its rows (cols).
     `transposed`: the columns come in (kw, kh, i) order; the caller of `pack` reorders them.
-    `flipped`: in these rows of each block the sign bit is inverted, i.e. w + 128 is stored unsigned.
+    `flipped`: in these rows of each block the sign bit is inverted (w + 128 is stored unsigned).
     """
 
     rows: int = 1
