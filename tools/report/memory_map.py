@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from xdsl.dialects.builtin import NameLoc
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import DiagnosticException
 
-from ...dialects.diagnostics import RunnelError, describe, source_name
+from ...dialects.diagnostics import RunnelError
 from ...passes.memory.liveness import (
     Interval,
     buffer_liveness,
@@ -74,7 +75,8 @@ def memory_maps(func: FuncOp) -> list[MemoryMap]:
 
 
 def _step_name(op: Operation) -> str:
-    return source_name(op) or describe(op)
+    """The source node, which the place in a text is not."""
+    return op.location.desc.data if isinstance(op.location, NameLoc) else op.name
 
 
 def draw(picture: MemoryMap) -> str:
