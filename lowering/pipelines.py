@@ -30,10 +30,17 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "quantize": NamedPipeline(
         "Float graph to integers: calibrate on data, place quantizers, fuse into integer ops.",
-        "simplify,calibrate{data=$data method=$method percentile=$percentile},"
+        "simplify,calibrate{data=$data method=$method percentile=$percentile "
+        "headroom=$headroom},"
         "insert-quant-casts{per-channel=$channels},convert-graph-to-quant{rounding=single},"
         "cleanup,remove-unused-globals",
-        {"data": None, "method": "mse", "percentile": "99.99", "channels": "true"},
+        {
+            "data": None,
+            "method": "mse",
+            "percentile": "99.99",
+            "headroom": "1.0",
+            "channels": "true",
+        },
     ),
     "import-quantized": NamedPipeline(
         "QDQ graph to integers, with the meaning it has.",

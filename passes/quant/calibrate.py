@@ -39,7 +39,9 @@ class Calibrate(ModulePass):
     """Write the range that `method` finds for each float tensor on its op as `quant.range`.
 
     `data` is an .npz with one array per network input (samples on the first axis), or an .npy for a
-    network with one input. Methods: min-max, percentile (of `percentile` %), mse.
+    network with one input. Methods: min-max, percentile (of `percentile` %), mse. All ranges are
+    widened by the factor `headroom`: more than 1 where inputs lie outside of what the data show, as
+    for an anomaly detector that is calibrated on normal samples.
     """
 
     name = "calibrate"
@@ -47,6 +49,7 @@ class Calibrate(ModulePass):
     data: str
     method: str = "mse"
     percentile: float = 99.99
+    headroom: float = 1.0
     bits: int = 8
     batch: int = 32
 
@@ -58,10 +61,15 @@ class Calibrate(ModulePass):
             find = calibrator(self.method, self.percentile / 100)
         except ValueError as error:
             raise RunnelError(str(error)) from error
+
+        def note(seen: RangeStatistics) -> DenseArrayBase:
+            low, high = find(seen, self.bits)
+            return DenseArrayBase.from_list(f64, [low * self.headroom, high * self.headroom])
+
         for inner, seen in statistics.ops.items():
-            inner.attributes[RANGE] = range_attribute(find(seen, self.bits))
+            inner.attributes[RANGE] = note(seen)
         function.arg_attrs = ArrayAttr(
-            DictionaryAttr({**old, RANGE: range_attribute(find(seen, self.bits))})
+            DictionaryAttr({**old, RANGE: note(seen)})
             for old, seen in zip(argument_attributes(function), statistics.arguments, strict=True)
         )
 
@@ -71,10 +79,6 @@ def argument_attributes(function: func.FuncOp) -> list[Mapping[str, Attribute]]:
     if function.arg_attrs is None:
         return [{} for _ in function.body.block.args]
     return [entry.data for entry in function.arg_attrs]
-
-
-def range_attribute(bounds: tuple[float, float]) -> DenseArrayBase:
-    return DenseArrayBase.from_list(f64, list(bounds))
 
 
 def range_of(attributes: Mapping[str, Attribute]) -> tuple[float, float] | None:
