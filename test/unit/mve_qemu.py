@@ -41,11 +41,12 @@ EMULATE = (
 LINKER_SCRIPT = """
 ENTRY(vectors)
 MEMORY {
-  CODE (rx) : ORIGIN = 0x10000000, LENGTH = 512K
+  BOOT (rx) : ORIGIN = 0x10000000, LENGTH = 512K
   DDR (rwx) : ORIGIN = 0x70000000, LENGTH = 16M
 }
 SECTIONS {
-  .text : { KEEP(*(.vectors)) *(.text*) } > CODE
+  .vectors : { KEEP(*(.vectors)) } > BOOT
+  .text : { *(.text*) } > DDR
   .rodata : { *(.rodata*) *(.data*) } > DDR
   .bss : { *(.bss*) *(COMMON) . = ALIGN(16); . += 0x10000; stack_top = .; } > DDR
   /DISCARD/ : { *(.ARM.exidx*) *(.comment) }

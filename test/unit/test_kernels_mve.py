@@ -243,13 +243,13 @@ DEPTHWISE = [
 ]
 
 
-@pytest.mark.parametrize("flags", ["-O2", "-O3", "-Os"])
+@pytest.mark.parametrize("flags", ["-O0", "-O2", "-O3", "-Os"])
 def test_conv2d(tmp_path: Path, flags: str) -> None:
     expected = [conv2d(i, s) for i, s in enumerate(CONV2D)]
     check(expected, ["rn_conv2d_s8_mve.h"], tmp_path, [flags])
 
 
-@pytest.mark.parametrize("flags", ["-O2", "-O3", "-Os"])
+@pytest.mark.parametrize("flags", ["-O0", "-O2", "-O3", "-Os"])
 def test_depthwise_conv2d(tmp_path: Path, flags: str) -> None:
     expected = [depthwise(i, s) for i, s in enumerate(DEPTHWISE)]
     check(expected, ["rn_depthwise_conv2d_s8_mve.h"], tmp_path, [flags])
@@ -283,6 +283,7 @@ def test_fully_connected(tmp_path: Path) -> None:
     shapes = [(1, 640, 128), (1, 128, 8), (1, 8, 128), (3, 50, 13), (5, 48, 13), (2, 16, 4)]
     expected = [fully_connected(i, *shape) for i, shape in enumerate(shapes)]
     check(expected, ["rn_fully_connected_s8_mve.h"], tmp_path, ["-O2"])
+    check(expected, ["rn_fully_connected_s8_mve.h"], tmp_path, ["-O0"])
 
 
 @pytest.mark.parametrize(("n", "clamp"), [(64, FULL), (67, (-77, 100)), (3, FULL)])

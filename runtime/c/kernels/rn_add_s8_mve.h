@@ -19,8 +19,8 @@ RN_INLINE void rn_add_s8_mve(int32_t n, int32_t multiplier_a, int32_t multiplier
     }
     if (n % 4 != 0) {
         const mve_pred16_t lanes = vctp32q((uint32_t)(n % 4));
-        vstrbq_p_s32(y, rn_add_quad_mve(vldrbq_z_s32(a, lanes), vldrbq_z_s32(b, lanes), ma, multiplier_b, bias, shift, &q),
-                     lanes);
+        const int32x4_t a4 = vldrbq_z_s32(a, lanes), b4 = vldrbq_z_s32(b, lanes);
+        vstrbq_p_s32(y, rn_add_quad_mve(a4, b4, ma, multiplier_b, bias, shift, &q), lanes);
     }
 }
 

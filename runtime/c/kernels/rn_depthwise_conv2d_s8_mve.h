@@ -67,8 +67,8 @@ RN_INLINE void rn_interleave_mve(int32_t n, const int8_t *const row[4], const in
 
 /* Four input rows from `top` on, of the channels from `first` on. A row outside the image is `zero`,
  * 16 bytes of in_zero, again and again. */
-RN_INLINE void rn_depthwise_fill_mve(const rn_conv2d_shape *s, const rn_depthwise_plan_mve *p, int32_t top, int32_t first,
-                                     const int8_t *x, const int8_t *zero, int8_t *to) {
+RN_INLINE void rn_depthwise_fill_mve(const rn_conv2d_shape *s, const rn_depthwise_plan_mve *p, int32_t top,
+                                     int32_t first, const int8_t *x, const int8_t *zero, int8_t *to) {
     const int32_t width = 4 * p->channels; /* bytes of a column */
     /* A block of 16 channels is one vector per pixel; all channels together are one run of bytes. */
     const int32_t pitch = p->channels == s->in_c ? 16 : s->in_c;
@@ -95,7 +95,8 @@ typedef struct {
     int32x4_t multiplier;
 } rn_depthwise_channel_mve;
 
-RN_INLINE rn_depthwise_channel_mve rn_depthwise_channel_of_mve(const rn_channels *c, int32_t channel, const rn_requant *q) {
+RN_INLINE rn_depthwise_channel_mve rn_depthwise_channel_of_mve(const rn_channels *c, int32_t channel,
+                                                               const rn_requant *q) {
     rn_depthwise_channel_mve k;
     k.bias = c->bias[channel];
     k.shift = 31 - c->shift[channel];
@@ -243,8 +244,9 @@ RN_INLINE void rn_depthwise_lines_mve(const rn_conv2d_shape *s, const rn_depthwi
         vstrbq_scatter_offset_s32(y, l.outputs, rn_depthwise_requant_mve(acc, k, q));
     }
     if (s->out_w % 4 != 0) {
+        const mve_pred16_t lanes = vctp32q((uint32_t)(s->out_w % 4));
         const int32x4_t acc = rn_depthwise_lines_sum_mve(s, p, l, w, x);
-        vstrbq_scatter_offset_p_s32(y, l.outputs, rn_depthwise_requant_mve(acc, k, q), vctp32q((uint32_t)(s->out_w % 4)));
+        vstrbq_scatter_offset_p_s32(y, l.outputs, rn_depthwise_requant_mve(acc, k, q), lanes);
     }
 }
 

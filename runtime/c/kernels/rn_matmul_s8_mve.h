@@ -14,6 +14,16 @@
 
 #include "rn_mve.h"
 
+/* In: where to read. Out: the pointers behind what was read, and the sums a (r0 to r6), b (r8 to lr).
+ * By value: the odd core registers are all that is left for addresses, and pointers that the loop
+ * carries on need no second copy. */
+typedef struct {
+    const int8_t *w, *s, *t;
+    int32x4_t a, b;
+} rn_sums_mve;
+
+#ifdef __OPTIMIZE__
+
 /* One block: 16 columns. `mac` is vmladav (start from zero) or vmladava (add). Loads stand between
  * multiplies, so that a core with one load and one multiply pipe overlaps them.
  * 4 channels at w times two pixels at s and t; sums in r0, r2, r4, r6 and r8, r10, r12, lr. */
@@ -97,14 +107,6 @@
         }                                              \
     }
 
-/* In: where to read. Out: the pointers behind what was read, and the sums a (r0 to r6), b (r8 to lr).
- * By value: the odd core registers are all that is left for addresses, and pointers that the loop
- * carries on need no second copy. */
-typedef struct {
-    const int8_t *w, *s, *t;
-    int32x4_t a, b;
-} rn_sums_mve;
-
 RN_INLINE rn_sums_mve rn_sums_4x2_mve(int32_t blocks, rn_sums_mve at) {
     int8x16_t u, v;
     RN_ALL_BLOCKS_MVE(RN_BLOCK_4X2_MVE)
@@ -116,6 +118,28 @@ RN_INLINE rn_sums_mve rn_sums_8x1_mve(int32_t blocks, rn_sums_mve at) {
     RN_ALL_BLOCKS_MVE(RN_BLOCK_8X1_MVE)
     return at;
 }
+
+#else /* A debug build keeps a frame pointer, and then too few registers are left for the above. */
+
+RN_INLINE rn_sums_mve rn_sums_plain_mve(int32_t blocks, rn_sums_mve at, int two_pixels) {
+    int32_t sum[8] = {0};
+    for (int32_t i = 0; i < blocks; i++, at.s += 16, at.w += 64, at.t += two_pixels ? 16 : 64) {
+        for (int32_t r = 0; r < 4; r++) {
+            const int8x16_t s = vldrbq_s8(at.s), w = vldrbq_s8(at.w + 16 * r);
+            const int8x16_t t = vldrbq_s8(two_pixels ? at.t : at.t + 16 * r);
+            sum[r] = vmladavaq_s8(sum[r], s, w);
+            sum[4 + r] = vmladavaq_s8(sum[4 + r], t, two_pixels ? w : s);
+        }
+    }
+    at.a = vldrwq_s32(sum);
+    at.b = vldrwq_s32(sum + 4);
+    return at;
+}
+
+RN_INLINE rn_sums_mve rn_sums_4x2_mve(int32_t blocks, rn_sums_mve at) { return rn_sums_plain_mve(blocks, at, 1); }
+RN_INLINE rn_sums_mve rn_sums_8x1_mve(int32_t blocks, rn_sums_mve at) { return rn_sums_plain_mve(blocks, at, 0); }
+
+#endif
 
 /* One pixel: the blocks * 16 bytes at x. */
 RN_INLINE void rn_matvec_s8_mve(int32_t blocks, int32_t out_c, const rn_requant *q, const rn_channels *c,
