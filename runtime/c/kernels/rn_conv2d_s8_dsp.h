@@ -21,8 +21,9 @@
 /* What follows from the shape; constants once inlined. */
 typedef struct {
     int32_t sliding;         /* windows overlap in scratch */
-    int32_t rows, row;       /* output rows and pixels per row; one row if neighbouring rows are contiguous */
-    int32_t in_w;            /* length of the input row that belongs to it */
+    int32_t flat;            /* a chunk may go on in the next row: all output is one row */
+    int32_t rows, row;       /* output rows, and pixels per row */
+    int32_t in_w;            /* pixels of an input row */
     int32_t k;               /* window length, padded to a multiple of 4 */
     int32_t pitch;           /* from window to window in scratch, in int16 */
     int32_t chunk;           /* pixels, even */
@@ -45,8 +46,9 @@ RN_INLINE rn_conv2d_dsp_plan rn_conv2d_dsp_make_plan(const rn_conv2d_shape *s) {
                           s->out_h == s->in_h && s->out_w == s->in_w;
     rn_conv2d_dsp_plan p;
     p.sliding = s->in_c % 4 == 0;
-    p.rows = pointwise ? 1 : s->out_h;
-    p.row = pointwise ? s->out_h * s->out_w : s->out_w;
+    p.flat = pointwise || !p.sliding;
+    p.rows = p.flat ? 1 : s->out_h;
+    p.row = p.flat ? s->out_h * s->out_w : s->out_w;
     p.in_w = pointwise ? s->in_h * s->in_w : s->in_w;
     p.k = (s->k_w * column + 3) & ~3;
     p.pitch = p.sliding ? rn_min(s->stride_w, s->k_w) * column : p.k;
@@ -92,18 +94,21 @@ RN_INLINE void rn_conv2d_dsp_window(const rn_conv2d_shape *s, const int8_t *x, i
     }
 }
 
-/* The windows of `pixels` output pixels from (oy, ox) on. */
+/* The windows of `pixels` output pixels from (oy, ox) on; of a flat plan, ox counts through all rows. */
 RN_INLINE void rn_conv2d_dsp_windows(const rn_conv2d_shape *s, const rn_conv2d_dsp_plan *p, const int8_t *x, int32_t oy,
                                      int32_t ox, int32_t pixels, int16_t *windows, int8_t *bytes) {
-    const int32_t iy = oy * s->stride_h - s->pad_top;
-    int32_t ix = ox * s->stride_w - s->pad_left;
     if (!p->sliding) {
-        for (int32_t i = 0; i < pixels; i++, ix += s->stride_w) {
-            rn_conv2d_dsp_window(s, x, iy, ix, bytes);
+        oy = ox / s->out_w;
+        ox -= oy * s->out_w;
+        for (int32_t i = 0; i < pixels; i++) {
+            rn_conv2d_dsp_window(s, x, oy * s->stride_h - s->pad_top, ox * s->stride_w - s->pad_left, bytes);
             windows = rn_widen(bytes, windows, p->k, 1);
+            if (++ox == s->out_w) ox = 0, oy++;
         }
         return;
     }
+    const int32_t iy = oy * s->stride_h - s->pad_top;
+    int32_t ix = ox * s->stride_w - s->pad_left;
     const int32_t fresh = rn_min(s->stride_w, s->k_w); /* columns that a window does not share with the last */
     for (int32_t i = 0; i < s->k_w - fresh; i++) windows = rn_conv2d_dsp_column(s, p->in_w, x, iy, ix + i, windows);
     ix += s->k_w - fresh;

@@ -189,6 +189,7 @@ RN_INLINE int16_t *rn_widen(const int8_t *from, int16_t *to, int32_t count, int 
 #else
     (void)aligned;
 #endif
+    RN_UNROLL(4)
     for (; left > 0; left -= 4, from += 4, to += 4) {
         const uint32_t v = rn_load4(from), even = rn_sxtb16(v), odd = rn_sxtb16_ror8(v);
         memcpy(__builtin_assume_aligned(to, 4), &even, 4);

@@ -12,8 +12,8 @@ def conv2d_packing(g: Window) -> Packing:
 def conv2d_scratch(g: Window) -> int:
     same = (g.out_h, g.out_w) == (g.in_h, g.in_w)
     pointwise = (g.k_h, g.k_w, g.stride_h, g.stride_w) == (1, 1, 1, 1) and same
-    row = g.out_h * g.out_w if pointwise else g.out_w
     sliding = g.in_c % 4 == 0
+    row = g.out_h * g.out_w if pointwise or not sliding else g.out_w
     k = -(-g.k_h * g.k_w * g.in_c // 4) * 4
     pitch = min(g.stride_w, g.k_w) * g.k_h * g.in_c if sliding else k
 
