@@ -39,13 +39,12 @@ KEY = "platform.platform"
 MemoryKind = Literal["flash", "ram"]
 UnitKind = Literal["cpu", "cluster", "npu", "remote"]
 
-
+# In a record a plain `int` is positive, a `float` is not negative, a `str` is not empty.
 Natural = Annotated[int, Integer(0)]
 Address = Annotated[int, Integer(0, hexadecimal=True)]
 Size = Annotated[int, Integer(hexadecimal=True)]
 Rate = Annotated[float, Number(positive=True)]
 Names = tuple[str, ...]
-"""A plain `int` is positive, a plain `float` is not negative, a `str` is not empty."""
 
 
 @dataclass(frozen=True)

@@ -136,15 +136,8 @@ def build(
             f"platform {platform.label} does not count instructions; use one that runs on qemu"
         )
     targets = ["all", "profile-build"] if profile else ["all"]
-    command = [
-        "make",
-        "-s",
-        "-C",
-        str(directory),
-        f"EXTRA_CFLAGS={' '.join(extra_flags)}",
-        *targets,
-    ]
-    done = execute(command, directory, timeout)
+    flags = f"EXTRA_CFLAGS={' '.join(extra_flags)}"
+    done = execute(["make", "-s", flags, *targets], directory, timeout)
     if done.returncode != 0:
         raise RunnelError(f"{directory}: make failed:\n{_first_errors(done.stdout)}")
     elf = directory / "build" / f"{model}.elf"

@@ -106,6 +106,12 @@ def memory_script(platform: PlatformAttr) -> str:
         f"RN_STACK_BYTES = {board.stack:#x};",
     ]
     others = [m for m in platform.memories if m.name not in (board.code, board.data)]
+    flash = [memory.name for memory in others if memory.kind == "flash"]
+    lines += ["PHDRS", "{"]
+    lines += ["    vectors PT_LOAD FLAGS(4);", "    code PT_LOAD FLAGS(5);"]
+    lines += ["    data PT_LOAD FLAGS(6);"]
+    lines += [f"    {name}_segment PT_LOAD FLAGS(4);" for name in flash]
+    lines += ["}"]
     if others:
         lines += ["SECTIONS", "{", *(_section(memory) for memory in others), "}"]
     return "\n".join(lines) + "\n"
@@ -113,9 +119,10 @@ def memory_script(platform: PlatformAttr) -> str:
 
 def _section(memory: Memory) -> str:
     """What the emitted code asks for by name goes to a memory that is not the usual one."""
+    name = memory.name
     if memory.kind == "ram":
-        return f"    .bss.{memory.name} (NOLOAD) : {{ *(.bss.{memory.name}.*) }} > {memory.name}"
-    return f"    .rodata.{memory.name} : {{ *(.rodata.{memory.name}.*) }} > {memory.name}"
+        return f"    .bss.{name} (NOLOAD) : {{ *(.bss.{name}.*) }} > {name} :NONE"
+    return f"    .rodata.{name} : {{ *(.rodata.{name}.*) }} > {name} :{name}_segment"
 
 
 def _makefile(

@@ -1,5 +1,6 @@
 /* Exact instruction counts from the board's timer: under QEMU's -icount shift=N each instruction
-   takes 2^N ns of virtual time, so ticks are instructions up to a known factor. */
+   takes 2^N ns of virtual time, so ticks are instructions up to a known factor. The timer has 32
+   bits: at 32 MHz and N = 7 one layer may take a billion instructions. */
 #ifdef RN_PROFILE
 
 #include "rn_profile.h"
