@@ -198,7 +198,8 @@ class Driver:
     def _read(self, context: Context, kind: str, text: str, name: str, data: bytes) -> Program:
         args = self.args
         if kind == "onnx":
-            return read_onnx(args.input, data)
+            shapes = dict(args.input_shape)
+            return read_onnx(args.input, data, dims=dict(args.dim), input_shapes=shapes)
         program = read_mlir(context, text, name, implicit_module=not args.no_implicit_module)
         if args.constants is not None:
             if not Path(args.constants).is_file():

@@ -77,6 +77,22 @@ def switch(text: str) -> bool:
     return text == "true"
 
 
+def dimension(text: str) -> tuple[str, int]:
+    """`name=N` with N at least 1."""
+    name, _, size = text.rpartition("=")
+    if not name or not re.fullmatch(r"[1-9]\d*", size):
+        raise argparse.ArgumentTypeError(f"expected NAME=N with N from 1 on, not '{text}'")
+    return name, int(size)
+
+
+def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """`name=N,N,...`."""
+    name, _, shape = text.rpartition("=")
+    if not name or not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", shape):
+        raise argparse.ArgumentTypeError(f"expected NAME=N,N,... with N from 1 on, not '{text}'")
+    return name, tuple(map(int, shape.split(",")))
+
+
 def build_parser() -> Parser:
     """The command line, in groups."""
     parser = Parser(
@@ -109,6 +125,22 @@ def _input_options(group: Any) -> None:
         "--constants",
         metavar="NPZ",
         help="data of the constants that the text elides; default: FILE with .npz",
+    )
+    add(
+        "--dim",
+        type=dimension,
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="size of a symbolic dimension of an ONNX model",
+    )
+    add(
+        "--input-shape",
+        type=input_shape,
+        action="append",
+        default=[],
+        metavar="NAME=N,N",
+        help="shape of an input of an ONNX model",
     )
     add("--allow-unregistered-dialect", action="store_true", help="accept ops that nobody defines")
     add("--no-implicit-module", action="store_true", help="the text must hold a builtin.module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import NoReturn
 from xdsl.context import Context
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr, UnknownLoc
 from xdsl.ir import Operation
-from xdsl.parser import Parser
+from xdsl.parser import Parser, ParserState
 from xdsl.utils.exceptions import ParseError, VerifyException
-from xdsl.utils.lexer import Span
-from xdsl.utils.mlir_lexer import MLIRTokenKind
+from xdsl.utils.lexer import Input, Span
+from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind
 
 from ..dialects.diagnostics import RunnelError
 from .messages import errors_know_their_op, listing, suggestion
@@ -40,11 +41,18 @@ class Program:
     """External resources of the text: owner to key to value."""
 
 
+class LinearLexer(MLIRLexer):
+    """xDSL's lexer, whose time for a string that never ends grows exponentially with its length."""
+
+    _unescaped_characters_regex = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
+
+
 class LocatedParser(Parser):
     """xDSL's parser that gives every op its place, and every failure a place in the text."""
 
     def __init__(self, context: Context, text: str, name: str):
-        super().__init__(context, text, name)
+        super().__init__(context, "", name)
+        self._parser_state = ParserState(LinearLexer(Input(text, name)))
         self._file = StringAttr(name)
         self._line_starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
         self.positions: dict[Operation, FileLineColLoc] = {}
@@ -162,11 +170,21 @@ def read_mlir(context: Context, text: str, name: str, *, implicit_module: bool =
     return LocatedParser(context, text, name).parse_program(implicit_module=implicit_module)
 
 
-def read_onnx(path: str, data: bytes) -> Program:
-    """Import an ONNX model; external data is looked for beside `path`."""
+def read_onnx(
+    path: str,
+    data: bytes,
+    *,
+    dims: Mapping[str, int] | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Program:
+    """Import an ONNX model; external data is looked for beside `path`.
+
+    `dims` (by name) and `input_shapes` (by input) give symbolic dimensions their sizes.
+    """
     from ..lowering.import_onnx import import_onnx
 
-    return Program(import_onnx(data if path == "-" else path))
+    model = data if path == "-" else path
+    return Program(import_onnx(model, dims=dims, input_shapes=input_shapes))
 
 
 FRONTENDS = ("mlir", "onnx")
@@ -178,7 +196,7 @@ def frontend_of(path: str, chosen: str | None) -> str:
         raise RunnelError(f"{path}: is a folder, expected an .mlir or .onnx file")
     if chosen is not None:
         return chosen
-    ending = Path(path).suffix.removeprefix(".")
+    ending = Path(path.removesuffix(".xz")).suffix.removeprefix(".")
     if path == "-" or ending in FRONTENDS:
         return ending or "mlir"
     raise RunnelError(

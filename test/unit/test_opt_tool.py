@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from runnel.dialects.diagnostics import RunnelError, add_remark_handler, emit_remark
 from runnel.dialects.graph import GlobalOp, add_global
 from runnel.tools import constants_file
@@ -239,3 +241,62 @@ def test_the_driver_listens_to_remarks_only_while_it_runs(
     stop()
     assert heard == ["hello"]
     assert "hello" not in capsys.readouterr().err
+
+
+def test_a_string_that_never_ends_is_told_at_once() -> None:
+    text = '"test.op"() {a = "' + "a b c " * 2000 + "\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "runnel.tools.opt_tool"],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("<stdin>:1:18: error: ")
+
+
+def test_damaged_text_is_told_in_messages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = random.Random(0)
+    path = tmp_path / "x.mlir"
+    failures = 0
+    for _ in range(300):
+        position, kind = rng.randrange(len(TEXT)), rng.randrange(3)
+        damage = rng.choice('(){}<>[]%@#!"^:,=-0 9xfi32\n\0é') if kind == 0 else ""
+        path.write_text(TEXT[:position] + (damage + TEXT[position + 1 + kind :]) * (kind < 2))
+        code = main([str(path), "-p", "canonicalize"])
+        errors = capsys.readouterr().err
+        assert "internal error" not in errors
+        assert (code, "error:" in errors) in [(0, False), (1, True)]
+        failures += code
+    assert failures > 100
+
+
+def test_deep_nesting_is_told_in_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.mlir"
+    path.write_text("builtin.module {" * 5000)
+    assert main([str(path)]) == 1
+    assert capsys.readouterr().err == "error: the input is nested too deeply\n"
+
+
+def test_an_onnx_model_is_read_and_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shape = ["n", 3]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    path, data = tmp_path / "m.onnx", tmp_path / "x.npy"
+    path.write_bytes(model.SerializeToString())
+    np.save(data, np.array([[-1, 0, 2], [3, -4, 5]], np.float32))
+    assert main([str(path), "--dim", "n=2", "--run", "--input", str(data)]) == 0
+    printed = capsys.readouterr().out.split()
+    assert printed == ["y", ":", "2x3", "float32", "[[0.,", "0.,", "2.],", "[3.,", "0.,", "5.]]"]
+
+    assert main([str(path), "--input-shape", "x=4,3"]) == 0
+    assert "tensor<4x3xf32>" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="1"):
+        main([str(path), "--dim", "n=0"])
