@@ -42,6 +42,7 @@ from .graph_base import (
     tensor_type,
     with_shape,
 )
+from .reuse import SameBytes
 
 
 class _ReshapePatterns(HasCanonicalizationPatternsTrait):
@@ -64,7 +65,7 @@ class ReshapeOp(GraphOp):
     name = "graph.reshape"
     input = operand_def(TensorType)
 
-    traits = traits_def(Pure(), _ReshapePatterns())
+    traits = traits_def(Pure(), SameBytes(), _ReshapePatterns())
 
     def __init__(self, input: SSAValue, shape: Sequence[int]):
         result_type = with_shape(tensor_type(input), shape)

@@ -47,6 +47,7 @@ from .quant_types import (
     UniformQuantizedType,
     quantized,
 )
+from .reuse import InPlace
 
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:
@@ -88,12 +89,15 @@ def check_requant(op: Operation, requant: RequantAttr, channels: int, result: SS
 
 def accumulator_bounds(
     weights: NDArray[np.integer], bias: NDArray[np.integer], low: int, high: int
-) -> tuple[int, int]:
-    """The least and greatest accumulator for inputs in [low, high]; `weights` are [channels, K]."""
-    w = weights.astype(np.int64)
-    most = np.maximum(w * low, w * high).sum(1) + bias
-    least = np.minimum(w * low, w * high).sum(1) + bias
-    return int(least.min()), int(most.max())
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The least and greatest accumulator of each channel for inputs in [low, high].
+
+    `weights` are [channels, K].
+    """
+    w, b = weights.astype(np.int64), bias.astype(np.int64)
+    least = np.minimum(w * low, w * high).sum(1) + b
+    most = np.maximum(w * low, w * high).sum(1) + b
+    return least, most
 
 
 def check_accumulator(op: Operation, weight: SSAValue, bias: SSAValue, input: SSAValue) -> None:
@@ -102,12 +106,10 @@ def check_accumulator(op: Operation, weight: SSAValue, bias: SSAValue, input: SS
     if weights is None or biases is None:
         return
     low, high = per_tensor(op, input, "input").bounds
-    least, most = accumulator_bounds(
-        weights.reshape(weights.shape[0], -1), biases.astype(np.int64), low, high
-    )
-    if least < -(2**31) or most >= 2**31:
+    least, most = accumulator_bounds(weights.reshape(len(weights), -1), biases, low, high)
+    if least.min() < -(2**31) or most.max() >= 2**31:
         raise VerifyException(
-            f"{describe(op)}: the accumulator may reach [{least}, {most}], beyond i32; "
+            f"{describe(op)}: the accumulator may reach [{least.min()}, {most.max()}], beyond i32; "
             "use fewer weight bits or a larger weight scale"
         )
 
@@ -344,7 +346,7 @@ class AddOp(IRDLOperation):
     shift = prop_def(IntegerAttr[I32])
     clamp = prop_def(DenseArrayBase[I32])
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), InPlace(((0, 0), (1, 0))))
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "operands attr-dict `:` functional-type(operands, results)"
 
@@ -504,7 +506,7 @@ class TableOp(IRDLOperation):
     table = operand_def(TensorType)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), InPlace(((0, 0),)))
     assembly_format = "operands attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, input: SSAValue, table: SSAValue, result_type: TensorType):

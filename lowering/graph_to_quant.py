@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log2, prod
 
@@ -145,11 +145,14 @@ def peel_activations(
 
 
 def requantization(
-    real: NDArray[np.float64], rounding: str, clamp: tuple[int, int], bound: int
+    real: NDArray[np.float64],
+    rounding: str,
+    clamp: tuple[int, int],
+    bounds: NDArray[np.int64] | Sequence[int],
 ) -> quant.RequantAttr:
-    """The fixed-point form of real multipliers, for accumulators up to |bound|."""
-    multipliers, shifts = fixed_point(np.atleast_1d(real))
-    ties = any(can_tie(int(m), int(s), bound) for m, s in zip(multipliers, shifts, strict=True))
+    """The fixed-point form of real multipliers, for accumulators up to |bound| of each channel."""
+    multipliers, shifts = fixed_point(real)
+    ties = any(map(can_tie, multipliers.tolist(), shifts.tolist(), map(int, bounds)))
     rule = rounding if ties or rounding not in ("single", "half_even") else "single"
     return quant.RequantAttr.get(multipliers, shifts, rule, clamp)
 
@@ -361,9 +364,9 @@ def integer_product(
     if np.abs(folded).max() >= 2**31:
         emit_remark("missed", PASS, core, "the bias does not fit in i32 at the accumulator's scale")
         return None
-    least, most = quant.accumulator_bounds(rows, folded.astype(np.int64), *x.bounds)
+    least, most = quant.accumulator_bounds(rows, folded, *x.bounds)
     requant = requantization(
-        accumulator_scale / result.scale, pattern.rounding, clamp, max(-least, most)
+        accumulator_scale / result.scale, pattern.rounding, clamp, np.maximum(-least, most)
     )
     name = name_of(weight, "weight")
     low, high = element.bounds
@@ -520,7 +523,7 @@ class FuseAveragePool(FusePattern):
         x, y = quant.quantized(source), quant.quantized(op.result)
         real = np.array([x.scale / (y.scale * prod(kernel))])
         low, high = x.bounds
-        requant = requantization(real, self.rounding, clamp, prod(kernel) * (high - low))
+        requant = requantization(real, self.rounding, clamp, [prod(kernel) * (high - low)])
         new = quant.AveragePool2DOp(
             source,
             op.result.type,

@@ -105,10 +105,8 @@ def accumulator_bound(
 ) -> int:
     """The greatest |accumulator| of a matrix product with rows of `weights`."""
     low, high = quant.quantized(input).bounds
-    least, most = quant.accumulator_bounds(
-        weights.reshape(len(weights), -1).astype(np.int64), bias.astype(np.int64), low, high
-    )
-    return max(-least, most)
+    least, most = quant.accumulator_bounds(weights.reshape(len(weights), -1), bias, low, high)
+    return int(max(-least.min(), most.max()))
 
 
 def pool_window(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> cortexm.Window:
