@@ -104,6 +104,8 @@ def _inlined(model: ModelProto) -> ModelProto:
 
 def _checked(model: ModelProto, folder: Path | None, name: str) -> Model:
     graph = model.graph
+    if not all(isinstance(text, str) for text in _texts(model)):
+        raise RunnelError("the file is damaged: it holds a name that is not UTF-8 text")
     if not graph.output or not (graph.node or graph.input):
         raise RunnelError("the model has an empty graph: it computes no output")
     problems: list[str] = []
@@ -120,6 +122,22 @@ def _checked(model: ModelProto, folder: Path | None, name: str) -> Model:
     if missing:
         raise RunnelError(*(f"output '{name}': nothing computes it" for name in missing))
     return Model(sanitize(name), folder, opsets, nodes, constants, inputs, list(graph.output))
+
+
+def _texts(model: ModelProto) -> Iterable[object]:
+    """Every name that is used; protobuf gives bytes for what is no text."""
+    graph = model.graph
+    yield graph.name
+    yield from (entry.domain for entry in model.opset_import)
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    for tensor in graph.initializer:
+        yield tensor.name
+        yield from (text for entry in tensor.external_data for text in (entry.key, entry.value))
+    for value in (*graph.input, *graph.output):
+        yield value.name
+        yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
 
 
 def _opsets(model: ModelProto, problems: list[str]) -> dict[str, int]:

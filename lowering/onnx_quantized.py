@@ -62,8 +62,8 @@ def dequantize_linear(node: Node) -> SSAValue:
 
 def _axis(node: Node, data: SSAValue) -> int:
     axis, rank = node.int("axis", 1), len(shape_of(data))
-    if int(np.prod(node.shape(1))) == 1 and not -rank <= axis < rank:
-        return 0  # one scale: the axis says nothing
+    if int(np.prod(node.shape(1))) == 1:
+        return 1  # one scale: the axis says nothing
     return normal_axis(axis, rank)
 
 
@@ -95,7 +95,7 @@ def _dequantized(
             value,
             _parameter(node, scale),
             _optional_parameter(node, zero_point),
-            axis=0 if slices == 1 or axis is None else normal_axis(axis, len(shape_of(value))),
+            axis=1 if slices == 1 or axis is None else normal_axis(axis, len(shape_of(value))),
         )
     )
 
@@ -104,7 +104,7 @@ def _quantized(node: Node, value: SSAValue, scale: int, zero_point: int) -> SSAV
     """`value` quantized with two operands; without a zero point as unsigned bytes."""
     zero = _optional_parameter(node, zero_point)
     element = _UINT8 if zero is None else tensor_type(zero).element_type
-    return node.emit(graph.QuantizeLinearOp(value, _parameter(node, scale), zero, element, axis=0))
+    return node.emit(graph.QuantizeLinearOp(value, _parameter(node, scale), zero, element))
 
 
 def _bias(node: Node, bias: int, data_scale: int, weight_scale: int) -> SSAValue | None:

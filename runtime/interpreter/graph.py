@@ -318,8 +318,9 @@ def independent(op: Operation, arrays: PythonValues) -> bool:
         case graph.ResizeOp():
             return shape_of(op.input)[0] == shape_of(op.result)[0]
         case graph.QuantizeLinearOp() | graph.DequantizeLinearOp():
-            slices = arrays[1].size > 1 and op.axis.value.data % arrays[0].ndim == 0
-            return first_only and not slices
+            sliced = arrays[1].size > 1
+            inside = arrays[1].ndim == 1 and op.axis.value.data % max(1, arrays[0].ndim) != 0
+            return first_only and (inside or not sliced)
         case _:
             return first_only
 
