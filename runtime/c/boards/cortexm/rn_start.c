@@ -72,9 +72,14 @@ __attribute__((noreturn)) void rn_fault_report(const uint32_t *frame)
     rn_semihost_exit(99);
 }
 
-typedef void (*rn_vector)(void);
+/* The initial stack pointer, then reset and the exceptions. */
+typedef union {
+    uint32_t *stack;
+    void (*handler)(void);
+} rn_vector;
 
-/* Initial stack pointer (a function pointer here only for the table's type), reset, exceptions. */
 __attribute__((section(".vectors"), used)) const rn_vector rn_vectors[16] = {
-    (rn_vector)rn_stack_top, rn_reset, rn_fault, rn_fault, rn_fault, rn_fault, rn_fault, rn_fault,
-    rn_fault, rn_fault, rn_fault, rn_fault, rn_fault, rn_fault, rn_fault, rn_fault};
+    {.stack = rn_stack_top},  {.handler = rn_reset}, {.handler = rn_fault}, {.handler = rn_fault},
+    {.handler = rn_fault},    {.handler = rn_fault}, {.handler = rn_fault}, {.handler = rn_fault},
+    {.handler = rn_fault},    {.handler = rn_fault}, {.handler = rn_fault}, {.handler = rn_fault},
+    {.handler = rn_fault},    {.handler = rn_fault}, {.handler = rn_fault}, {.handler = rn_fault}};
