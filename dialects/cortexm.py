@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import (
     I32,
     I64,
+    BoolAttr,
     DenseArrayBase,
     IntAttr,
     IntegerAttr,
@@ -51,10 +52,13 @@ class PackingAttr(ParametrizedAttribute):
 
     The columns fall into `segments` equal pieces, each padded with zeros to a multiple of `cols`;
     the rows are padded to a multiple of `rows`. Blocks of rows x cols follow one another, row block
-    by row block, and within a row of a block the elements stand in `order`.
+    by row block. Element i of a packed block is element `order[i]` of the row-major block; rows in
+    `flip` have their sign bits inverted. With `column_first` the columns (kh, kw, i) of a
+    convolution are put into the order (kw, kh, i) before all this.
 
     ```mlir
-    #cortexm.packing<2 x 4, segments 3, order [0, 2, 1, 3]>
+    #cortexm.packing<2 x 4>
+    #cortexm.packing<2 x 2, segments 3, order [0, 2, 1, 3], flip [0], column_first>
     ```
     """
 
@@ -64,41 +68,73 @@ class PackingAttr(ParametrizedAttribute):
     cols: IntAttr
     segments: IntAttr
     order: DenseArrayBase
+    flip: DenseArrayBase
+    column_first: BoolAttr
 
     @staticmethod
     def get(
-        rows: int = 1, cols: int = 1, segments: int = 1, order: Sequence[int] | None = None
+        rows: int = 1,
+        cols: int = 1,
+        segments: int = 1,
+        order: Sequence[int] | None = None,
+        flip: Sequence[int] = (),
+        column_first: bool = False,
     ) -> PackingAttr:
-        indices = list(range(cols)) if order is None else list(order)
+        indices = list(range(rows * cols)) if order is None else list(order)
         return PackingAttr(
-            IntAttr(rows), IntAttr(cols), IntAttr(segments), DenseArrayBase.from_list(i64, indices)
+            IntAttr(rows),
+            IntAttr(cols),
+            IntAttr(segments),
+            DenseArrayBase.from_list(i64, indices),
+            DenseArrayBase.from_list(i64, list(flip)),
+            BoolAttr.from_bool(column_first),
         )
 
     def verify(self) -> None:
-        if min(self.rows.data, self.cols.data, self.segments.data) < 1:
+        rows, cols = self.rows.data, self.cols.data
+        if min(rows, cols, self.segments.data) < 1:
             raise VerifyException("rows, cols and segments of a packing are at least 1")
-        if sorted(self.order.get_values()) != list(range(self.cols.data)):
-            raise VerifyException(f"the order must permute the {self.cols.data} columns of a block")
+        if sorted(self.order.get_values()) != list(range(rows * cols)):
+            raise VerifyException(f"the order must permute the {rows * cols} elements of a block")
+        if not set(self.flip.get_values()) <= set(range(rows)):
+            raise VerifyException(f"flip names a row that a block of {rows} rows does not have")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        def integers() -> list[int]:
+            return parser.parse_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_integer)
+
+        options: dict[str, Any] = {}
         with parser.in_angle_brackets():
             rows = parser.parse_integer()
             parser.parse_keyword("x")
             cols = parser.parse_integer()
-            parser.parse_punctuation(",")
-            parser.parse_keyword("segments")
-            segments = parser.parse_integer()
-            parser.parse_punctuation(",")
-            parser.parse_keyword("order")
-            order = parser.parse_comma_separated_list(parser.Delimiter.SQUARE, parser.parse_integer)
-        return cls.get(rows, cols, segments, order).parameters
+            while parser.parse_optional_punctuation(","):
+                match word := parser.parse_identifier():
+                    case "segments":
+                        options[word] = parser.parse_integer()
+                    case "order" | "flip":
+                        options[word] = integers()
+                    case "column_first":
+                        options[word] = True
+                    case _:
+                        parser.raise_error(
+                            f"'{word}' is none of segments, order, flip, column_first"
+                        )
+        return cls.get(rows, cols, **options).parameters
 
     def print_parameters(self, printer: Printer) -> None:
-        order = ", ".join(map(str, self.order.get_values()))
-        printer.print_string(
-            f"<{self.rows.data} x {self.cols.data}, segments {self.segments.data}, order [{order}]>"
-        )
+        rows, cols, order = self.rows.data, self.cols.data, list(self.order.get_values())
+        text = f"{rows} x {cols}"
+        if self.segments.data != 1:
+            text += f", segments {self.segments.data}"
+        if order != list(range(rows * cols)):
+            text += f", order {order}"
+        if len(self.flip):
+            text += f", flip {list(self.flip.get_values())}"
+        if self.column_first.value.data:
+            text += ", column_first"
+        printer.print_string(f"<{text}>")
 
     def _padded_shape(self, rows: int, columns: int) -> tuple[int, int, int]:
         """(padded rows, segments, padded columns of a segment)"""
@@ -116,24 +152,44 @@ class PackingAttr(ParametrizedAttribute):
         """Elements of a packed matrix [rows, columns]."""
         return int(np.prod(self._padded_shape(rows, columns)))
 
-    def pack(self, matrix: NDArray[np.int8]) -> NDArray[np.int8]:
-        """The matrix [rows, columns] as a 1-D array in this order."""
+    def pack(self, matrix: NDArray[np.int8], kernel: tuple[int, int]) -> NDArray[np.int8]:
+        """The matrix [rows, columns] as a 1-D array; `kernel` is (kh, kw)."""
         rows, columns = matrix.shape
+        if self.column_first.value.data:
+            matrix = swap_axes(matrix, kernel)
         full_rows, segments, width = self._padded_shape(rows, columns)
-        padded = np.zeros((full_rows, segments, width), matrix.dtype)
+        padded = np.zeros((full_rows, segments, width), np.int8)
         padded[:rows, :, : columns // segments] = matrix.reshape(rows, segments, -1)
         r, c = self.rows.data, self.cols.data
         blocks = padded.reshape(full_rows // r, r, segments * width // c, c).transpose(0, 2, 1, 3)
-        return np.ascontiguousarray(blocks[..., list(self.order.get_values())]).ravel()
+        flipped = self._flipped(blocks).reshape(-1, r * c)
+        return flipped[:, list(self.order.get_values())].ravel()
 
-    def unpack(self, packed: NDArray[np.int8], rows: int, columns: int) -> NDArray[np.int8]:
-        """The matrix [rows, columns] that was packed."""
+    def unpack(
+        self, packed: NDArray[np.int8], shape: tuple[int, int], kernel: tuple[int, int]
+    ) -> NDArray[np.int8]:
+        """The matrix of `shape` that was packed."""
+        rows, columns = shape
         full_rows, segments, width = self._padded_shape(rows, columns)
         r, c = self.rows.data, self.cols.data
-        blocks = packed.reshape(full_rows // r, segments * width // c, r, c)
-        inverse = np.argsort(self.order.get_values())
-        padded = blocks[..., inverse].transpose(0, 2, 1, 3).reshape(full_rows, segments, width)
-        return padded[:rows, :, : columns // segments].reshape(rows, columns)
+        ordered = packed.reshape(-1, r * c)[:, np.argsort(self.order.get_values())]
+        blocks = self._flipped(ordered.reshape(full_rows // r, -1, r, c))
+        padded = blocks.transpose(0, 2, 1, 3).reshape(full_rows, segments, width)
+        matrix = padded[:rows, :, : columns // segments].reshape(rows, columns)
+        return swap_axes(matrix, kernel[::-1]) if self.column_first.value.data else matrix
+
+    def _flipped(self, blocks: NDArray[np.int8]) -> NDArray[np.int8]:
+        """[..., rows, cols] with the rows of `flip` inverted in their sign bits."""
+        result = np.ascontiguousarray(blocks)
+        for row in self.flip.get_values():
+            result[..., row, :] ^= np.int8(-128)
+        return result
+
+
+def swap_axes(matrix: NDArray[np.int8], kernel: tuple[int, int]) -> NDArray[np.int8]:
+    """Columns (a, b, i) of a matrix in the order (b, a, i); `kernel` is (a, b)."""
+    rows, columns = matrix.shape
+    return matrix.reshape(rows, *kernel, -1).swapaxes(1, 2).reshape(rows, columns)
 
 
 class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
@@ -303,6 +359,11 @@ class ConvolutionKernelOp(WindowKernelOp, ABC):
     requant = prop_def(RequantAttr)
     acc_shift = prop_def(IntegerAttr[I32])
 
+    def kernel_size(self) -> tuple[int, int]:
+        """(kh, kw)"""
+        height, width, *_ = self.window.get_values()
+        return height, width
+
 
 @irdl_op_definition
 class Conv2DOp(ConvolutionKernelOp):
@@ -368,6 +429,10 @@ class FullyConnectedOp(KernelOp):
 
     def matrix_shape(self) -> tuple[int, int]:
         return memref_shape(self.outs[0])[1], memref_shape(self.ins[0])[1]
+
+    def kernel_size(self) -> tuple[int, int]:
+        """A matrix product is a convolution with a 1 x 1 kernel."""
+        return 1, 1
 
     def check(self) -> None:
         check_weights(self, *self.matrix_shape(), memref_shape(self.outs[0])[1])

@@ -242,11 +242,15 @@ class Bufferizer:
     ) -> dict[str, Attribute]:
         """Weights in the kernel's order and the bias, as properties of the kernel op."""
         packing = kernel.packing(problem)
+        window = problem.window
+        kernel_size = (1, 1) if window is None else (window.k_h, window.k_w)
         name = node_name(op) or op.name.split(".")[1]
         bias = constant_operand(op, op.bias)
         return {
             "packing": packing,
-            "weight": self.constant(f"{name}_weight", packing.pack(matrix.astype(np.int8))),
+            "weight": self.constant(
+                f"{name}_weight", packing.pack(matrix.astype(np.int8), kernel_size)
+            ),
             "bias": self.constant(f"{name}_bias", bias, i32),
         }
 

@@ -18,7 +18,7 @@ Values = tuple[Any, ...]
 def unpacked(op: cortexm.ConvolutionKernelOp | cortexm.FullyConnectedOp) -> NDArray[np.int8]:
     """The weight matrix of `op` as rows and columns."""
     packed = cortexm.constant(op, op.weight).astype(np.int8)
-    return op.packing.unpack(packed, *op.matrix_shape())
+    return op.packing.unpack(packed, op.matrix_shape(), op.kernel_size())
 
 
 def requantize(
