@@ -8,6 +8,7 @@ artifact.write(Path("out"))
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ from .artifact import Artifact, Source
 from .progress import SILENT, Progress
 from .read_ir import decode, frontend_of, read_mlir
 from .registry import new_context
+from . import road as roads
 from .road import Options, Road, drive, is_quantized, level_of
 from .samples import read_samples
 from .signature import network_function, signature_of
@@ -101,3 +103,10 @@ def compile(
     files = {"model": source, "calibration": calibrate, "kernels": kernels}
     sources = {role: Source.of(Path(path)) for role, path in files.items() if path is not None}
     return Artifact(network_function(module).sym_name.data, road, sources)
+
+
+def retarget(artifact: Artifact, platform: str, *, progress: Progress = SILENT) -> Artifact:
+    """The same model for another platform, without quantizing it again."""
+    options = replace(artifact.road.options, platform=platform)
+    road = roads.retarget(artifact.road, options, progress=progress)
+    return Artifact(artifact.name, road, artifact.sources)

@@ -19,6 +19,10 @@ LEVELS = ("graph", "quant", "channels-last", "cortexm", "c")
 """The stops, from the model to C. `channels-last` is quant in the layout of the kernels."""
 
 
+PORTABLE_LEVELS = ("graph", "quant", "channels-last")
+"""The levels that know no platform."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user chose; everything else follows from the model and the platform."""
@@ -41,7 +45,7 @@ class Stop:
     level: str
     module: ModuleOp
     signature: Signature | None
-    """None at the c level: bytes as at the level before."""
+    """None for a module that came in at the c level."""
 
 
 @dataclass
@@ -60,10 +64,9 @@ class Road:
     @property
     def signature(self) -> Signature:
         """What the compiled program takes and gives."""
-        known = [stop.signature for stop in self.stops.values() if stop.signature is not None]
-        layouts = self.stops.get("channels-last")
-        found = layouts.signature if layouts is not None else known[-1]
-        assert found is not None
+        found = list(self.stops.values())[-1].signature
+        if found is None:
+            raise RunnelError("a module at the c level does not say what it takes and gives")
         return found
 
     @property
@@ -104,11 +107,27 @@ def drive(
     `calibrate` is a data file in the model's own shapes, for a float model. Raises `RunnelError`.
     """
     road = Road(options)
-    here = level_of(module)
-    _stop(road, here, module)
+    _stop(road, level_of(module), module)
+    return _go_on(road, module, calibrate, until, progress)
+
+
+def retarget(road: Road, options: Options, *, progress: Progress = SILENT) -> Road:
+    """The same module for another platform: what stands above the kernels is shared."""
+    shared = {level: stop for level, stop in road.stops.items() if level in PORTABLE_LEVELS}
+    if not shared:
+        raise RunnelError("the module is lowered to kernels already, for one platform")
+    module = list(shared.values())[-1].module.clone()
+    return _go_on(Road(options, shared), module, None, LEVELS[-1], progress)
+
+
+def _go_on(
+    road: Road, module: ModuleOp, calibrate: Path | None, until: str, progress: Progress
+) -> Road:
+    """Rewrite `module`, which stands where `road` ends, to the level `until`."""
     context = new_context()
-    for level in LEVELS[LEVELS.index(here) + 1 : LEVELS.index(until) + 1]:
-        title, text = _step(level, module, options, calibrate)
+    here = LEVELS.index(list(road.stops)[-1])
+    for level in LEVELS[here + 1 : LEVELS.index(until) + 1]:
+        title, text = _step(level, module, road.options, calibrate)
         with progress.step(title):
             resolve_pipeline(text).run(context, module)
         _stop(road, level, module)
@@ -116,7 +135,14 @@ def drive(
 
 
 def _stop(road: Road, level: str, module: ModuleOp) -> None:
-    signature = None if level == "c" else signature_of(module)
+    """Note the module at `level`. Buffers are as the tensors that they came from, whose layout only
+    the function on tensors knows.
+    """
+    before = list(road.stops.values())[-1].signature if road.stops else None
+    if level not in ("cortexm", "c") or (before is None and level == "cortexm"):
+        signature = signature_of(module)
+    else:
+        signature = before
     road.stops[level] = Stop(level, module.clone(), signature)
 
 

@@ -135,10 +135,14 @@ def options_of(args: argparse.Namespace, platform: str | None = None) -> Options
 
 def compile_model(args: argparse.Namespace, platform: str) -> Artifact:
     """The artifact that the options ask for."""
+    return compile_module(args, read_model(args), platform)
+
+
+def compile_module(args: argparse.Namespace, module: ModuleOp, platform: str) -> Artifact:
     from .. import api
 
     return api.compile(
-        read_model(args),
+        module,
         platform,
         calibrate=args.calibrate,
         channels_last_data=channels_last_data(args),

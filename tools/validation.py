@@ -1,0 +1,137 @@
+"""Every level of a compilation and the built program on the same inputs: are the bytes the same?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .artifact import Artifact
+from .progress import SILENT, Progress
+from .road import PORTABLE_LEVELS, Stop
+from .signature import Signature
+
+Array = NDArray[Any]
+LOWERED_LEVELS = ("cortexm",)
+"""The levels on buffers that the interpreter runs."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One way to compute the network. `equal`: the same bytes as the quant level in the
+    interpreter; `second`: a second run in the same memory gives the same bytes (None: there is no
+    memory that lives on).
+    """
+
+    where: str
+    how: str
+    inferences: int
+    equal: bool
+    second: bool | None
+    differing: int = 0
+    """Output elements that differ from the quant level."""
+
+    @property
+    def passed(self) -> bool:
+        return self.equal and self.second is not False
+
+
+def run_stop(stop: Stop, samples: Mapping[str, Array]) -> list[Array]:
+    """The stored outputs of a level, axes in the model's order, for samples in that order."""
+    from ..runtime.interpreter import run
+
+    assert stop.signature is not None
+    return in_model_order(stop.signature, run(stop.module, stop.signature.store(samples)).values())
+
+
+def in_model_order(signature: Signature, outputs: Any) -> list[Array]:
+    return [info.model_order(array) for info, array in zip(signature.outputs, outputs, strict=True)]
+
+
+def check_levels(
+    artifact: Artifact, samples: Mapping[str, Array], progress: Progress = SILENT
+) -> tuple[list[Array], list[Check]]:
+    """The outputs of the first integer level, and whether the others on tensors give the same."""
+    stops = [stop for level, stop in artifact.road.stops.items() if level not in ("graph", "c")]
+    with progress.step(f"interpret {stops[0].level}"):
+        reference = run_stop(stops[0], samples)
+    checks = [Check(stops[0].level, "interpreter", len(reference[0]), True, None)]
+    for stop in stops[1:]:
+        if stop.level in PORTABLE_LEVELS:
+            with progress.step(f"interpret {stop.level}"):
+                outputs = run_stop(stop, samples)
+            checks.append(compare(stop.level, "interpreter", outputs, reference, twice=False))
+    return reference, checks
+
+
+def check_lowered(
+    artifact: Artifact,
+    samples: Mapping[str, Array],
+    reference: Sequence[Array],
+    progress: Progress = SILENT,
+) -> list[Check]:
+    """The levels on buffers: they run all samples twice in one memory, one after another."""
+    checks: list[Check] = []
+    for level in LOWERED_LEVELS:
+        where = f"{level} for {artifact.platform.label}"
+        with progress.step(f"interpret {where}"):
+            outputs = run_stop(artifact.road[level], twice(samples))
+        checks.append(compare(where, "interpreter", outputs, reference, twice=True))
+    return checks
+
+
+def check_program(
+    artifact: Artifact,
+    samples: Mapping[str, Array],
+    reference: Sequence[Array],
+    *,
+    flags: Sequence[str] = (),
+    progress: Progress = SILENT,
+) -> Check:
+    """Build the program and run all samples twice in one process."""
+    board = artifact.platform.board
+    label = artifact.platform.label
+    with TemporaryDirectory(prefix="runnel-") as folder:
+        with progress.step(f"build for {label}"):
+            program = artifact.build(Path(folder), flags=flags)
+        with progress.step(f"run on {label}"):
+            inputs = artifact.signature.store(twice(samples))
+            _, outputs = artifact.run(program, inputs)
+    how = " ".join(text for text in ("binary,", board.runner, board.machine) if text)
+    stored = in_model_order(artifact.signature, outputs)
+    return compare(label, how, stored, reference, twice=True)
+
+
+def twice(samples: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: np.concatenate([array, array]) for name, array in samples.items()}
+
+
+def compare(
+    where: str, how: str, outputs: Sequence[Array], reference: Sequence[Array], *, twice: bool
+) -> Check:
+    """Compare bytes; with `twice` the outputs hold two runs of all samples."""
+    halves = list(_halves(outputs)) if twice else [list(outputs)]
+    differing = sum(_differing(a, b) for a, b in zip(halves[0], reference, strict=True))
+    second = None
+    if twice:
+        second = all(_differing(a, b) == 0 for a, b in zip(*halves, strict=True))
+    return Check(where, how, len(reference[0]), differing == 0, second, differing)
+
+
+def _halves(outputs: Sequence[Array]) -> Iterator[list[Array]]:
+    for half in range(2):
+        yield [array[half * (len(array) // 2) :][: len(array) // 2] for array in outputs]
+
+
+def _differing(a: Array, b: Array) -> int:
+    """Elements whose bytes differ."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return max(a.size, b.size)
+    size = a.dtype.itemsize
+    first, second = (np.ascontiguousarray(x).view(np.uint8).reshape(-1, size) for x in (a, b))
+    return int((first != second).any(1).sum())
