@@ -267,8 +267,9 @@ RN_INLINE void rn_mac_2x2(rn_tile_2x2 *acc, const int16_t *x0, const int16_t *x1
                      :                                                                                     \
                      : "r8", "r9", "r10", "r11", "r12", "lr", "memory")
     int32_t a = acc->x0w0, b = acc->x0w1, c = acc->x1w0, d = acc->x1w1;
-    const int16_t *end = x0 + (k & ~15);
-    while (x0 != end) RN_STEPS(RN_STEP RN_STEP RN_STEP RN_STEP);
+    const int16_t *end = x0 + (k & ~31);
+    while (x0 != end) RN_STEPS(RN_STEP RN_STEP RN_STEP RN_STEP RN_STEP RN_STEP RN_STEP RN_STEP);
+    if (k & 16) RN_STEPS(RN_STEP RN_STEP RN_STEP RN_STEP);
     if (k & 8) RN_STEPS(RN_STEP RN_STEP);
     if (k & 4) RN_STEPS(RN_STEP);
 #undef RN_STEPS
