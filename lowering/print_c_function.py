@@ -36,6 +36,7 @@ class FunctionPrinter:
         self.texts: dict[SSAValue, Text] = {}
         self.used = _reserved(function)
         self.inlined: set[Operation] = set()
+        self.unnamed = 0
 
     def lines(self) -> list[str]:
         """The declaration, or the definition with its body."""
@@ -61,15 +62,15 @@ class FunctionPrinter:
             given = [name.data for name in function.arg_names]
         elif function.body.blocks:
             given = [value.name_hint for value in function.args]
-        names = [self._unique(name, f"arg{i}") for i, name in enumerate(given)]
+        names = [self._unique(name or f"arg{i}") for i, name in enumerate(given)]
         if function.body.blocks:
             for value, name in zip(function.args, names, strict=True):
                 self.texts[value] = name, PRIMARY
         return names
 
-    def _unique(self, hint: str | None, default: str) -> str:
+    def _unique(self, hint: str) -> str:
         """A name that nothing around has, close to `hint`."""
-        base = re.sub(r"\W", "_", hint or default, flags=re.ASCII)
+        base = re.sub(r"\W", "_", hint, flags=re.ASCII)
         if c.name_problem(base) is not None:
             base = f"v_{base.strip('_')}"
         name, count = base, 0
@@ -78,6 +79,11 @@ class FunctionPrinter:
             name = f"{base}_{count}"
         self.used.add(name)
         return name
+
+    def _temporary(self) -> str:
+        """The name of a value that has none of its own."""
+        self.unnamed += 1
+        return f"t{self.unnamed - 1}"
 
     # Statements
 
@@ -127,7 +133,7 @@ class FunctionPrinter:
             case _ if len(op.results) == 1:
                 text = self._expression(op)[0]
                 result = op.results[0]
-                name = self._unique(result.name_hint, f"t{len(self.texts)}")
+                name = self._unique(result.name_hint or self._temporary())
                 self.texts[result] = name, PRIMARY
                 return f"{declare(result.type, name, const=True)} = {text}"
             case _:
@@ -135,7 +141,7 @@ class FunctionPrinter:
 
     def _variable(self, op: c.VariableOp) -> str:
         init = None if op.init is None else self._text(op.init)
-        name = self._unique(op.result.name_hint, f"v{len(self.texts)}")
+        name = self._unique(op.result.name_hint or self._temporary())
         self.texts[op.result] = name, PRIMARY
         type = op.result.type.type if isinstance(op.result.type, c.LValueType) else op.result.type
         const = isinstance(type, c.ConstType)
@@ -161,7 +167,8 @@ class FunctionPrinter:
         lower = self._text(op.lower)
         upper = self._text(op.upper, _PRECEDENCE["<"] + 1)
         step = self._text(op.step)
-        name = self._unique(op.counter.name_hint, "i")
+        free = next((letter for letter in "ijklmnpq" if letter not in self.used), "i")
+        name = self._unique(op.counter.name_hint or free)
         self.texts[op.counter] = name, PRIMARY
         head = f"for ({declare(op.lower.type, name)} = {lower}; {name} < {upper}; "
         head += f"++{name}" if _is_one(op.step) else f"{name} += {step}"

@@ -31,8 +31,8 @@ from xdsl.interpreter import (
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
-from ...dialects.dma import BufferOp
 from ...dialects.diagnostics import RunnelError, describe
+from ...dialects.dma import BufferOp
 from ...dialects.types import dtype_of
 
 Array = NDArray[Any]
@@ -47,10 +47,11 @@ FUNCTIONS: dict[str, str] = {
     "c": ".c:CFunctions",
     "memref": ".loops:MemrefFunctions",
     "tensor": ".loops:TensorFunctions",
-    "linalg": ".loops:LinalgFunctions",
+    "linalg": ".linalg:LinalgFunctions",
     "scf": "xdsl.interpreters.scf:ScfFunctions",
-    "arith": ".loops:ArithFunctions",
-    "math": ".loops:MathFunctions",
+    "arith": ".arith:ArithFunctions",
+    "math": ".arith:MathFunctions",
+    "affine": ".arith:AffineFunctions",
 }
 """Dialect name to `module:Class` of its `InterpreterFunctions`; a leading dot is this package."""
 
@@ -74,7 +75,7 @@ def run(
     target = _function(module, function)
     arguments = _arguments(target, inputs)
     interpreter = _Interpreter(module, listeners=tuple(listeners))
-    for name in sorted({op.name.split(".")[0] for op in target.walk()} - _STRUCTURE | {"func"}):
+    for name in sorted({op.name.split(".")[0] for op in module.walk()} - _STRUCTURE | {"func"}):
         interpreter.register_implementations(load_functions(name, target))
     if role_buffers(target, "input") or role_buffers(target, "output"):
         results = _run_on_buffers(interpreter, target, arguments)
