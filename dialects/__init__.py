@@ -8,4 +8,4 @@ DIALECTS: dict[str, str] = {
     "cortexm": "cortexm:CortexM",
     "c": "c:C",
 }
-"""Dialect name to `module:Class` below this package; a factory imports the module when it is called."""
+"""Dialect name to `module:Class` below this package, imported when it is first asked for."""

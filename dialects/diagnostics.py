@@ -27,12 +27,7 @@ def location_name(location: LocationAttr) -> str | None:
 
 
 def source_name(op: Operation) -> str | None:
-    """The name of the ONNX node that `op` came from, if it is known."""
-    return location_name(op.location)
-
-
-def node_name(op: Operation) -> str | None:
-    """The ONNX node that `op` came from; None where only a place in a file is known."""
+    """The name of the ONNX node that `op` came from; None where only a place in a file is known."""
     return op.location.desc.data if isinstance(op.location, NameLoc) else None
 
 

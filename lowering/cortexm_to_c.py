@@ -29,7 +29,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c, cortexm, dma, graph
-from ..dialects.diagnostics import RunnelError, describe, node_name
+from ..dialects.diagnostics import RunnelError, describe, source_name
 from ..dialects.quant_types import UniformQuantizedType
 from ..dialects.types import byte_size, stored_element
 from .kernel_arguments import (
@@ -92,6 +92,11 @@ def offset_of(op: dma.BufferOp) -> int:
     return op.offset.value.data
 
 
+def layer_name(op: Operation) -> str:
+    """The source node's name, else the kind of the op."""
+    return source_name(op) or op.name.split(".")[1]
+
+
 @dataclass(frozen=True)
 class Tensor:
     """A network input or output in the arena."""
@@ -120,7 +125,7 @@ class Layer:
 
     @property
     def node(self) -> str:
-        return node_name(self.op) or self.op.name.split(".")[1]
+        return layer_name(self.op)
 
     def title(self) -> str:
         shapes = [
@@ -167,7 +172,7 @@ class Model:
         kernels = [op for op in ops if isinstance(op, cortexm.KernelOp)]
         width = len(str(len(kernels)))
         self.layers = [
-            Layer(op, f"{self.name}_layer_{i:0{width}}_{identifier(node_name(op) or op.name.split('.')[1])}")
+            Layer(op, f"{self.name}_layer_{i:0{width}}_{identifier(layer_name(op))}")
             for i, op in enumerate(kernels)
         ]
 

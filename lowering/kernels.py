@@ -13,9 +13,7 @@ from pathlib import Path
 
 from ..dialects.cortexm import PackingAttr, Window
 from ..dialects.diagnostics import RunnelError
-from ..dialects.quant import RequantAttr
-
-NEEDS_HIGH_WORD = "rounds in the high word: needs rounding single and shifts of at least 33"
+from ..dialects.quant_types import RequantAttr
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,12 @@ class Problem:
     outputs: int = 0
     requant: RequantAttr | None = None
 
+    @property
+    def shape(self) -> Window:
+        """The window of a convolution or pooling."""
+        assert self.window is not None
+        return self.window
+
 
 def row_major(_: Problem) -> PackingAttr:
     return PackingAttr.get()
@@ -42,6 +46,19 @@ def no_scratch(_: Problem) -> int:
 
 
 def takes_all(_: Problem) -> str | None:
+    return None
+
+
+def rounds_elsewhere(problem: Problem, greatest: int) -> str | None:
+    """The fast kernels round in the high word of the product: half up, shifts 33 to `greatest`."""
+    requant = problem.requant
+    if requant is None:
+        return None
+    if requant.rounding.data != "single":
+        return f"rounds half up only, not {requant.rounding.data}"
+    least, most = int(requant.shift_array().min()), int(requant.shift_array().max())
+    if least < 33 or most > greatest:
+        return f"takes shifts from 33 to {greatest}, not {least} to {most}"
     return None
 
 
@@ -65,16 +82,6 @@ class Kernel:
         return f"{self.symbol}.h" if self.header is None else self.header.name
 
 
-def high_word(problem: Problem) -> str | None:
-    """The fast kernels' condition on the requantization."""
-    requant = problem.requant
-    if requant is None:
-        return None
-    if requant.rounding.data != "single" or requant.shift_array().min() < 33:
-        return NEEDS_HIGH_WORD
-    return None
-
-
 PORTABLE = (
     Kernel("conv2d", "rn_conv2d_s8"),
     Kernel("depthwise_conv2d", "rn_depthwise_conv2d_s8"),
@@ -88,12 +95,19 @@ PORTABLE = (
     Kernel("dequantize", "rn_dequantize_s8_f32"),
     Kernel("transpose", "rn_transpose"),
 )
+"""The kernels in plain C99: they run everything, everywhere."""
 
-KERNELS: tuple[Kernel, ...] = PORTABLE
+
+def all_kernels() -> tuple[Kernel, ...]:
+    """The runtime's kernels, the most specific flavours first."""
+    from .kernels_dsp import DSP
+    from .kernels_mve import MVE
+
+    return (*MVE, *DSP, *PORTABLE)
 
 
 def choose_kernel(
-    problem: Problem, isa: frozenset[str], kernels: Sequence[Kernel] = KERNELS
+    problem: Problem, isa: frozenset[str], kernels: Sequence[Kernel]
 ) -> tuple[Kernel, list[str]]:
     """The kernel for `problem`, and why each faster one that the unit has was passed over."""
     missed: list[str] = []

@@ -28,9 +28,9 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cortexm, dma, graph, quant
-from ..dialects.diagnostics import RunnelError, describe, emit_remark, node_name
+from ..dialects.diagnostics import RunnelError, describe, emit_remark, source_name
 from ..dialects.platform import platform_of
-from .kernels import KERNELS, Kernel, Problem, choose_kernel, read_kernels
+from .kernels import Kernel, Problem, all_kernels, choose_kernel, read_kernels
 
 HIGH_WORD = 33
 """The least shift with which the fast kernels round in the high word of the product."""
@@ -48,11 +48,12 @@ class ConvertQuantToCortexM(ModulePass):
     kernels: str | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        table = KERNELS if self.kernels is None else (*read_kernels(Path(self.kernels)), *KERNELS)
+        own = () if self.kernels is None else read_kernels(Path(self.kernels))
+        table = (*own, *all_kernels())
         platform = platform_of(op)
         unit = next((unit for unit in platform.units if unit.kind == "cpu"), None)
         if unit is None:
-            raise PassFailedException(f"platform {platform.name} has no cpu that could run kernels")
+            raise PassFailedException(f"platform {platform.label} has no cpu to run kernels")
         for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
             Bufferizer(op, table, unit.features, platform.board.data).convert(function)
 
@@ -244,7 +245,7 @@ class Bufferizer:
         packing = kernel.packing(problem)
         window = problem.window
         kernel_size = (1, 1) if window is None else (window.k_h, window.k_w)
-        name = node_name(op) or op.name.split(".")[1]
+        name = source_name(op) or op.name.split(".")[1]
         bias = constant_operand(op, op.bias)
         return {
             "packing": packing,

@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ...lowering.kernels import KERNELS, read_kernels
+    from ...lowering.kernels import all_kernels, read_kernels
     from ...runtime.platforms import load_platform
     from ..report.text_table import text_table
 
@@ -34,10 +34,10 @@ def run(args: argparse.Namespace) -> int:
     features = None
     if args.platform is not None:
         features = [u.features for u in load_platform(args.platform).units if u.kind == "cpu"]
-    ops = list(dict.fromkeys(kernel.op for kernel in (*own, *KERNELS)))
+    ops = list(dict.fromkeys(kernel.op for kernel in (*own, *all_kernels())))
     rows = [
         (kernel.op, kernel.symbol, " ".join(sorted(kernel.isa)) or "any", kernel.include)
-        for kernel in sorted((*own, *KERNELS), key=lambda kernel: ops.index(kernel.op))
+        for kernel in sorted((*own, *all_kernels()), key=lambda kernel: ops.index(kernel.op))
         if features is None or any(kernel.isa <= f for f in features)
     ]
     print(text_table(("op", "kernel", "needs", "header"), rows), end="")
