@@ -26,7 +26,7 @@ def depthwise(name: str, g: Window, seed: int = 0, **fields: int) -> cases.Case:
 def fully_connected(rows: int, in_c: int, out_c: int, seed: int = 0, **fields: int) -> cases.Case:
     return cases.fully_connected_case(
         f"fc_{rows}_{in_c}_{out_c}", rows, in_c, out_c, "rn_fully_connected_s8_dsp",
-        dsp.fully_connected_packing(), dsp.fully_connected_scratch(in_c), seed, **fields,
+        dsp.fully_connected_packing(), dsp.fully_connected_scratch(in_c), seed, None, **fields,
     )  # fmt: skip
 
 
@@ -127,18 +127,22 @@ def test_bytes_equal_numpy(machine: str, group: str, tmp_path: Path) -> None:
     assert {name: r.detail for name, r in results.items() if r.wrong} == {}
 
 
-LIMITS = [
-    # instructions per multiplication that a change must not exceed
-    (conv("conv_3x3_16", Window(8, 32, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)), 0.95),
-    (conv("conv_1x1_64", Window(25, 5, 64, 64)), 1.05),
-    (depthwise("depthwise_64", Window(25, 5, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 64)), 3.0),
-    (fully_connected(1, 640, 128), 1.05),
-]
+def limits() -> list[tuple[cases.Case, float]]:
+    """Instructions per multiplication that a change must not exceed (gcc 12 plus 10 %)."""
+    same = {"pad_top": 1, "pad_left": 1, "pad_bottom": 1, "pad_right": 1}
+    return [
+        (conv("conv_3x3_16", Window(8, 32, 16, 16, 3, 3, **same)), 0.94),
+        (conv("conv_1x1_64", Window(25, 5, 64, 64)), 1.06),
+        (conv("conv_3x3_rgb", Window(8, 32, 3, 16, 3, 3, **same)), 1.45),
+        (depthwise("depthwise_64", Window(25, 5, 64, 64, 3, 3, groups=64, **same)), 2.5),
+        (fully_connected(1, 640, 128), 1.09),
+    ]
 
 
 def test_instruction_counts(tmp_path: Path) -> None:
     if reason := CORTEX_M4.missing():
         pytest.skip(reason)
-    results = CORTEX_M4.results([case for case, _ in LIMITS], tmp_path)
-    measured = {case.name: results[case.name].instructions / case.macs for case, _ in LIMITS}
-    assert {c.name: measured[c.name] for c, limit in LIMITS if measured[c.name] > limit} == {}
+    found = limits()
+    results = CORTEX_M4.results([case for case, _ in found], tmp_path)
+    measured = {case.name: results[case.name].instructions / case.macs for case, _ in found}
+    assert {c.name: measured[c.name] for c, limit in found if measured[c.name] > limit} == {}
