@@ -80,9 +80,11 @@ class Network:
         stored = self.raw(self.calibration.x)
         return windows(stored)[:, ::10].reshape(-1, FRAMES * stored.shape[2])
 
-    def score(self, data: DataSet, inputs: Array, outputs: Array) -> float:
-        """The metric of `outputs` (one row per input)."""
-        labels = self.labels(data)
+    def score(
+        self, data: DataSet, inputs: Array, outputs: Array, count: int | None = None
+    ) -> float:
+        """The metric of `outputs` (one row per input) on the first `count` labelled samples."""
+        labels = self.labels(data)[:count]
         if self.metric == "top1":
             return float((outputs.reshape(len(labels), -1).argmax(1) == labels).mean())
         errors = ((outputs - inputs) ** 2).mean(1)
