@@ -30,6 +30,7 @@ from xdsl.utils.exceptions import PassFailedException
 from ..dialects import cortexm, dma, graph, quant
 from ..dialects.diagnostics import RunnelError, describe, emit_remark, source_name
 from ..dialects.platform import platform_of
+from .fixed_point import MAX_SHIFT
 from .kernels import Kernel, Problem, all_kernels, choose_kernel, read_kernels
 
 HIGH_WORD = 33
@@ -94,7 +95,7 @@ def high_word_form(
     shifts = np.broadcast_to(requant.shift_array(), channels)
     live = shifts[multipliers > 0]
     lack = max(0, HIGH_WORD - int(live.min(initial=HIGH_WORD)))
-    if bound << lack >= 2**31 or int(live.max(initial=0)) + lack > 62:
+    if bound << lack >= 2**31 or int(live.max(initial=0)) + lack > MAX_SHIFT:
         lack = 0
     shifts = np.where(multipliers > 0, shifts + lack, HIGH_WORD)
     rounding = requant.rounding.data
