@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from kernel_harness import cases, dsp, shapes
 from kernel_harness.reference import Window
-from kernel_harness.toolchain import CORTEX_M4, HOST_CHECKED, Machine
+from kernel_harness.toolchain import CORTEX_M4, HOST, HOST_CHECKED, Machine
+from runnel.dialects import cortexm
+from runnel.lowering import kernels, kernels_dsp
 
 KERNELS = [(1, 1), (3, 3), (1, 3), (3, 1), (2, 2), (5, 4)]
 
@@ -124,6 +126,30 @@ def test_bytes_equal_numpy(machine: str, group: str, tmp_path: Path) -> None:
         pytest.skip(reason)
     found = GROUPS[group]()
     results = where.results(found, tmp_path)
+    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+
+
+def table_window(g: Window) -> cortexm.Window:
+    return cortexm.Window(*(getattr(g, name) for name in cortexm.Window._fields))
+
+
+def test_scratch_sizes_agree(tmp_path: Path) -> None:
+    """Header, kernel table and this test compute the same number of bytes."""
+    if reason := HOST.missing():
+        pytest.skip(reason)
+    found: list[cases.Case] = []
+    for seed in range(15):
+        g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
+        g = replace(g, in_w=g.in_w + 7 * seed)
+        size = kernels_dsp.conv2d_scratch(kernels.Problem("conv2d", table_window(g)))
+        assert size == dsp.conv2d_scratch(g)
+        found.append(cases.scratch_case(f"conv_{seed}", g, "rn_conv2d_s8_dsp", size))
+        g = replace(shapes.random_window(seed, [1], [(3, 3)], groups=8), stride_w=1 + seed % 2)
+        problem = kernels.Problem("depthwise_conv2d", table_window(g), groups=8)
+        size = kernels_dsp.depthwise_scratch(problem)
+        assert size == dsp.depthwise_scratch(g)
+        found.append(cases.scratch_case(f"dw_{seed}", g, "rn_depthwise_conv2d_s8_dsp", size))
+    results = HOST.results(found, tmp_path)
     assert {name: r.detail for name, r in results.items() if r.wrong} == {}
 
 

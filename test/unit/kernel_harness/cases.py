@@ -90,6 +90,18 @@ def random_requant(rng: np.random.Generator, acc: Array, **fields: int) -> Requa
     return Requant(bias, multiplier, shift, acc_shift=acc_shift, **fields)
 
 
+def conv_shape(g: Window) -> str:
+    sizes = [g.in_h, g.in_w, g.in_c, g.out_h, g.out_w, g.out_c]
+    steps = [g.k_h, g.k_w, g.stride_h, g.stride_w, g.dil_h, g.dil_w, g.pad_top, g.pad_left]
+    return c_struct("rn_conv2d_shape", "shape", [*sizes, *steps, g.groups, g.in_zero])
+
+
+def scratch_case(name: str, g: Window, symbol: str, size: int) -> Case:
+    """The kernel's own idea of its scratch size."""
+    call = f"y[0] = {symbol}_scratch(&shape);"
+    return Case(name, symbol, [conv_shape(g)], call, np.array([size], np.int32))
+
+
 def conv_case(
     name: str, g: Window, symbol: str, packing: Packing, scratch: int, seed: int = 0, **fields: int
 ) -> Case:
@@ -102,23 +114,10 @@ def conv_case(
     weights = w if g.depthwise else w.reshape(g.out_c, g.k_h, g.k_w, -1)
     acc = ref.conv2d_accumulators(x, weights, g)
     q = random_requant(rng, acc, **fields)
-    if packing.transposed:
+    if packing.column_first:
         w = np.ascontiguousarray(weights.swapaxes(1, 2)).reshape(g.out_c, -1)
-    shape = [
-        g.in_h,
-        g.in_w,
-        g.in_c,
-        g.out_h,
-        g.out_w,
-        g.out_c,
-        g.k_h,
-        g.k_w,
-        g.stride_h,
-        g.stride_w,
-    ]
-    shape += [g.dil_h, g.dil_w, g.pad_top, g.pad_left, g.groups, g.in_zero]
     definitions = [
-        c_struct("rn_conv2d_shape", "shape", shape),
+        conv_shape(g),
         *requant_definitions(q),
         c_array("x", x),
         c_array("w", ref.pack(w, packing)),

@@ -6,7 +6,7 @@ from .reference import Packing, Window
 
 
 def conv2d_packing(g: Window) -> Packing:
-    return Packing(rows=2, cols=4, transposed=g.in_c % 4 == 0)
+    return Packing(rows=2, cols=4, column_first=g.in_c % 4 == 0)
 
 
 def conv2d_scratch(g: Window) -> int:
@@ -43,7 +43,7 @@ def fully_connected_packing() -> Packing:
     """Words of two rows by two columns; columns pair up as SXTB16 pairs bytes."""
     pairs = ((0, 2), (1, 3), (4, 6), (5, 7))
     order = [row * 8 + column for pair in pairs for column in pair for row in (0, 1)]
-    return Packing(rows=2, cols=8, order=order, flipped=[0])
+    return Packing(rows=2, cols=8, order=order, flip=[0])
 
 
 def fully_connected_scratch(in_c: int) -> int:

@@ -122,16 +122,16 @@ class Packing:
     """The contract's weight layout, and three additions.
 
     `order` may permute a whole block (rows * cols entries) instead of each of its rows (cols).
-    `transposed`: the columns come in (kw, kh, i) order; the caller of `pack` reorders them.
-    `flipped`: in these rows of each block the sign bit is inverted (w + 128 is stored unsigned).
+    `column_first`: the columns come in (kw, kh, i) order; the caller of `pack` reorders them.
+    `flip`: in these rows of each block the sign bit is inverted (w + 128 is stored unsigned).
     """
 
     rows: int = 1
     cols: int = 1
     segments: int = 1
     order: list[int] = field(default_factory=list)
-    transposed: bool = False
-    flipped: list[int] = field(default_factory=list)
+    column_first: bool = False
+    flip: list[int] = field(default_factory=list)
 
 
 def pack(m: Array, packing: Packing) -> Array:
@@ -143,7 +143,7 @@ def pack(m: Array, packing: Packing) -> Array:
     m = np.concatenate(pieces, axis=1)
     m = m.reshape(m.shape[0] // packing.rows, packing.rows, -1, packing.cols).transpose(0, 2, 1, 3)
     m = m.copy()
-    m[:, :, packing.flipped] ^= -128
+    m[:, :, packing.flip] ^= -128
     if packing.order:
         m = m.reshape(-1, len(packing.order))[:, packing.order]
     return m.reshape(-1)
