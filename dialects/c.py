@@ -27,8 +27,8 @@ int32_t net_run(int32_t i) {
 }
 ```
 
-Files, types and globals are in `c_file`, functions and statements in `c_functions`, expressions in
-`c_expressions`, types and the rules for names in `c_base`.
+Files are in `c_file`, then come `c_globals`, `c_functions`, `c_statements` and `c_expressions`; the
+types and the rules for names are in `c_base`.
 """
 
 from xdsl.ir import Dialect
@@ -46,6 +46,8 @@ from .c_base import (
     pointer,
 )
 from .c_expressions import (
+    COMPARISONS,
+    LOGICAL,
     AddressOfOp,
     BinaryOp,
     CastOp,
@@ -61,26 +63,20 @@ from .c_file import (
     DefineOp,
     EnumOp,
     FileOp,
-    GlobalOp,
     IncludeOp,
     StructOp,
+    find_definition,
     find_symbol,
     visible_files,
 )
-from .c_functions import (
-    AssignOp,
-    CallOp,
-    CommentOp,
-    DiscardOp,
-    ForOp,
-    FuncOp,
-    IfOp,
-    ReturnOp,
-    VariableOp,
-)
+from .c_functions import CallOp, FuncOp, ReturnOp
+from .c_globals import GlobalOp
+from .c_statements import AssignOp, CommentOp, DiscardOp, ForOp, IfOp, VariableOp
 
 __all__ = [
     "CHAR",
+    "COMPARISONS",
+    "LOGICAL",
     "STRING",
     "VOID",
     "VOID_POINTER",
@@ -113,6 +109,7 @@ __all__ = [
     "SubscriptOp",
     "UnaryOp",
     "VariableOp",
+    "find_definition",
     "find_symbol",
     "name_problem",
     "named",

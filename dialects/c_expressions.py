@@ -48,7 +48,8 @@ from .c_base import (
     pointer,
     unqualified,
 )
-from .c_file import GlobalOp, find_symbol
+from .c_file import find_symbol
+from .c_globals import GlobalOp
 from .diagnostics import describe
 
 ARITHMETIC = ("+", "-", "*", "/", "%")
