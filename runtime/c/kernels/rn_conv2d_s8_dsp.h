@@ -9,7 +9,7 @@
  * widened once for the k_w / stride_w windows that it is in. Otherwise (few channels, (kh, kw, i) order)
  * each window is gathered as bytes first, because it has no alignment that SXTB16 could use.
  *
- * w: packed with rows = 2, cols = 4, K padded as a whole; word aligned.
+ * w: packed with rows = 2, cols = 4, column_first where in_c is a multiple of 4; word aligned.
  * Needs groups = 1, dilation = 1, rounding single, every shift in [33, 54].
  * scratch: rn_conv2d_s8_dsp_scratch(s) bytes, word aligned.
  */

@@ -83,7 +83,7 @@ RN_INLINE int32_t rn_smlad(uint32_t a, uint32_t b, int32_t acc) {
 #endif
 }
 
-/* acc + a.low * b.low; _lh: a.low * b.high; _hl: a.high * b.low */
+/* acc + one product; _lh: a.low * b.high, _hl: a.high * b.low */
 #if RN_DSP_ASM
 #define RN_DSP_SMLA(name, op, left, right)                                                   \
     RN_INLINE int32_t name(uint32_t a, uint32_t b, int32_t acc) {                            \
@@ -95,7 +95,6 @@ RN_INLINE int32_t rn_smlad(uint32_t a, uint32_t b, int32_t acc) {
 #define RN_DSP_SMLA(name, op, left, right) \
     RN_INLINE int32_t name(uint32_t a, uint32_t b, int32_t acc) { return acc + left(a) * right(b); }
 #endif
-RN_DSP_SMLA(rn_smla_ll, "smlabb", rn_low, rn_low)
 RN_DSP_SMLA(rn_smla_lh, "smlabt", rn_low, rn_high)
 RN_DSP_SMLA(rn_smla_hl, "smlatb", rn_high, rn_low)
 #undef RN_DSP_SMLA

@@ -29,13 +29,6 @@
 #define RN_UNROLL(n)
 #endif
 
-/* C99 restrict; C++ only knows it under another name. */
-#ifdef __cplusplus
-#define RN_RESTRICT __restrict
-#else
-#define RN_RESTRICT restrict
-#endif
-
 /* Activations are channels-last; bottom and right padding follow from the output size. */
 typedef struct {
     int32_t in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, stride_h, stride_w;
