@@ -84,6 +84,7 @@ def compile(
     calibrate: str | Path | None = None,
     channels_last_data: bool = False,
     method: str = "mse",
+    headroom: float = 1.0,
     io: str = "integer",
     io_layout: str = "channels-last",
     kernels: str | Path | None = None,
@@ -92,7 +93,7 @@ def compile(
 ) -> Artifact:
     """Compile to C for `platform`; `source` is the file that the manifest names and hashes."""
     table = None if kernels is None else Path(kernels)
-    options = Options(platform, method, io, io_layout, table)
+    options = Options(platform, method, headroom, io, io_layout, table)
     road = lower(
         module,
         options,

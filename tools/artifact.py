@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ..dialects.diagnostics import RunnelError
 from ..dialects.platform import PlatformAttr
-from ..lowering.print_c import print_c
 from ..runtime.platforms import load_platform
 from ..runtime.runners import Program, RunResult, Tensor, build, run
 from ..runtime.runners.build_files import write_build_files
@@ -54,6 +53,8 @@ class Artifact:
     @cached_property
     def c_files(self) -> dict[str, str]:
         """The emitted C by file name."""
+        from ..lowering.print_c import print_c
+
         return print_c(self.road["c"].module)
 
     @cached_property

@@ -32,7 +32,12 @@ def manifest(
         "name": artifact.name,
         "platform": artifact.platform.label,
         "sources": {role: asdict(source) for role, source in sorted(artifact.sources.items())},
-        "options": {"method": options.method, "io": options.io, "io_layout": options.io_layout},
+        "options": {
+            "method": options.method,
+            "headroom": options.headroom,
+            "io": options.io,
+            "io_layout": options.io_layout,
+        },
         "tools": tool_versions(artifact.platform.toolchain if program else None),
         "inputs": [tensor_facts(info) for info in artifact.signature.inputs],
         "outputs": [tensor_facts(info) for info in artifact.signature.outputs],

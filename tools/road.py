@@ -30,6 +30,8 @@ class Options:
     platform: str = "host"
     """A name that `runnel platforms` lists, or the path of a TOML file."""
     method: str = "mse"
+    headroom: float = 1.0
+    """Calibrated ranges are widened by this factor."""
     io: str = "integer"
     """`integer`: the program takes and gives stored integers; `float`: it converts itself."""
     io_layout: str = "channels-last"
@@ -175,7 +177,7 @@ def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) ->
             "the model is in float: give --calibrate DATA (.npz or .npy with some 100 real inputs) "
             "to compile it to int8"
         )
-    data = f"data={_quoted(calibrate)} method={options.method}"
+    data = f"data={_quoted(calibrate)} method={options.method} headroom={options.headroom}"
     return "calibrate and quantize", f"quantize{{{data}}}{io}"
 
 

@@ -42,6 +42,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def factor(text: str) -> float:
+    """A number of at least 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1000, not '{text}'")
+    return value
+
+
 def model_options(parser: argparse.ArgumentParser) -> None:
     """The model and how it is read and compiled."""
     add = parser.add_argument
@@ -66,6 +77,13 @@ def model_options(parser: argparse.ArgumentParser) -> None:
         choices=("mse", "min-max", "percentile"),
         default="mse",
         help="how calibration chooses ranges (mse)",
+    )
+    add(
+        "--headroom",
+        type=factor,
+        default=1.0,
+        metavar="F",
+        help="widen calibrated ranges by this factor, for inputs that the data do not show (1)",
     )
     add(
         "--io",
@@ -130,7 +148,7 @@ def options_of(args: argparse.Namespace, platform: str | None = None) -> Options
     from ..road import Options
 
     where = platform or args.platform or "host"
-    return Options(where, args.method, args.io, args.io_layout, args.kernels)
+    return Options(where, args.method, args.headroom, args.io, args.io_layout, args.kernels)
 
 
 def compile_model(args: argparse.Namespace, platform: str) -> Artifact:
@@ -147,6 +165,7 @@ def compile_module(args: argparse.Namespace, module: ModuleOp, platform: str) ->
         calibrate=args.calibrate,
         channels_last_data=channels_last_data(args),
         method=args.method,
+        headroom=args.headroom,
         io=args.io,
         io_layout=args.io_layout,
         kernels=args.kernels,
