@@ -1,4 +1,4 @@
-/* Addition of two int8 tensors, for cores with SMLAD: about 6 instructions per output.
+/* Addition of two int8 tensors, for cores with SMLAD: about 7 instructions per output.
  *
  * One SMLAD adds the two scaled inputs and the bias. Needs both multipliers within int16 (otherwise the
  * portable kernel runs). y may be a or b.
@@ -9,7 +9,8 @@
 #include "rn_add_s8.h"
 #include "rn_dsp.h"
 
-RN_INLINE int8_t rn_add_dsp_one(uint32_t ab, uint32_t multipliers, int32_t bias, int32_t shift, int32_t lo, int32_t hi) {
+RN_INLINE int8_t rn_add_dsp_one(uint32_t ab, uint32_t multipliers, int32_t bias, int32_t shift, int32_t lo,
+                                int32_t hi) {
     return (int8_t)rn_dsp_limit(rn_ssat8(rn_smlad(ab, multipliers, bias) >> shift), lo, hi);
 }
 

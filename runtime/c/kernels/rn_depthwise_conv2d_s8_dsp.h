@@ -53,7 +53,8 @@ RN_INLINE void rn_depthwise_dsp_split(uint32_t left, uint32_t right, uint32_t *t
 }
 
 /* Word i of a row of the planes: columns 2i and 2i + 1 less the padding, either of which may be outside. */
-RN_INLINE void rn_depthwise_dsp_edge(const rn_conv2d_shape *s, const int8_t *row, int32_t i, uint32_t *to, int32_t plane) {
+RN_INLINE void rn_depthwise_dsp_edge(const rn_conv2d_shape *s, const int8_t *row, int32_t i, uint32_t *to,
+                                     int32_t plane) {
     const uint32_t zero = ((uint32_t)s->in_zero & 0xff) * 0x01010101u;
     const int32_t ix = 2 * i - s->pad_left;
     const uint32_t left = ix >= 0 && ix < s->in_w ? rn_load4(row + ix * s->in_c) : zero;
@@ -95,12 +96,17 @@ typedef struct {
     const uint32_t *end;                               /* at 40: where the assembly stops reading a row */
 } rn_depthwise_dsp_channel;
 
+RN_INLINE uint32_t rn_depthwise_dsp_taps(int8_t first, int8_t second) {
+    return rn_pkhbt((uint32_t)first, (uint32_t)second);
+}
+
 RN_INLINE rn_depthwise_dsp_channel rn_depthwise_dsp_prepare(const rn_channels *c, const rn_requant *q, const int8_t *w,
                                                             int32_t o) {
     const rn_dsp_channel ch = rn_dsp_prepare(c, q, o);
     const rn_depthwise_dsp_channel r = {
-        rn_pkhbt((uint32_t)w[0], (uint32_t)w[1]), rn_pkhbt((uint32_t)w[1], (uint32_t)w[2]), rn_pkhbt((uint32_t)w[3], (uint32_t)w[4]), rn_pkhbt((uint32_t)w[4], (uint32_t)w[5]), rn_pkhbt((uint32_t)w[6], (uint32_t)w[7]),
-        rn_pkhbt((uint32_t)w[7], (uint32_t)w[8]), ch.bias, ch.multiplier, ch.addend, ch.shift, 0};
+        rn_depthwise_dsp_taps(w[0], w[1]), rn_depthwise_dsp_taps(w[1], w[2]), rn_depthwise_dsp_taps(w[3], w[4]),
+        rn_depthwise_dsp_taps(w[4], w[5]), rn_depthwise_dsp_taps(w[6], w[7]), rn_depthwise_dsp_taps(w[7], w[8]),
+        ch.bias, ch.multiplier, ch.addend, ch.shift, 0};
     return r;
 }
 

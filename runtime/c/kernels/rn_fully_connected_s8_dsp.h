@@ -9,7 +9,7 @@
  *     even  = low - 128 * sum x
  *     odd   = (whole - low) / 256
  * `whole` may wrap around, but a sum modulo 2^32 still gives `odd` modulo 2^24: exact for up to
- * RN_FULLY_CONNECTED_DSP_BLOCK columns, since 504 * 128 * 128 < 2^23. Longer rows take several blocks.
+ * RN_FULLY_CONNECTED_DSP_BLOCK columns, since 480 * 128 * 128 < 2^23. Longer rows take several blocks.
  *
  * w: packed with rows = 2, cols = 8, the block in the order [0 8 2 10 | 1 9 3 11 | 4 12 6 14 | 5 13 7 15],
  * the even row of each block flipped (sign bit inverted); word aligned.
@@ -90,8 +90,9 @@ RN_INLINE void rn_fully_connected_s8_dsp(const rn_fully_connected_shape *s, cons
         for (int32_t o = 0; o < s->out_c; o += 2) {
             int32_t even = c->bias[o] - offset, odd = 0;
             for (int32_t i = 0; i < k; i += RN_FULLY_CONNECTED_DSP_BLOCK) {
+                const int32_t columns = rn_min(k - i, RN_FULLY_CONNECTED_DSP_BLOCK);
                 int32_t low = 0, whole = 0;
-                rn_mac_low_whole(&low, &whole, wide + i, w + o * k + 2 * i, rn_min(k - i, RN_FULLY_CONNECTED_DSP_BLOCK));
+                rn_mac_low_whole(&low, &whole, wide + i, w + o * k + 2 * i, columns);
                 even += low;
                 odd += (int32_t)((uint32_t)whole - (uint32_t)low) >> 8;
             }
