@@ -1,0 +1,40 @@
+"""What other tools need for the same networks: the numbers that ours stand beside.
+
+All from `bench/peers.md` of the shared folder (November 2026: exact instruction counts of the same
+QEMU boards, gcc 12.2 -O3, one int8 inference; flash of the linked program; RAM for activations).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The best that was measured; instructions in millions, memory in kB (1000 bytes)."""
+
+    tool: str
+    instructions_m: float
+    flash_kb: float | None
+    ram_kb: float | None
+
+
+PEERS: dict[tuple[str, str], Peer] = {
+    ("resnet8", "cortex-m4"): Peer("TFLM + CMSIS-NN", 29.88, 190, 55.0),
+    ("mobilenetv1_025", "cortex-m4"): Peer("TFLM + CMSIS-NN", 24.74, 426, 100.7),
+    ("dscnn", "cortex-m4"): Peer("TFLM + CMSIS-NN", 7.84, 147, 22.8),
+    ("autoencoder", "cortex-m4"): Peer("TFLM + CMSIS-NN", 0.583, 314, 2.6),
+    ("resnet8", "cortex-m55"): Peer("TFLM + CMSIS-NN", 4.82, None, None),
+    ("mobilenetv1_025", "cortex-m55"): Peer("TFLM + CMSIS-NN", 6.45, None, None),
+    ("dscnn", "cortex-m55"): Peer("TFLM + CMSIS-NN", 1.79, None, None),
+    ("autoencoder", "cortex-m55"): Peer("ExecuTorch + CMSIS-NN", 0.157, None, None),
+}
+"""(network, platform) to the peer with the fewest instructions; sections 1, 3, 4 and 7."""
+
+LEAST_FLASH_KB: dict[str, tuple[str, float]] = {
+    "resnet8": ("emx", 104),
+    "mobilenetv1_025": ("onnx2c", 279),
+    "dscnn": ("onnx2c", 47),
+    "autoencoder": ("emx, onnx2c", 298),
+}
+"""The least flash on Cortex-M4 of a tool that takes the same QDQ models; section 7."""
