@@ -236,10 +236,16 @@ class GlobalOp(IRDLOperation):
         printer.print_attribute(self.type)
         printer.print_string(" = ")
         if isinstance(self.value, DenseIntOrFPElementsAttr):
-            self.value.print_without_type(printer)
+            self._print_dense(self.value, printer)
         elif isinstance(self.value, DenseResourceAttr):
             printer.print_string(f"dense_resource<{self.value.resource_handle.data}>")
         printer.print_op_attributes(self.attributes)
+
+    def _print_dense(self, value: DenseIntOrFPElementsAttr, printer: Printer) -> None:
+        if _survives_xdsl(self.array()):
+            value.print_without_type(printer)
+        else:
+            printer.print_string(f'dense<"0x{value.data.data.hex().upper()}">')
 
     def array(self) -> NDArray[np.generic]:
         """The stored elements as a read-only view, shaped like the type."""
@@ -250,6 +256,19 @@ class GlobalOp(IRDLOperation):
             )
         dtype = dtype_of(self.value.type.element_type)
         return np.frombuffer(self.value.data.data, dtype).reshape(self.value.type.get_shape())
+
+
+def _survives_xdsl(array: NDArray[np.generic]) -> bool:
+    """Does xDSL read what it prints of these elements?
+
+    It prints infinity as 0x7f800000 and reads that as the number 2139095040, and it takes 0.0 and
+    -0.0 for one value that fills the tensor.
+    """
+    if array.dtype.kind != "f" or not array.size:
+        return True
+    values = array.astype(np.float64)
+    mixed_zeros = not values.any() and len(np.unique(np.signbit(values))) > 1
+    return bool(np.isfinite(values).all()) and not mixed_zeros
 
 
 @irdl_op_definition

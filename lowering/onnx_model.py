@@ -249,7 +249,7 @@ def input_shape(
     given = shapes.get(value.name)
     if not tensor.HasField("shape"):
         if given is None:
-            raise ImportProblem("it has no shape; give one with --input-shape NAME=D0xD1x...")
+            raise ImportProblem("it has no shape; give one with --input-shape NAME=N,N,...")
         check_size(given, dtype.itemsize)
         return tuple(given), None
     declared = tensor.shape.dim
@@ -281,7 +281,7 @@ def input_shape(
             way_out = (
                 f"give it with --dim {name}=VALUE"
                 if name
-                else "give the shape with --input-shape NAME=D0xD1x..."
+                else "give the shape with --input-shape NAME=N,N,..."
             )
             raise ImportProblem(f"dimension {index} ('{name or '?'}') is dynamic: {way_out}")
     if any(extent <= 0 for extent in result):
