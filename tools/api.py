@@ -12,16 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from ..dialects.diagnostics import RunnelError
 from . import constants_file
+from . import road as roads
 from .artifact import Artifact, Source
 from .progress import SILENT, Progress
 from .read_ir import decode, frontend_of, read_mlir
 from .registry import new_context
-from . import road as roads
 from .road import Options, Road, drive, is_quantized, level_of
 from .samples import read_samples
 from .signature import network_function, signature_of
@@ -73,7 +72,7 @@ def lower(
     samples = read_samples(Path(calibrate), inputs, channels_last=channels_last_data)
     with TemporaryDirectory(prefix="runnel-") as folder:
         data = Path(folder) / "calibration.npz"
-        np.savez(data, **samples)
+        constants_file.save(data, samples)
         return drive(lowered, options, calibrate=data, until=until, progress=progress)
 
 

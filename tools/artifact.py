@@ -1,4 +1,4 @@
-"""What compiling gives: the C of a model for a platform, and the directory that it is written to."""
+"""What compiling gives: the C of a model for a platform, and the directory that it goes to."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ class Artifact:
         (directory / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
         return sorted([*files, MANIFEST, "README.md"])
 
-    def build(self, directory: Path, *, profile: bool = False, flags: Sequence[str] = ()) -> Program:
+    def build(
+        self, directory: Path, *, profile: bool = False, flags: Sequence[str] = ()
+    ) -> Program:
         """Write the sources to `directory` and make the program there."""
         self.write_sources(directory)
         return build(directory, self.name, self.platform, profile=profile, extra_flags=flags)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from math import prod
 
-from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
-from xdsl.ir import Operation
+from xdsl.dialects.builtin import MemRefType, ModuleOp, SymbolRefAttr
+from xdsl.ir import Operation, SSAValue
 
 from ..dialects import cortexm
 from ..dialects.diagnostics import source_name
@@ -69,8 +70,7 @@ def arenas(module: ModuleOp) -> list[Arena]:
 
 def layer_of(index: int, op: cortexm.KernelOp) -> Layer:
     constants = [value for value in op.properties.values() if isinstance(value, SymbolRefAttr)]
-    scratch = sum(byte_size(value.type) for value in op.scratches)
-    buffers = sum(byte_size(value.type) for value in (*op.ins, *op.outs))
+    scratch = bytes_of(op.scratches)
     return Layer(
         index=index,
         node=source_name(op) or op.name,
@@ -81,9 +81,14 @@ def layer_of(index: int, op: cortexm.KernelOp) -> Layer:
         macs=macs(op),
         parameters=parameters(op),
         constant_bytes=sum(cortexm.constant(op, symbol).nbytes for symbol in constants),
-        activation_bytes=buffers + scratch,
+        activation_bytes=bytes_of((*op.ins, *op.outs)) + scratch,
         scratch_bytes=scratch,
     )
+
+
+def bytes_of(buffers: Sequence[SSAValue]) -> int:
+    """The bytes of these buffers together."""
+    return sum(byte_size(value.type) for value in buffers if isinstance(value.type, MemRefType))
 
 
 @singledispatch
@@ -111,7 +116,7 @@ def _(op: cortexm.FullyConnectedOp) -> int:
 
 def parameters(op: cortexm.KernelOp) -> int:
     """Weights and biases."""
-    if not isinstance(op, cortexm.ConvolutionKernelOp | cortexm.FullyConnectedOp):
+    if not isinstance(op, cortexm.Conv2DOp | cortexm.DepthwiseConv2DOp | cortexm.FullyConnectedOp):
         return 0
     rows, columns = op.matrix_shape()
     outputs = columns if isinstance(op, cortexm.DepthwiseConv2DOp) else rows

@@ -28,7 +28,7 @@ def read_samples(
         info.name: fit(arrays[info.name], info, f"{path}", channels_last=channels_last)
         for info in inputs
     }
-    counts = {name: len(array) // inputs[i].shape[0] for i, (name, array) in enumerate(found.items())}
+    counts = {info.name: len(found[info.name]) // info.shape[0] for info in inputs}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
         raise RunnelError(f"{path}: the inputs hold different numbers of samples: {listed}")
@@ -101,7 +101,9 @@ def mismatch(array: Array, info: TensorInfo, shape: Sequence[int]) -> str:
     return text
 
 
-def first(samples: Mapping[str, Array], inputs: Sequence[TensorInfo], count: int) -> dict[str, Array]:
+def first(
+    samples: Mapping[str, Array], inputs: Sequence[TensorInfo], count: int
+) -> dict[str, Array]:
     """The first `count` inferences."""
     return {info.name: samples[info.name][: count * info.shape[0]] for info in inputs}
 

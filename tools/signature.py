@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, ShapedType, StringAttr
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    MemRefType,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+)
 from xdsl.ir import Attribute
 
 from ..dialects.diagnostics import RunnelError
@@ -132,16 +139,18 @@ def _infos(
 
 
 def _info(name: str, type: Attribute, entry: Mapping[str, Attribute]) -> TensorInfo:
-    if not isinstance(type, ShapedType):
+    if not isinstance(type, TensorType | MemRefType):
         raise RunnelError(f"'{name}' is no tensor: {type}")
-    element = getattr(type, "element_type", None)
+    element: Attribute = type.element_type
     layout = entry.get(LAYOUT)
-    quantized = isinstance(element, UniformQuantizedType) and not element.per_axis
+    scale = zero_point = None
+    if isinstance(element, UniformQuantizedType) and not element.per_axis:
+        scale, zero_point = element.scale, element.zero_point
     return TensorInfo(
         name,
         tuple(type.get_shape()),
         np.dtype(dtype_of(element)),
         layout.data if isinstance(layout, StringAttr) else None,
-        element.scale if quantized else None,
-        element.zero_point if quantized else None,
+        scale,
+        zero_point,
     )

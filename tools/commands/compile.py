@@ -91,7 +91,8 @@ def size_rows(artifact: Artifact, program: Program | None) -> list[tuple[str, in
     """Flash and RAM of the linked program, or why they are not known."""
     if program is None:
         packages = " ".join(artifact.platform.toolchain.packages)
-        return [("flash, RAM", None, f"not measured: nothing was built (apt-get install {packages})")]
+        why = f"not measured: nothing was built (apt-get install {packages})"
+        return [("flash, RAM", None, why)]
     sizes = program.sizes
     if sizes is None:
         return [("flash, RAM", None, "not measured: this platform has an operating system")]
