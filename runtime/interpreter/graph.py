@@ -380,4 +380,8 @@ class GraphFunctions(_Meanings):
     def run_constant(
         self, interpreter: Interpreter, op: graph.ConstantOp, args: PythonValues
     ) -> PythonValues:
-        return (op.global_op().array(),)
+        arrays: dict[str, Array] = interpreter.get_data(GraphFunctions, "constants", dict)
+        symbol = op.global_name.string_value()
+        if symbol not in arrays:  # looking a symbol up walks the module: once per run is enough
+            arrays[symbol] = op.global_op().array()
+        return (arrays[symbol],)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from onnx_models import Array, model, onnxruntime_results, single
-from runnel.dialects import graph
-from runnel.dialects.diagnostics import Remark, add_remark_handler, source_name
-from runnel.lowering.import_onnx import import_onnx
-from runnel.runtime.interpreter import run
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
+
+from runnel.dialects import graph
+from runnel.dialects.diagnostics import Remark, RunnelError, add_remark_handler, source_name
+from runnel.lowering.import_onnx import import_onnx
+from runnel.runtime.interpreter import run
 
 RANDOM = np.random.default_rng(7)
 
@@ -352,6 +353,25 @@ def test_batch_is_sample_by_sample(entry: Case) -> None:
     got = run(module, together)["y"]
     assert got.shape == want.shape
     np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
+
+
+NEWEST = onnx.defs.onnx_opset_version()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [e for e in ALL if e.opset >= 13 and not {"axes", "domain"} & set(e.attributes)],
+    ids=str,
+)
+def test_newest_opset_means_the_same(entry: Case) -> None:
+    old, new = import_onnx(build(entry)), import_onnx(build(replace(entry, opset=NEWEST)))
+    assert str(new) == str(old)
+
+
+def test_axes_moved_from_attribute_to_operand() -> None:
+    proto = single("ReduceMean", {"x": IMAGE}, opset=18, axes=[2, 3])
+    with pytest.raises(RunnelError, match="attribute 'axes' is not supported"):
+        import_onnx(proto)
 
 
 def test_split_becomes_slices() -> None:
