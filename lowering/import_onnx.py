@@ -29,7 +29,7 @@ from ..dialects.diagnostics import RunnelError, emit_remark
 from ..dialects.graph_base import tensor_type
 from ..dialects.types import dtype_of
 from .onnx_fold import body_of, can_fold, fold
-from .onnx_model import Model, input_shape, load, sanitize
+from .onnx_model import Model, input_shape, load, sanitize, symbolic_dimensions
 from .onnx_node import Node, Values, location
 from .onnx_ops import CONVERTERS
 from .onnx_tensor import ImportProblem, data_type_of, element_of
@@ -85,6 +85,10 @@ def _function(
     for name in sorted(set(shapes) - {value.name for value in model.inputs}):
         listed = ", ".join(f"'{value.name}'" for value in model.inputs) or "none"
         problems.append(f"there is no input '{name}' to give a shape to; the inputs are {listed}")
+    symbols = symbolic_dimensions(model.inputs)
+    for name in sorted(set(dims) - symbols):
+        listed = ", ".join(f"'{symbol}'" for symbol in sorted(symbols)) or "none"
+        problems.append(f"no input has a dimension '{name}'; symbolic dimensions are {listed}")
     for value in model.inputs:
         try:
             # A name that became 1 for one input is 1 for all of them.

@@ -6,6 +6,7 @@ import lzma
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from pathlib import Path
 
 import onnx
@@ -215,20 +216,31 @@ def in_order(nodes: Iterable[NodeProto], known: set[str]) -> list[NodeProto]:
     ]
     if problems:
         raise RunnelError(*problems)
-    ready, ordered = set(known) | {""}, list[NodeProto]()
-    while waiting:
-        later: list[NodeProto] = []
-        for node in waiting:
-            if ready.issuperset(node.input):
-                ordered.append(node)
-                ready.update(node.output)
-            else:
-                later.append(node)
-        if len(later) == len(waiting):
-            labels = ", ".join(f"'{node_label(node)}'" for node in later[:8])
-            raise RunnelError(f"the graph has a cycle; among its nodes are {labels}")
-        waiting = later
+    missing = [len(set(node.input) - known - {""}) for node in waiting]
+    users: dict[str, list[int]] = {}
+    for index, node in enumerate(waiting):
+        for name in set(node.input) - known:
+            users.setdefault(name, []).append(index)
+    ready = [index for index, count in enumerate(missing) if count == 0]
+    ordered: list[NodeProto] = []
+    while ready:
+        node = waiting[heappop(ready)]
+        ordered.append(node)
+        for name in set(node.output) - {""}:
+            for index in users.get(name, ()):
+                missing[index] -= 1
+                if missing[index] == 0:
+                    heappush(ready, index)
+    if len(ordered) < len(waiting):
+        labels = [f"'{node_label(waiting[i])}'" for i, count in enumerate(missing) if count]
+        raise RunnelError(f"the graph has a cycle; among its nodes are {', '.join(labels[:8])}")
     return ordered
+
+
+def symbolic_dimensions(inputs: Iterable[ValueInfoProto]) -> set[str]:
+    """The names of the dimensions of `inputs` that have one."""
+    dims = [dim for value in inputs for dim in value.type.tensor_type.shape.dim]
+    return {dim.dim_param for dim in dims if dim.dim_param}
 
 
 def input_shape(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import onnx
 import pytest
 from onnx import AttributeProto, ModelProto, TensorProto, ValueInfoProto, helper
 from onnx_models import model, single
+
 from runnel.dialects.diagnostics import RunnelError
 from runnel.lowering.import_onnx import import_onnx
 
@@ -297,6 +299,11 @@ def test_shape_given_for_an_input() -> None:
         import_onnx(relu(), input_shapes={"x": [1]})
     with pytest.raises(RunnelError, match="dimension 1 is 4"):
         import_onnx(relu(), input_shapes={"x": [1, 5]})
+    dynamic = changed(lambda m: set_shape(m, "N", "L"))
+    with pytest.raises(RunnelError, match=r"no input has a dimension 'M'; .* are 'L', 'N'"):
+        import_onnx(dynamic, dims={"M": 3, "L": 4})
+    with pytest.raises(RunnelError, match=re.escape("shape [1, -2] has an extent that is not")):
+        import_onnx(dynamic, dims={"L": -2})
 
 
 EXTERNAL: dict[str, tuple[dict[str, str], str]] = {
@@ -334,6 +341,16 @@ def test_files(tmp_path: Path) -> None:
     packed.write_bytes(b"not packed")
     with pytest.raises(RunnelError, match=re.escape("not an .xz file")):
         import_onnx(packed)
+
+
+def test_many_nodes_in_reverse() -> None:
+    """Ordering does not take quadratic time, or recursion."""
+    count = 20000
+    names = [f"v{index}" for index in range(count)] + ["y"]
+    made = [helper.make_node("Relu", ["x"], ["v0"])]
+    made += [helper.make_node("Identity", [a], [b]) for a, b in pairwise(names)]
+    module = import_onnx(model(list(reversed(made)), {"x": [1, 4]}, ["y"]))
+    assert "graph.relu" in str(module)
 
 
 @pytest.mark.parametrize("seed", range(40))
