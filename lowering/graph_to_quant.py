@@ -459,7 +459,11 @@ class FuseGemm(FusePattern):
 
 
 class FuseAdd(FusePattern):
-    """The sum of two scales: raw integers times their multipliers, in i32."""
+    """The sum of two scales: raw integers times their multipliers, in i32.
+
+    A model that comes in quantized is met with all the bits that fit. In a program of our own
+    making multipliers have 15 bits (2**-7 of a step off at most): one SMLAD does both products.
+    """
 
     def fuse(
         self,
@@ -473,8 +477,9 @@ class FuseAdd(FusePattern):
         lhs, rhs = dequantized(core.lhs), dequantized(core.rhs)
         if lhs is None or rhs is None or quant.shape_of(lhs) != quant.shape_of(rhs):
             return
+        bits = 15 if self.rounding == "single" else 31
         multipliers, bias, shift = add_parameters(
-            quant.quantized(lhs), quant.quantized(rhs), quant.quantized(op.result)
+            quant.quantized(lhs), quant.quantized(rhs), quant.quantized(op.result), bits
         )
         new = quant.AddOp(
             lhs, rhs, op.result.type, multipliers=multipliers, bias=bias, shift=shift, clamp=clamp
@@ -483,15 +488,18 @@ class FuseAdd(FusePattern):
 
 
 def add_parameters(
-    a: quant.UniformQuantizedType, b: quant.UniformQuantizedType, y: quant.UniformQuantizedType
+    a: quant.UniformQuantizedType,
+    b: quant.UniformQuantizedType,
+    y: quant.UniformQuantizedType,
+    bits: int = 31,
 ) -> tuple[tuple[int, int], int, int]:
-    """Multipliers, bias and the greatest shift with which no partial sum leaves i32."""
-    for shift in range(30, 0, -1):
+    """Multipliers below 2**bits, bias and the greatest shift; no partial sum leaves i32."""
+    for shift in range(30, -1, -1):
         m_a, m_b = (round(x.scale / y.scale * 2**shift) for x in (a, b))
-        bias = (y.zero_point << shift) + (1 << (shift - 1))
+        bias = (y.zero_point << shift) + ((1 << shift) >> 1)
         bias -= a.zero_point * m_a + b.zero_point * m_b
         reach = sum(max(map(abs, x.bounds)) * m for x, m in ((a, m_a), (b, m_b)))
-        if reach + abs(bias) < 2**31:
+        if reach + abs(bias) < 2**31 and max(m_a, m_b) < 2**bits:
             return (m_a, m_b), bias, shift
     raise ValueError(f"scales {a.scale} and {b.scale} cannot be added at scale {y.scale} in i32")
 
