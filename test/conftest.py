@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from runnel.tools.registry import new_context
 from xdsl.context import Context
+
+from runnel.tools.registry import new_context
 
 ROOT = Path(__file__).resolve().parent.parent
 

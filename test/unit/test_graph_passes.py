@@ -11,6 +11,13 @@ import numpy as np
 import pytest
 from onnx import helper
 from onnx_models import Array, model
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.transforms.canonicalize import CanonicalizePass
+from xdsl.utils.exceptions import PassFailedException
+
 from runnel.dialects import graph
 from runnel.dialects.diagnostics import add_remark_handler, source_name
 from runnel.lowering.import_onnx import import_onnx
@@ -19,12 +26,7 @@ from runnel.passes.graph.fold_batch_norm import FoldBatchNorm
 from runnel.passes.graph.fold_bias import FoldBias
 from runnel.passes.graph.fold_constants import FoldConstants
 from runnel.passes.graph.remove_unused_globals import RemoveUnusedGlobals
-from runnel.runtime.interpreter import run
-from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.passes import ModulePass
-from xdsl.transforms.canonicalize import CanonicalizePass
-from xdsl.utils.exceptions import PassFailedException
+from runnel.runtime.interpreter import input_names, run
 
 RANDOM = np.random.default_rng(3)
 Node = tuple[str, list[str], list[str], dict[str, Any]]
@@ -412,9 +414,6 @@ def test_networks_keep_their_numbers(shared: Path, path: str) -> None:
     file = shared / "models" / path
     data = lzma.decompress(file.read_bytes()) if path.endswith(".xz") else file.read_bytes()
     module = import_onnx(data)
-    from runnel.runtime.interpreter import input_names
-    from xdsl.dialects import func
-
     function = module.body.block.last_op
     assert isinstance(function, func.FuncOp)
     [name] = input_names(function)

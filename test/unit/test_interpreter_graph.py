@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from runnel.dialects.diagnostics import RunnelError
-from runnel.runtime.interpreter import Listener, run
-from runnel.runtime.interpreter.windows import average_pool, convolution, max_pool
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.parser import Parser
+
+from runnel.dialects.diagnostics import RunnelError
+from runnel.runtime.interpreter import Listener, run
+from runnel.runtime.interpreter.windows import average_pool, convolution, max_pool
 
 Array = NDArray[Any]
 
