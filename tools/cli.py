@@ -43,7 +43,7 @@ COMMANDS: dict[str, str] = {
     "analyze": "what each layer costs: MACs, bytes, instructions",
     "platforms": "list platforms, or describe one",
     "kernels": "list the kernels and what they need",
-    "bench": "measure the networks of a model folder: accuracy, instructions, memory, ...",
+    "bench": "measure the MLPerf Tiny networks: accuracy, instructions, memory",
 }
 """Subcommand to what it does; its code is in `commands/<name>.py`."""
 
