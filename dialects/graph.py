@@ -9,6 +9,7 @@ The constants are defined here; the ops by family in `graph_math`, `graph_window
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Self, cast
 
 import numpy as np
@@ -242,8 +243,10 @@ class GlobalOp(IRDLOperation):
         printer.print_op_attributes(self.attributes)
 
     def _print_dense(self, value: DenseIntOrFPElementsAttr, printer: Printer) -> None:
-        if _survives_xdsl(self.array()):
-            value.print_without_type(printer)
+        text = StringIO()
+        value.print_without_type(Printer(text))
+        if _survives_xdsl(self.array(), text.getvalue()):
+            printer.print_string(text.getvalue())
         else:
             printer.print_string(f'dense<"0x{value.data.data.hex().upper()}">')
 
@@ -258,17 +261,16 @@ class GlobalOp(IRDLOperation):
         return np.frombuffer(self.value.data.data, dtype).reshape(self.value.type.get_shape())
 
 
-def _survives_xdsl(array: NDArray[np.generic]) -> bool:
-    """Does xDSL read what it prints of these elements?
+def _survives_xdsl(array: NDArray[np.generic], text: str) -> bool:
+    """Does xDSL read these elements from the `text` that it prints for them?
 
-    It prints infinity as 0x7f800000 and reads that as the number 2139095040, and it takes 0.0 and
-    -0.0 for one value that fills the tensor.
+    It prints some floats (infinity, 1000001.0) as the hexadecimal of their bits, which it reads as
+    integers in a list; and it takes 0.0 and -0.0 for one value that fills the tensor.
     """
-    if array.dtype.kind != "f" or not array.size:
+    if array.dtype.kind != "f" or '"' in text:
         return True
-    values = array.astype(np.float64)
-    mixed_zeros = not values.any() and len(np.unique(np.signbit(values))) > 1
-    return bool(np.isfinite(values).all()) and not mixed_zeros
+    mixed_zeros = not array.any() and len(np.unique(np.signbit(array.astype(np.float64)))) > 1
+    return "0x" not in text and not mixed_zeros
 
 
 @irdl_op_definition

@@ -6,7 +6,7 @@ from io import StringIO
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from xdsl.dialects import func
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, TensorType, f32, i8, i64
@@ -164,7 +164,10 @@ def test_another_result_type_is_refused(op: graph.GraphOp) -> None:
 
 
 @given(st.lists(anything, max_size=40))
-@settings(deadline=None)
+@example([float("inf"), -float("inf"), 1.5])
+@example([0.0, -0.0])
+@example([1000001.0])
+@settings(deadline=None, max_examples=300)
 def test_constants_round_trip(values: list[float]) -> None:
     array = np.array(values, np.float32)
     module = ModuleOp([])
