@@ -1,6 +1,7 @@
 """The steps of the road from ONNX to C, loaded by name on first use."""
 
 LOWERINGS: dict[str, str] = {
+    "convert-graph-to-linalg": "graph_to_linalg:ConvertGraphToLinalg",
     "convert-loops-to-c": "loops_to_c:ConvertLoopsToC",
     "convert-graph-to-quant": "graph_to_quant:ConvertGraphToQuant",
     "convert-quant-to-cortexm": "quant_to_cortexm:ConvertQuantToCortexM",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.dialects.builtin import (
     Float64Type,
     IndexType,
     IntegerAttr,
     IntegerType,
     MemRefType,
+    NoneAttr,
     Signedness,
+    StridedLayoutAttr,
     f64,
     i1,
     i32,
 )
+from xdsl.dialects.emitc import EmitC_PointerType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c
 from ..dialects.types import stored_element
@@ -67,6 +73,8 @@ class Builder:
                 return self.literal(0)
             if operator == "+" and b is not None and b < 0:
                 return self.add(c.BinaryOp("-", lhs, self.literal(-b)))
+        if operator == "+" and b == 0 and isinstance(lhs.type, EmitC_PointerType):
+            return lhs
         return self.add(c.BinaryOp(operator, lhs, rhs))
 
     def cast(self, value: SSAValue, type: Attribute) -> SSAValue:
@@ -86,17 +94,35 @@ class Builder:
         assert type == f64 or suffix
         return self.add(c.CallOp(f"{name}{suffix}", arguments, type, pure=True))
 
-    def element(
-        self, pointer: SSAValue, shape: tuple[int, ...], indices: list[SSAValue]
-    ) -> SSAValue:
-        """Element `indices` of a densely stored buffer."""
+    def element(self, pointer: SSAValue, type: MemRefType, indices: list[SSAValue]) -> SSAValue:
+        """Element `indices` of the buffer of `type` that starts at `pointer`."""
+        if isinstance(type.layout, NoneAttr):
+            flat = self._row_major(type.get_shape(), indices)
+        else:
+            flat = self._strided(type, indices)
+        return self.add(c.SubscriptOp(pointer, flat))
+
+    def _row_major(self, shape: Sequence[int], indices: list[SSAValue]) -> SSAValue:
         flat: SSAValue | None = None
         for extent, index in zip(shape, indices, strict=True):
-            if flat is None or extent == 1:
-                flat = index if flat is None else flat
-            else:
+            if flat is None:
+                flat = index
+            elif extent > 1:
                 flat = self.binary("+", self.binary("*", flat, self.literal(extent)), index)
-        return self.add(c.SubscriptOp(pointer, self.literal(0) if flat is None else flat))
+        return self.literal(0) if flat is None else flat
+
+    def _strided(self, type: MemRefType, indices: list[SSAValue]) -> SSAValue:
+        strides = type.get_strides()
+        layout = type.layout
+        offset = layout.get_offset() if isinstance(layout, StridedLayoutAttr) else None
+        if strides is None or offset is None or None in strides:
+            raise PassFailedException(f"{type} has no static layout")
+        flat: SSAValue | None = None
+        for stride, index in zip(strides, indices, strict=True):
+            term = self.binary("*", index, self.literal(stride or 0))
+            flat = term if flat is None else self.binary("+", flat, term)
+        start = self.literal(offset)
+        return start if flat is None else self.binary("+", flat, start)
 
 
 def literal_of(value: SSAValue) -> int | None:

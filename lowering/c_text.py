@@ -235,14 +235,24 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def wrapped(text: str, indent: str) -> list[str]:
-    """A statement on lines of at most WIDTH columns where it has blanks to break at."""
-    if len(indent) + len(text) <= WIDTH:
-        return [indent + text]
-    glued = _STRING.sub(lambda found: found.group().replace(" ", "\0"), text)
-    lines, line = [], indent
-    for word in glued.split(" "):
-        if len(line) + len(word) > WIDTH and line.strip():
-            lines.append(line.rstrip())
-            line = indent + 2 * INDENT
-        line += f"{word} "
-    return [row.replace("\0", " ") for row in (*lines, line.rstrip())]
+    """A statement on lines of at most WIDTH columns, broken where it nests least."""
+    lines: list[str] = []
+    rest = _STRING.sub(lambda found: found.group().replace(" ", "\0"), text)
+    while len(indent) + len(rest) > WIDTH and (at := _break(rest, WIDTH - len(indent))):
+        lines.append(f"{indent}{rest[:at]}")
+        rest = rest[at + 1 :]
+        indent = indent if len(lines) > 1 else indent + 2 * INDENT
+    return [line.replace("\0", " ") for line in (*lines, indent + rest)]
+
+
+def _break(text: str, room: int) -> int:
+    """Where to break `text`: the last of the blanks inside the fewest brackets, not too early."""
+    depth, best, place = 0, len(text), 0
+    for position, character in enumerate(text):
+        if position > room and place:
+            break
+        depth += (character in "([{") - (character in ")]}")
+        late = position > room // 3 or not place
+        if character == " " and (depth <= best or not late) and late:
+            best, place = depth, position
+    return place

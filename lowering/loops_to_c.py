@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import isfinite, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,12 @@ from xdsl.context import Context
 from xdsl.dialects import affine, func, memref, scf
 from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
+    FloatAttr,
+    IntegerType,
     MemRefType,
     ModuleOp,
     NoneAttr,
+    Signedness,
     TensorType,
     i1,
 )
@@ -32,6 +35,7 @@ from ..dialects.types import byte_size, dtype_of, stored_element
 from .arith_to_c import lower_expression
 from .c_builder import Builder, c_type, literal_of
 
+_BYTE = IntegerType(8, Signedness.UNSIGNED)
 STACK_LIMIT = 1024
 """Bytes: larger buffers do not belong on the stack of a small machine."""
 
@@ -57,6 +61,7 @@ class ConvertLoopsToC(ModulePass):
         body.add_ops(includes(lowered))
         for name in dict.fromkeys(name for function in lowered for name in function.constants):
             body.add_op(constant_global(op, name, name))
+        body.add_ops(function.arena for function in lowered if function.arena is not None)
         body.add_ops(function.op for function in lowered)
         for replaced in old:
             if isinstance(replaced, func.FuncOp | memref.GlobalOp | graph.GlobalOp):
@@ -96,6 +101,8 @@ class LoweredFunction:
     op: c.FuncOp
     constants: list[str] = field(default_factory=list[str])
     """The symbols of the module whose data it reads, in the order of first use."""
+    arena: c.GlobalOp | None = None
+    """The memory of its `dma.buffer`s."""
 
 
 def includes(functions: Sequence[LoweredFunction]) -> list[c.IncludeOp]:
@@ -103,11 +110,17 @@ def includes(functions: Sequence[LoweredFunction]) -> list[c.IncludeOp]:
     ops = [op for function in functions for op in function.op.walk()]
     values = [result for op in ops for result in op.results]
     names = ["stdint.h"]
-    if any(isinstance(op, c.CallOp) and op.pure is not None for op in ops):
+    if any(_needs_math(op) for op in ops):
         names.insert(0, "math.h")
     if any(value.type == i1 for value in values):
         names.insert(-1, "stdbool.h")
     return [c.IncludeOp(name, system=True) for name in names]
+
+
+def _needs_math(op: Operation) -> bool:
+    if isinstance(op, c.LiteralOp) and isinstance(op.value, FloatAttr):
+        return not isfinite(op.value.value.data)
+    return isinstance(op, c.CallOp) and op.pure is not None
 
 
 def constant_data(module: ModuleOp, name: str) -> tuple[NDArray[np.generic], Attribute]:
@@ -146,24 +159,49 @@ def lower_function(
     outputs = function.function_type.outputs.data
     if len(outputs) > 1:
         raise PassFailedException(f"func.func @{function.sym_name.data}: C returns one value")
-    arguments = [
-        (value.name_hint or f"arg{index}", _parameter_type(value))
-        for index, value in enumerate(function.body.block.args)
-    ]
+    name = name or function.sym_name.data
+    parameters = _parameters(function)
     result = c.FuncOp(
-        name or function.sym_name.data,
-        _distinct(arguments),
+        name,
+        _distinct([(hint, _parameter_type(value)) for hint, value in parameters]),
         c_type(outputs[0]) if outputs else None,
         static=function.sym_visibility is not None,
     )
-    lowered = LoweredFunction(result)
-    lowering = _FunctionLowering(Builder(result.body.block), lowered.constants, constant_name)
-    for old, new in zip(function.body.block.args, result.args, strict=True):
+    lowered = LoweredFunction(result, arena=_arena(function, f"{name}_arena"))
+    lowering = _FunctionLowering(Builder(result.body.block), lowered, constant_name)
+    for (_, old), new in zip(parameters, result.args, strict=True):
         lowering.values[old] = new
         if not old.uses:
             result.body.block.add_op(c.DiscardOp(new))
     lowering.lower_block(function.body.block)
     return lowered
+
+
+def _parameters(function: func.FuncOp) -> list[tuple[str, SSAValue]]:
+    """Names and values of the parameters: arguments, then the buffers of inputs and outputs."""
+    block = function.body.block
+    found: list[tuple[str, SSAValue]] = []
+    found += [(value.name_hint or f"arg{i}", value) for i, value in enumerate(block.args)]
+    buffers = [op for op in block.ops if isinstance(op, dma.BufferOp)]
+    for role in ("input", "output"):
+        given = [op for op in buffers if op.role is not None and op.role.data == role]
+        for op in sorted(given, key=lambda op: op.index.value.data if op.index else 0):
+            found.append((op.result.name_hint or role, op.result))
+    return found
+
+
+def _arena(function: func.FuncOp, name: str) -> c.GlobalOp | None:
+    """The memory of the buffers that are no parameters."""
+    own = [op for op in function.walk() if isinstance(op, dma.BufferOp) and op.role is None]
+    if not own:
+        return None
+    for op in own:
+        if op.offset is None:
+            raise PassFailedException(f"{describe(op)}: has no offset; run plan-memory first")
+    size = max(op.offset.value.data + op.size for op in own if op.offset is not None)
+    return c.GlobalOp(
+        name, c.ArrayType(max(size, 1), _BYTE), static=True, alignment=dma.BUFFER_ALIGNMENT
+    )
 
 
 def _distinct(arguments: Sequence[tuple[str, Attribute]]) -> list[tuple[str, Attribute]]:
@@ -188,7 +226,7 @@ def _written(value: SSAValue) -> bool:
     """Whether something writes through `value`; a call is taken to."""
     for use in value.uses:
         user = use.operation
-        if isinstance(user, dma.ViewOp):
+        if isinstance(user, dma.ViewOp | memref.SubviewOp):
             if _written(user.result):
                 return True
         elif not isinstance(user, memref.LoadOp):
@@ -199,9 +237,12 @@ def _written(value: SSAValue) -> bool:
 class _FunctionLowering:
     """Lowers the ops of one function; `values` maps each value to its C value."""
 
-    def __init__(self, builder: Builder, constants: list[str], constant_name: Callable[[str], str]):
+    def __init__(
+        self, builder: Builder, lowered: LoweredFunction, constant_name: Callable[[str], str]
+    ):
         self.to = builder
-        self.constants = constants
+        self.constants = lowered.constants
+        self.arena = lowered.arena
         self.constant_name = constant_name
         self.values: dict[SSAValue, SSAValue] = {}
 
@@ -223,6 +264,10 @@ class _FunctionLowering:
                 pass
             case memref.GetGlobalOp():
                 self.get_global(op)
+            case memref.SubviewOp():
+                self.values[op.result] = self.values[op.source]
+            case dma.BufferOp():
+                self.buffer(op)
             case dma.ViewOp():
                 pointer = self.values[op.source]
                 self.set(op.result, self.to.cast(pointer, self.view_type(op, pointer)))
@@ -251,7 +296,7 @@ class _FunctionLowering:
     def element(self, buffer: SSAValue, indices: Sequence[SSAValue]) -> SSAValue:
         assert isinstance(buffer.type, MemRefType)
         given = [self.values[index] for index in indices]
-        return self.to.element(self.values[buffer], buffer.type.get_shape(), given)
+        return self.to.element(self.values[buffer], buffer.type, given)
 
     def allocate(self, op: memref.AllocOp | memref.AllocaOp) -> None:
         """A local array; one that nothing reads or writes only gave loops their bounds."""
@@ -274,6 +319,14 @@ class _FunctionLowering:
         assert isinstance(op.memref.type, MemRefType)
         type = c.pointer(c_type(op.memref.type.element_type), const=True)
         self.set(op.memref, self.to.add(c.GetGlobalOp(self.constant_name(symbol), type)))
+
+    def buffer(self, op: dma.BufferOp) -> None:
+        """A place in the arena; inputs and outputs are parameters."""
+        if op.role is not None or self.arena is None or op.offset is None:
+            return
+        start = self.to.add(c.GetGlobalOp(self.arena.sym_name.data, c.pointer(_BYTE)))
+        place = self.to.binary("+", start, self.to.literal(op.offset.value.data))
+        self.set(op.result, self.to.cast(place, c_type(op.result.type)))
 
     def view_type(self, op: dma.ViewOp, pointer: SSAValue) -> Attribute:
         assert isinstance(op.result.type, MemRefType)

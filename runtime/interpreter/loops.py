@@ -84,6 +84,19 @@ class MemrefFunctions(InterpreterFunctions):
         destination[...] = source
         return ()
 
+    @impl(memref.SubviewOp)
+    def subview(self, _: Interpreter, op: memref.SubviewOp, args: Values) -> Values:
+        steps = zip(
+            op.static_offsets.get_values(),
+            op.static_sizes.get_values(),
+            op.static_strides.get_values(),
+            strict=True,
+        )
+        source, *dynamic = args
+        if dynamic:
+            raise ValueError("only subviews with static offsets, sizes and strides are run")
+        return (source[tuple(slice(o, o + n * s, s) for o, n, s in steps)],)
+
     @impl(memref.DimOp)
     def dim(self, _: Interpreter, op: memref.DimOp, args: Values) -> Values:
         array, axis = args
