@@ -48,8 +48,8 @@ COMMANDS: dict[str, str] = {
 """Subcommand to what it does; its code is in `commands/<name>.py`."""
 
 
-def build_parser(chosen: str | None) -> Parser:
-    """The command line; only the chosen subcommand knows its options."""
+def build_parser(chosen: str | None) -> tuple[Parser, Parser]:
+    """The command line and that of the chosen subcommand, the only one that knows its options."""
     parser = Parser(
         prog="runnel",
         description=DESCRIPTION,
@@ -59,6 +59,7 @@ def build_parser(chosen: str | None) -> Parser:
     )
     parser.add_argument("--version", action="store_true", help="versions of what takes part")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    known = parser
     for name, summary in COMMANDS.items():
         command = commands.add_parser(
             name,
@@ -67,13 +68,14 @@ def build_parser(chosen: str | None) -> Parser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == chosen:
+            known = command
             module = _module(name)
             command.description, command.epilog = module.DESCRIPTION, module.EXAMPLES
             module.configure(command)
             command.add_argument(
                 "--debug", action="store_true", help="show the Python traceback of an error"
             )
-    return parser
+    return parser, known
 
 
 def _module(command: str) -> Any:
@@ -84,8 +86,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line tool; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = next((a for a in arguments if not a.startswith("-")), None)
-    parser = build_parser(chosen)
-    args = parser.parse_args(arguments)
+    parser, command = build_parser(chosen)
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        command.error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.version:
         print(versions())
         return 0
