@@ -41,7 +41,6 @@ from .c_base import (
     ArrayType,
     ConstType,
     LValueType,
-    name_problem,
     named,
     pointer,
 )
@@ -71,6 +70,7 @@ from .c_file import (
 )
 from .c_functions import CallOp, FuncOp, ReturnOp
 from .c_globals import GlobalOp
+from .c_names import name_problem
 from .c_statements import AssignOp, CommentOp, DiscardOp, ForOp, IfOp, VariableOp
 
 __all__ = [

@@ -8,8 +8,6 @@ its arrays and lvalues refuse pointers and types that it does not know.
 
 from __future__ import annotations
 
-import re
-
 from xdsl.dialects.builtin import (
     Float32Type,
     Float64Type,
@@ -31,6 +29,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from .c_names import LIBRARY, name_problem
 from .diagnostics import describe
 
 
@@ -101,30 +100,6 @@ CHAR = named("char")
 VOID_POINTER = pointer(VOID)
 STRING = pointer(CHAR, const=True)
 
-_C99 = """auto break case char const continue default do double else enum extern float for goto if
-inline int long register restrict return short signed sizeof static struct switch typedef union
-unsigned void volatile while"""
-_CPP = """alignas alignof and and_eq asm bitand bitor bool catch char16_t char32_t class compl
-const_cast constexpr decltype delete dynamic_cast explicit export false friend mutable namespace new
-noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast
-static_assert static_cast template this thread_local throw true try typeid typename using virtual
-wchar_t xor xor_eq"""
-KEYWORDS = frozenset(f"{_C99} {_CPP} NULL".split())
-"""Names that C keeps for itself, or C++, which reads the headers."""
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def name_problem(name: str) -> str | None:
-    """Why `name` cannot be declared in C, or None."""
-    if not _IDENTIFIER.fullmatch(name):
-        return "is not a C identifier"
-    if name in KEYWORDS:
-        return "is a keyword of C or C++"
-    if re.match(r"__|_[A-Z]", name):
-        return "is reserved for the C implementation"
-    return None
-
 
 def check_name(op: Operation, name: str, what: str) -> None:
     """Refuse a `name` that C cannot declare."""
@@ -141,6 +116,13 @@ def check_constant_name(op: Operation, value: EmitC_OpaqueAttr) -> None:
 
 def is_integer(type: Attribute) -> bool:
     return isinstance(type, IntegerType | EmitC_SizeT | EmitC_PtrDiffT)
+
+
+def check_global_name(op: Operation, name: str, what: str) -> None:
+    """Refuse a `name` that C cannot declare at file level."""
+    check_name(op, name, what)
+    if name in LIBRARY:
+        raise VerifyException(f"{describe(op)}: {what} '{name}' is a name of the C library")
 
 
 def is_pointer(type: Attribute) -> bool:

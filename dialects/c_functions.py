@@ -42,6 +42,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .c_base import (
     assignable,
+    check_global_name,
     check_name,
     check_type,
 )
@@ -130,7 +131,7 @@ class FuncOp(LinkedOp):
 
     def verify_(self) -> None:
         name, type = self.sym_name.data, self.function_type
-        check_name(self, name, "function")
+        check_global_name(self, name, "function")
         for input in type.inputs:
             check_type(self, input)
         if len(type.outputs) > 1:

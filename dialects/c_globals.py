@@ -41,6 +41,7 @@ from .c_base import (
     STRING,
     ArrayType,
     check_constant_name,
+    check_global_name,
     check_name,
     check_object_type,
     is_integer,
@@ -116,7 +117,7 @@ class GlobalOp(LinkedOp):
 
     def verify_(self) -> None:
         name = self.sym_name.data
-        check_name(self, name, "global")
+        check_global_name(self, name, "global")
         check_object_type(self, self.type)
         if self.extern is not None and (self.static is not None or self.value is not None):
             raise VerifyException(f"c.global @{name}: extern is neither static nor initialised")

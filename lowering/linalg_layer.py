@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects import arith, func, linalg, math, memref
+from xdsl.dialects import arith, func, math, memref
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     AnyFloat,
@@ -25,6 +25,7 @@ from xdsl.dialects.builtin import (
     TensorType,
 )
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
+from xdsl.dialects.linalg.ops import GenericOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
@@ -218,11 +219,9 @@ class Layer:
         elements = [_element(buffer) for buffer in buffers]
         block = Block(arg_types=elements)
         result = body(Scalars(block, elements[-1]), *block.args)
-        block.add_op(linalg.YieldOp(result))
+        block.add_op(YieldOp(result))
         kinds = [PARALLEL] * (loops - reduction) + [REDUCTION] * reduction
-        op = linalg.GenericOp(
-            buffers[:-1], buffers[-1:], Region(block), ArrayAttr(maps), ArrayAttr(kinds)
-        )
+        op = GenericOp(buffers[:-1], buffers[-1:], Region(block), ArrayAttr(maps), ArrayAttr(kinds))
         op.location = self.op.location
         self.block.add_op(op)
 
@@ -252,8 +251,9 @@ class Layer:
         self.to.emit(func.CallOp(name, list(self._passed), []), self.op)
 
     def _symbol(self) -> str:
+        """A name in the module that is free."""
         ops = self.to.module.body.block.ops
-        taken = {op.sym_name.data for op in ops if isinstance(op, func.FuncOp)}
+        taken = {op.sym_name.data for op in ops if isinstance(op, func.FuncOp | graph.GlobalOp)}
         base, count = self.op.name.split(".")[1], 0
         while f"{base}_{count}" in taken:
             count += 1

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects import linalg
 from xdsl.dialects.builtin import ShapedType
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.interpreter import (
     Interpreter,
@@ -144,7 +145,7 @@ class Access:
 
 def run_structured(
     interpreter: Interpreter,
-    op: linalg.abstract_ops.LinalgStructuredOperation,
+    op: LinalgStructuredOperation,
     args: Values,
     indices_of_body: list[Sequence[Any]],
 ) -> Values:
