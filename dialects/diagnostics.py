@@ -32,9 +32,15 @@ def source_name(op: Operation) -> str | None:
 
 
 def describe(op: Operation) -> str:
-    """`quant.conv2d (node 'conv2d_1')`: how messages name an op."""
+    """How a message that stands at `op` names it: `graph.conv (node 'conv2d_1')`."""
     name = source_name(op)
     return op.name if name is None else f"{op.name} (node '{name}')"
+
+
+def refer_to(op: Operation) -> str:
+    """How a message that stands elsewhere names `op`: with its place, `test.op (net.mlir:3:5)`."""
+    name = location_name(op.location)
+    return describe(op) if source_name(op) or name is None else f"{op.name} ({name})"
 
 
 @dataclass(frozen=True)

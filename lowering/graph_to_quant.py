@@ -177,7 +177,7 @@ def replace(rewriter: PatternRewriter, op: Operation, core: Operation, *new: Ope
     for created in new:
         created.location = core.location
     new[-1].results[0].name_hint = op.results[0].name_hint
-    rewriter.replace_op(op, new)
+    rewriter.replace(op, new)
 
 
 # Patterns
@@ -199,7 +199,7 @@ class SinkDequantize(RewritePattern):
         )
         back = quant.DequantizeCastOp(moved.results[0], op.result.type)
         moved.location = back.location = op.location
-        rewriter.replace_op(op, [moved, back])
+        rewriter.replace(op, [moved, back])
 
 
 class SinkDequantizeBelowMaxPool(RewritePattern):
@@ -222,7 +222,7 @@ class SinkDequantizeBelowMaxPool(RewritePattern):
         )
         back = quant.DequantizeCastOp(pooled.result, op.result.type)
         pooled.location = back.location = op.location
-        rewriter.replace_op(op, [pooled, back])
+        rewriter.replace(op, [pooled, back])
 
 
 @dataclass
@@ -292,7 +292,7 @@ class RequantizeCast(FusePattern):
             return
         element = quant.quantized(op.result)
         if quant.quantized(source) == element and clamp == element.bounds:
-            rewriter.replace_op(op, [], [source])
+            rewriter.replace(op, [], [source])
         else:
             self.table(op, core, source, lambda x: x, clamp, rewriter)
 

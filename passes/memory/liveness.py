@@ -14,7 +14,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import IsTerminator
 
-from ...dialects.diagnostics import RunnelError, describe
+from ...dialects.diagnostics import RunnelError, refer_to
 from ...dialects.dma import BufferOp, ViewOp
 
 
@@ -141,7 +141,7 @@ def buffer_name(buffer: BufferOp, first: Operation | None) -> str:
         return f"network {buffer.role.data} {buffer.index.value.data}"
     hint = buffer.result.name_hint
     name = "buffer" if hint is None else f"%{hint}"
-    return name if first is None else f"{name} of {describe(first)}"
+    return name if first is None else f"{name} of {refer_to(first)}"
 
 
 def _touching_ops(buffer: BufferOp, block: Block) -> Iterator[Operation]:

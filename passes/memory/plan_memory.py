@@ -11,7 +11,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.diagnostics import RunnelError, emit_remark, refer_to
 from ...dialects.dma import ARENAS, ArenaAttr, arenas_of
 from .limits import Space, space_for_buffers
 from .liveness import Bound, Liveness, buffer_liveness, functions_with_buffers, liveness_bound
@@ -94,7 +94,7 @@ def _refuse(
     alive = liveness.alive(bound.step, memory)
     largest = [f"{liveness.intervals[b].name} ({b.size} B)" for b in alive[:3]]
     more = f" and {len(alive) - 3} more" if len(alive) > 3 else ""
-    at = describe(liveness.steps[bound.step]) if liveness.steps else "the call"
+    at = refer_to(liveness.steps[bound.step]) if liveness.steps else "the call"
     message = (
         f"func.func @{func.sym_name.data}: memory {memory} has {space}, the buffers need "
         f"{placement.arena} B (liveness bound {bound.bytes} B, algorithm {placement.algorithm}). "

@@ -11,7 +11,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from ...dialects.diagnostics import describe, emit_remark
+from ...dialects.diagnostics import emit_remark, refer_to
 from ...dialects.dma import BufferOp, DestinationStyleOp, ViewOp, buffer_of
 from ...dialects.types import dtype_of
 from .liveness import buffer_liveness, functions_with_buffers
@@ -107,10 +107,10 @@ def _conflict_over_time(
     here = liveness.steps.index(op)
     if liveness.intervals[source].end > here:
         later = liveness.steps[liveness.intervals[source].end]
-        return f"the input is still read, last by {describe(later)}"
+        return f"the input is still read, last by {refer_to(later)}"
     if liveness.intervals[target].start < here:
         earlier = liveness.steps[liveness.intervals[target].start]
-        return f"the output is in use before, first by {describe(earlier)}"
+        return f"the output is in use before, first by {refer_to(earlier)}"
     return None
 
 

@@ -12,7 +12,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.traits import is_side_effect_free
 
-from ...dialects.diagnostics import describe, emit_remark
+from ...dialects.diagnostics import emit_remark, refer_to
 from ...dialects.reuse import SameBytes, in_place_pairs
 from ...dialects.types import byte_size
 from .schedule import Graph, Node, Storage, best_order
@@ -47,7 +47,7 @@ class ScheduleForMemory(ModulePass):
         ops = [op for op in block.ops if op is not block.last_op]
         impure = next((op for op in ops if not is_side_effect_free(op)), None)
         if impure is not None:
-            message = f"order kept: {describe(impure)} is not known to be free of side effects"
+            message = f"order kept: {refer_to(impure)} is not known to be free of side effects"
             emit_remark("missed", self.name, impure, message)
             return
         scheduled = [op for op in ops if any(True for _ in operands_of(op))]

@@ -26,7 +26,7 @@ from xdsl.traits import (
 )
 from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects.diagnostics import describe
+from ...dialects.diagnostics import describe, refer_to
 from ...dialects.dma import BUFFER_ALIGNMENT, BufferOp, DestinationStyleOp, ViewOp, arenas_of
 from .limits import space_for_buffers
 
@@ -126,7 +126,7 @@ class _Write:
     op: Operation | None
 
     def __str__(self) -> str:
-        return "the caller" if self.op is None else describe(self.op)
+        return "the caller" if self.op is None else refer_to(self.op)
 
 
 @dataclass

@@ -88,7 +88,7 @@ def channels_last_form(
     for created in (before, new, after):
         created.location = op.location
     new.results[0].name_hint = op.results[0].name_hint
-    rewriter.replace_op(op, [before, new, after])
+    rewriter.replace(op, [before, new, after])
 
 
 @dataclass
@@ -111,7 +111,7 @@ class ConvChannelsLast(RewritePattern):
         constant = graph.ConstantOp(
             graph.add_global(self.module, name, array, type).sym_name.data, type
         )
-        rewriter.insert_op(constant)
+        rewriter.insert(constant)
         channels_last_form(op, rewriter, {1: constant.result})
 
 
@@ -141,7 +141,7 @@ class SinkBelowPointwise(RewritePattern):
         )
         after = graph.TransposeOp(new.results[0], TO_FIRST)
         new.location = after.location = op.location
-        rewriter.replace_op(op, [new, after])
+        rewriter.replace(op, [new, after])
 
 
 class SinkBelowAdd(RewritePattern):
@@ -165,7 +165,7 @@ class SinkBelowAdd(RewritePattern):
         )
         after = graph.TransposeOp(new.result, TO_FIRST)
         new.location = after.location = op.location
-        rewriter.replace_op(op, [*moved, new, after])
+        rewriter.replace(op, [*moved, new, after])
 
 
 class SinkBelowConcat(RewritePattern):
@@ -181,7 +181,7 @@ class SinkBelowConcat(RewritePattern):
         new = graph.ConcatOp(operands, TO_FIRST[axis])
         after = graph.TransposeOp(new.result, TO_FIRST)
         new.location = after.location = op.location
-        rewriter.replace_op(op, [new, after])
+        rewriter.replace(op, [new, after])
 
 
 class RaiseAboveInputCast(RewritePattern):
@@ -197,7 +197,7 @@ class RaiseAboveInputCast(RewritePattern):
         moved = graph.TransposeOp(cast.input, TO_LAST)
         new = quant.QuantizeCastOp(moved.result, op.result.type)
         new.location = cast.location
-        rewriter.replace_op(op, [moved, new])
+        rewriter.replace(op, [moved, new])
 
 
 @dataclass
@@ -227,7 +227,7 @@ class FoldIntoFullyConnected(RewritePattern):
             flat.result, constant.result, op.bias, op.result.type, op.requant
         )
         new.location = op.location
-        rewriter.replace_op(op, [constant, flat, new])
+        rewriter.replace(op, [constant, flat, new])
 
 
 def weight_rows(op: quant.FullyConnectedOp) -> int:

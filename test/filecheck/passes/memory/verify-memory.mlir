@@ -28,7 +28,7 @@ func.func @use_after_overwrite() {
   %a = dma.buffer at 32 : memref<64xi8, "sram">
   %y = dma.buffer at 128 "output" 0 : memref<64xi8, "sram">
   "test.op"(%a) : (memref<64xi8, "sram">) -> ()
-  // expected-error-re@+1 {{test.op {{.*}}: reads network input 0 (bytes 0..64 of sram), but bytes 32..64 were overwritten by test.op {{.*}} with buffer %a}}
+  // expected-error-re@+1 {{test.op: reads network input 0 (bytes 0..64 of sram), but bytes 32..64 were overwritten by test.op {{.*}} with buffer %a}}
   "test.op"(%x, %y) : (memref<64xi8, "sram">, memref<64xi8, "sram">) -> ()
   func.return
 }
