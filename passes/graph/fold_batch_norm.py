@@ -22,6 +22,7 @@ from ...dialects import graph
 from ...dialects.diagnostics import describe, emit_remark
 from ...dialects.graph_base import ints, shape_of, tensor_type, with_shape
 from .constants import float_array, new_constant, symbol_of
+from .output_statistics import OutputStatistics
 
 PASS = "fold-batch-norm"
 Float = NDArray[np.float64]
@@ -36,6 +37,9 @@ class FoldBatchNorm(ModulePass):
     conv(x, w * factor', b + sum w * shift'), the latter only without padding, as bn does not see
     the zeros around its input. The same holds for `graph.gemm`. Products are made in double
     precision and rounded once (Jacob et al., arXiv:1712.05877, section 3.2).
+
+    A layer that takes the normalisation behind it in keeps what that knew: its output is about
+    N(bias, scale**2) per channel (`quant.output_mean`, `quant.output_deviation`).
     """
 
     name = PASS
@@ -244,7 +248,16 @@ def finish(
 ) -> None:
     """Replace `op`, and drop the old `product` if that is another op."""
     new_ops[-1].location = product.location
+    if isinstance(op, graph.BatchNormalizationOp):
+        attach_statistics(op, new_ops[-1])
     emit_remark("passed", PASS, op, f"folded into {describe(new_ops[-1])}")
     rewriter.replace(op, new_ops)
     if product is not op:
         rewriter.erase(product)
+
+
+def attach_statistics(op: graph.BatchNormalizationOp, layer: graph.GraphOp) -> None:
+    """Note on `layer` the distribution that its output has, as `op` was trained to give it."""
+    scale, bias = float_array(op.scale), float_array(op.bias)
+    if scale is not None and bias is not None:
+        OutputStatistics(bias, np.abs(scale)).attach(layer)
