@@ -23,6 +23,9 @@ GRID_PRESERVING = (graph.ReshapeOp, graph.TransposeOp, graph.MaxPoolOp)
 
 ACTIVATIONS = (graph.ReluOp, graph.ClipOp)
 
+REAL = "quant.real"
+"""The attribute (on the cast of a weight) that names the float constant it stands for."""
+
 FIXED_GRIDS = {
     graph.SoftmaxOp: (1 / 256, -128),
     graph.SigmoidOp: (1 / 256, -128),
@@ -38,17 +41,25 @@ class InsertQuantCasts(ModulePass):
     Activations are 8-bit asymmetric, per tensor; weights symmetric without the most negative code,
     per output channel (or per tensor). ReLU and clip share the quantizer of the op before them;
     data movement and max pooling keep the grid of their input.
+
+    Weights of fewer than 8 bits (`weight-bits`, at least 2) use their most negative code too, and
+    are stored in i8. The cast of a weight names the float constant it stands for (`quant.real`),
+    which rounding and bias correction read.
     """
 
     name = "insert-quant-casts"
 
     per_channel: bool = True
+    weight_bits: int = 8
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if not 2 <= self.weight_bits <= 8:
+            raise RunnelError(f"weights have 2 to 8 bits, not {self.weight_bits}")
         problems: list[str] = []
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp):
-                Inserter(op, function.body.block, self.per_channel, problems).run(function)
+                block = function.body.block
+                Inserter(op, block, self.per_channel, self.weight_bits, problems).run(function)
         if problems:
             raise RunnelError(*problems)
 
@@ -66,6 +77,7 @@ class Inserter:
     module: ModuleOp
     block: Block
     per_channel: bool
+    weight_bits: int
     problems: list[str]
     types: dict[SSAValue, quant.UniformQuantizedType] = field(
         default_factory=dict[SSAValue, quant.UniformQuantizedType]
@@ -131,21 +143,23 @@ class Inserter:
         axis = 1 if isinstance(op, graph.MatmulOp) else 0
         if isinstance(op, graph.GemmOp) and not op.trans_b.value.data:
             axis = 1
-        scales = weight_scales(array, axis, self.per_channel)
+        bounds = weight_bounds(self.weight_bits)
+        scales = weight_scales(array, axis, self.per_channel, bounds)
         scales = self.room_for_bias(op, scales)
         shape = [1] * array.ndim
         shape[axis] = -1
-        stored = np.clip(np.rint(array / scales.reshape(shape)), -127, 127).astype(np.int8)
+        stored = np.clip(np.rint(array / scales.reshape(shape)), *bounds).astype(np.int8)
         element = quant.UniformQuantizedType.get(
             scales if self.per_channel else scales[:1],
             axis=axis if self.per_channel else -1,
-            bounds=(-127, 127),
+            bounds=bounds,
         )
         type = TensorType(element, array.shape)
         name = weight.owner.global_name.string_value()
         symbol = graph.add_global(self.module, name, stored, type).sym_name.data
         constant = graph.ConstantOp(symbol, type)
         back = quant.DequantizeCastOp(constant.result, weight.type)
+        back.attributes[REAL] = weight.owner.global_name
         self.block.insert_ops_before([constant, back], op)
         op.operands[1] = back.result
 
@@ -161,14 +175,22 @@ class Inserter:
         return np.maximum(scales, least)
 
 
-def weight_scales(array: NDArray[np.generic], axis: int, per_channel: bool) -> NDArray[np.float64]:
-    """max |w| / 127 per channel along `axis` (one value repeated when per tensor).
+def weight_bounds(bits: int) -> tuple[int, int]:
+    """The codes of weights: at 8 bits without the most negative one, as int8 kernels want it."""
+    return (-127, 127) if bits == 8 else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def weight_scales(
+    array: NDArray[np.generic], axis: int, per_channel: bool, bounds: tuple[int, int]
+) -> NDArray[np.float64]:
+    """The least scale per channel along `axis` that clips nothing (the same for all, per tensor).
 
     A channel of zeros takes the greatest scale of the others: its bias stays exact.
     """
     axes = tuple(i for i in range(array.ndim) if i != axis)
-    peaks = np.abs(array.astype(np.float64)).max(axes)
+    values = array.astype(np.float64)
+    scales = np.maximum(values.max(axes) / bounds[1], values.min(axes) / bounds[0])
     if not per_channel:
-        peaks = np.full(peaks.shape, peaks.max())
-    peaks = np.where(peaks > 0, peaks, peaks.max() if peaks.max() > 0 else 127.0)
-    return np.float32(peaks / 127).astype(np.float64)
+        scales = np.full(scales.shape, scales.max())
+    scales = np.where(scales > 0, scales, scales.max() if scales.max() > 0 else 1.0)
+    return np.float32(scales).astype(np.float64)
