@@ -117,8 +117,9 @@ def measure(
 
 
 def measure_all(
-    names: Sequence[str], method: str, count: int | None, progress: Progress
+    names: Sequence[str], method: str, count: int | None, *, quiet: bool = False
 ) -> list[Accuracy]:
+    progress = Progress(quiet=quiet)
     found: list[Accuracy] = []
     for name in names:
         network = NETWORKS[name]
@@ -156,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--count", type=int, help="only the first labelled samples of each set")
     add("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
     args = parser.parse_args(argv)
-    found = measure_all(args.networks.split(","), args.method, args.count, Progress())
+    found = measure_all(args.networks.split(","), args.method, args.count)
     print(table(found), end="")
     if args.json is not None:
         args.json.write_text(json.dumps([asdict(a) for a in found], indent=2) + "\n")

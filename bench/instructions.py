@@ -67,8 +67,9 @@ def artifact_of(network: Network, form: str, platform: str) -> Artifact:
 
 
 def costs(
-    names: Sequence[str], platforms: Sequence[str], form: str, progress: Progress
+    names: Sequence[str], platforms: Sequence[str], form: str, *, quiet: bool = False
 ) -> Iterator[Cost]:
+    progress = Progress(quiet=quiet)
     for name in names:
         network = NETWORKS[name]
         inputs = network.inputs(network.tests[0])[:1]
@@ -131,9 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--form", choices=("qdq", "float"), default="qdq", help="which model (qdq)")
     add("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
     args = parser.parse_args(argv)
-    progress = Progress()
     names, platforms = args.networks.split(","), args.platforms.split(",")
-    found = list(costs(names, platforms, args.form, progress))
+    found = list(costs(names, platforms, args.form))
     print(table(found), end="")
     if args.json is not None:
         args.json.write_text(json.dumps([asdict(c) for c in found], indent=2) + "\n")

@@ -102,11 +102,11 @@ def compile(
     )
     files = {"model": source, "calibration": calibrate, "kernels": kernels}
     sources = {role: Source.of(Path(path)) for role, path in files.items() if path is not None}
-    return Artifact(network_function(module).sym_name.data, road, sources)
+    return Artifact(road, sources)
 
 
 def retarget(artifact: Artifact, platform: str, *, progress: Progress = SILENT) -> Artifact:
     """The same model for another platform, without quantizing it again."""
     options = replace(artifact.road.options, platform=platform)
     road = roads.retarget(artifact.road, options, progress=progress)
-    return Artifact(artifact.name, road, artifact.sources)
+    return Artifact(road, artifact.sources)

@@ -40,11 +40,15 @@ class Source:
 
 @dataclass
 class Artifact:
-    """A compiled model. `name` is the prefix of its C names."""
+    """A compiled model."""
 
-    name: str
     road: Road
     sources: Mapping[str, Source] = field(default_factory=dict[str, Source])
+
+    @property
+    def name(self) -> str:
+        """The prefix of all its C names."""
+        return self.road.name
 
     @cached_property
     def platform(self) -> PlatformAttr:

@@ -58,7 +58,6 @@ class LayerErrors:
 
 def layer_errors(stop: Stop, samples: Mapping[str, Array], oracle: Oracle) -> LayerErrors:
     """Compare the ops of a module at the quant level (in the model's layout) with onnxruntime."""
-    assert stop.signature is not None
     function = network_function(stop.module)
     names = teacher_names(function, oracle)
     oracle.tensors([name for name in names.values() if name is not None])

@@ -13,7 +13,7 @@ from ..dialects.diagnostics import RunnelError
 from .pipeline import resolve_pipeline
 from .progress import SILENT, Progress
 from .registry import new_context
-from .signature import Signature, signature_of
+from .signature import Signature, network_function, signature_of
 
 LEVELS = ("graph", "quant", "channels-last", "cortexm", "c")
 """The stops, from the model to C. `channels-last` is quant in the layout of the kernels."""
@@ -46,14 +46,14 @@ class Stop:
 
     level: str
     module: ModuleOp
-    signature: Signature | None
-    """None for a module that came in at the c level."""
+    signature: Signature
 
 
 @dataclass
 class Road:
-    """The stops of one compilation, in order."""
+    """The stops of one compilation, in order. `name` is that of the function: the C prefix."""
 
+    name: str
     options: Options
     stops: dict[str, Stop] = field(default_factory=dict[str, Stop])
 
@@ -66,10 +66,7 @@ class Road:
     @property
     def signature(self) -> Signature:
         """What the compiled program takes and gives."""
-        found = list(self.stops.values())[-1].signature
-        if found is None:
-            raise RunnelError("a module at the c level does not say what it takes and gives")
-        return found
+        return list(self.stops.values())[-1].signature
 
     @property
     def start(self) -> Stop:
@@ -108,8 +105,11 @@ def drive(
 
     `calibrate` is a data file in the model's own shapes, for a float model. Raises `RunnelError`.
     """
-    road = Road(options)
-    _stop(road, level_of(module), module)
+    level = level_of(module)
+    if level == LEVELS[-1]:
+        raise RunnelError("the module is C already: opt-tool -t c prints it")
+    road = Road(network_function(module).sym_name.data, options)
+    _stop(road, level, module)
     return _go_on(road, module, calibrate, until, progress)
 
 
@@ -119,7 +119,7 @@ def retarget(road: Road, options: Options, *, progress: Progress = SILENT) -> Ro
     if not shared:
         raise RunnelError("the module is lowered to kernels already, for one platform")
     module = list(shared.values())[-1].module.clone()
-    return _go_on(Road(options, shared), module, None, LEVELS[-1], progress)
+    return _go_on(Road(road.name, options, shared), module, None, LEVELS[-1], progress)
 
 
 def _go_on(
@@ -141,10 +141,8 @@ def _stop(road: Road, level: str, module: ModuleOp) -> None:
     the function on tensors knows.
     """
     before = list(road.stops.values())[-1].signature if road.stops else None
-    if level not in ("cortexm", "c") or (before is None and level == "cortexm"):
-        signature = signature_of(module)
-    else:
-        signature = before
+    shared = before if level not in PORTABLE_LEVELS else None
+    signature = shared or signature_of(module)
     road.stops[level] = Stop(level, module.clone(), signature)
 
 

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .artifact import Artifact
+from .interpret import interpret
 from .progress import SILENT, Progress
-from .road import PORTABLE_LEVELS, Stop
+from .road import PORTABLE_LEVELS, Road
 from .signature import Signature
 
 Array = NDArray[Any]
-LOWERED_LEVELS = ("cortexm",)
-"""The levels on buffers that the interpreter runs."""
+LOWERED_LEVELS = ("cortexm", "c")
+"""The levels on buffers: one memory for all samples."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,10 @@ class Check:
         return self.equal and self.second is not False
 
 
-def run_stop(stop: Stop, samples: Mapping[str, Array]) -> list[Array]:
+def run_level(road: Road, level: str, samples: Mapping[str, Array]) -> list[Array]:
     """The stored outputs of a level, axes in the model's order, for samples in that order."""
-    from ..runtime.interpreter import run
-
-    assert stop.signature is not None
-    return in_model_order(stop.signature, run(stop.module, stop.signature.store(samples)).values())
+    signature = road[level].signature
+    return in_model_order(signature, interpret(road, level, signature.store(samples)).values())
 
 
 def in_model_order(signature: Signature, outputs: Any) -> list[Array]:
@@ -57,15 +56,15 @@ def check_levels(
     artifact: Artifact, samples: Mapping[str, Array], progress: Progress = SILENT
 ) -> tuple[list[Array], list[Check]]:
     """The outputs of the first integer level, and whether the others on tensors give the same."""
-    stops = [stop for level, stop in artifact.road.stops.items() if level not in ("graph", "c")]
-    with progress.step(f"interpret {stops[0].level}"):
-        reference = run_stop(stops[0], samples)
-    checks = [Check(stops[0].level, "interpreter", len(reference[0]), True, None)]
-    for stop in stops[1:]:
-        if stop.level in PORTABLE_LEVELS:
-            with progress.step(f"interpret {stop.level}"):
-                outputs = run_stop(stop, samples)
-            checks.append(compare(stop.level, "interpreter", outputs, reference, twice=False))
+    first, *others = [level for level in artifact.road.stops if level != "graph"]
+    with progress.step(f"interpret {first}"):
+        reference = run_level(artifact.road, first, samples)
+    checks = [Check(first, "interpreter", len(reference[0]), True, None)]
+    for level in others:
+        if level in PORTABLE_LEVELS:
+            with progress.step(f"interpret {level}"):
+                outputs = run_level(artifact.road, level, samples)
+            checks.append(compare(level, "interpreter", outputs, reference, twice=False))
     return reference, checks
 
 
@@ -80,7 +79,7 @@ def check_lowered(
     for level in LOWERED_LEVELS:
         where = f"{level} for {artifact.platform.label}"
         with progress.step(f"interpret {where}"):
-            outputs = run_stop(artifact.road[level], twice(samples))
+            outputs = run_level(artifact.road, level, twice(samples))
         checks.append(compare(where, "interpreter", outputs, reference, twice=True))
     return checks
 

@@ -1,7 +1,7 @@
 """The table: four MLPerf Tiny networks, float + calibration and QDQ, on three platforms.
 
-The interpreter at quant, in the layout of the kernels and on planned buffers, and the binary give
-the same bytes on real inputs, and a second run of all inputs in the same process gives them again.
+The interpreter at quant, in the layout of the kernels, on planned buffers and at C, and the binary
+give the same bytes on real inputs; a second run of all inputs in the same memory gives them again.
 """
 
 from __future__ import annotations

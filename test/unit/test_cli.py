@@ -324,7 +324,7 @@ int main(void)
 
 def test_all_levels_give_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outputs: list[np.ndarray] = []
-    for where in (["--at", "quant"], ["--at", "cortexm"], ["--platform", "host"]):
+    for where in (["--at", "quant"], ["--at", "cortexm"], ["--at", "c"], ["--platform", "host"]):
         target = tmp_path / f"{len(outputs)}.npz"
         code, out, err = runnel(
             capsys, "run", "quantized.onnx", "--input", "x.npy", *where, "--output", target

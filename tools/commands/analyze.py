@@ -65,7 +65,7 @@ def first_sample(artifact: Artifact, args: argparse.Namespace) -> dict[str, Any]
     from ..samples import first, read_samples
 
     signature = artifact.road.start.signature
-    if args.data is None or signature is None:
+    if args.data is None:
         return None
     every = read_samples(args.data, signature.inputs, channels_last=channels_last_data(args))
     return first(every, signature.inputs, 1)

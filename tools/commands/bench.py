@@ -78,12 +78,10 @@ def measure_instructions(args: argparse.Namespace) -> tuple[str, list[dict[str, 
     from dataclasses import asdict
 
     from ...bench import instructions, networks
-    from ..progress import Progress
 
     names = args.networks or list(networks.NETWORKS)
     platforms = args.platforms or instructions.PLATFORMS
-    progress = Progress(quiet=args.quiet)
-    found = list(instructions.costs(names, platforms, args.form, progress))
+    found = list(instructions.costs(names, platforms, args.form, quiet=args.quiet))
     passed = all(cost.ratio < 1 for cost in found)
     return instructions.table(found), [asdict(cost) for cost in found], passed
 
@@ -92,10 +90,9 @@ def measure_accuracy(args: argparse.Namespace) -> tuple[str, list[dict[str, Any]
     from dataclasses import asdict
 
     from ...bench import accuracy, networks
-    from ..progress import Progress
 
     names = args.networks or list(networks.NETWORKS)
-    found = accuracy.measure_all(names, "mse", args.count, Progress(quiet=args.quiet))
+    found = accuracy.measure_all(names, "mse", args.count, quiet=args.quiet)
     passed = all(a.loss < accuracy.LOSS for a in found)
     return accuracy.table(found), [asdict(a) for a in found], passed
 

@@ -71,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
 
 def run_level(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
     """The outputs of the IR."""
-    from ...runtime.interpreter import run as interpret
     from .. import api
+    from ..interpret import interpret
     from ..road import level_of
 
     module = read_model(args)
@@ -85,11 +85,10 @@ def run_level(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
         until=level,
         progress=progress_of(args),
     )
-    stop = road[level]
     signature = road.signature
     inputs = signature.store(samples_for(args, road.start))
     with progress_of(args).step(f"compute at {level}"):
-        outputs = interpret(stop.module, inputs)
+        outputs = interpret(road, level, inputs)
     return named(signature, list(outputs.values()), real=args.real)
 
 
@@ -108,13 +107,9 @@ def run_program(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
 
 def samples_for(args: argparse.Namespace, start: Stop) -> Mapping[str, NDArray[Any]]:
     """The input file as samples of what the model itself takes."""
-    from ...dialects.diagnostics import RunnelError
     from ..samples import read_samples
 
-    if start.signature is None:
-        raise RunnelError(f"{args.model}: C does not say what it takes; start at a level above")
-    inputs = start.signature.inputs
-    return read_samples(args.input, inputs, channels_last=channels_last_data(args))
+    return read_samples(args.input, start.signature.inputs, channels_last=channels_last_data(args))
 
 
 def named(

@@ -108,9 +108,8 @@ def compare_layers(
     from ..oracle import Oracle
     from ..samples import sample_count
 
-    inputs = artifact.road.start.signature
-    assert inputs is not None
-    oracle = Oracle(args.model, samples, sample_count(samples, inputs.inputs))
+    inputs = artifact.road.start.signature.inputs
+    oracle = Oracle(args.model, samples, sample_count(samples, inputs))
     with progress_of(args).step("compare layers with onnxruntime"):
         return layer_errors(artifact.road["quant"], samples, oracle)
 

@@ -1,0 +1,25 @@
+"""Computing with a level of the road, be it tensors, buffers or C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .road import Road
+
+Array = NDArray[Any]
+
+
+def interpret(road: Road, level: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The outputs by name; inputs and outputs are as the module at `level` takes and gives them."""
+    stop = road[level]
+    if level != "c":
+        from ..runtime.interpreter import run
+
+        outputs = run(stop.module, dict(inputs)).values()
+        return {i.name: a for i, a in zip(stop.signature.outputs, outputs, strict=True)}
+    from .c_model import run_c
+
+    return run_c(stop.module, road.name, stop.signature, inputs, road.options.kernels)
