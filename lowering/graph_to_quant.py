@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log2, prod
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
-from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, i8, i32
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, i32
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
@@ -25,12 +24,20 @@ from xdsl.pattern_rewriter import (
 
 from ..dialects import graph, quant
 from ..dialects.diagnostics import emit_remark
-from ..dialects.quant_types import storage_bounds
-from .fixed_point import can_tie, fixed_point
+from .fusion import (
+    FusePattern,
+    Fusion,
+    RealFunction,
+    add_constant,
+    dequantized,
+    name_of,
+    real_constant,
+    requantization,
+)
 
 PASS = "convert-graph-to-quant"
 
-UNARY: dict[type[Operation], Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+UNARY: dict[type[Operation], RealFunction] = {
     graph.ReluOp: lambda x: np.maximum(x, 0),
     graph.SigmoidOp: lambda x: 1 / (1 + np.exp(-x)),
     graph.TanhOp: np.tanh,
@@ -84,105 +91,6 @@ def is_float_compute(op: Operation) -> bool:
     )
 
 
-# Helpers
-
-
-def dequantized(value: SSAValue | None) -> SSAValue | None:
-    """The per-tensor quantized value behind a dcast."""
-    if value is None or not isinstance(value.owner, quant.DequantizeCastOp):
-        return None
-    source = value.owner.input
-    return None if quant.quantized(source).per_axis else source
-
-
-def real_constant(value: SSAValue) -> NDArray[np.float64] | None:
-    """The real elements of a constant: float, or quantized behind a dcast."""
-    if isinstance(value.owner, quant.DequantizeCastOp):
-        stored = graph.constant_array(value.owner.input)
-        if stored is None:
-            return None
-        scale, zero = parameters(quant.quantized(value.owner.input), stored.ndim)
-        return (stored.astype(np.float64) - zero) * scale
-    array = graph.constant_array(value)
-    return None if array is None else array.astype(np.float64)
-
-
-def parameters(
-    element: quant.UniformQuantizedType, rank: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Scales and zero points that broadcast along the quantized axis of a rank-`rank` array."""
-    scales, zeros = element.scale_array(), element.zero_point_array()
-    if element.per_axis:
-        shape = [1] * rank
-        shape[element.axis.data] = -1
-        return scales.reshape(shape), zeros.reshape(shape)
-    return scales, zeros
-
-
-def quantize_real(x: float, element: quant.UniformQuantizedType) -> int:
-    """The stored integer of a real number, as QuantizeLinear computes it (f32, ties to even)."""
-    low, high = element.bounds
-    if not np.isfinite(x):
-        return low if x < 0 else high
-    scaled = float(np.rint(np.float32(x) / np.float32(element.scale)))
-    return int(np.clip(scaled + element.zero_point, low, high))
-
-
-def peel_activations(
-    value: SSAValue, element: quant.UniformQuantizedType
-) -> tuple[SSAValue, tuple[int, int]]:
-    """What comes before the ReLUs and clips in front of a qcast, and the clamp that replaces them.
-
-    Rounding is monotone, so clamping before and after it give the same integers.
-    """
-    low, high = element.bounds
-    while isinstance(value.owner, graph.ReluOp | graph.ClipOp):
-        bounds = (0.0, np.inf) if isinstance(value.owner, graph.ReluOp) else value.owner.bounds()
-        low = max(low, quantize_real(bounds[0], element))
-        high = min(high, quantize_real(bounds[1], element))
-        value = value.owner.input
-    return value, (min(low, high), high)
-
-
-def requantization(
-    real: NDArray[np.float64],
-    rounding: str,
-    clamp: tuple[int, int],
-    bounds: NDArray[np.int64] | Sequence[int],
-) -> quant.RequantAttr:
-    """The fixed-point form of real multipliers, for accumulators up to |bound| of each channel."""
-    multipliers, shifts = fixed_point(real)
-    ties = any(map(can_tie, multipliers.tolist(), shifts.tolist(), map(int, bounds)))
-    rule = rounding if ties or rounding not in ("single", "half_even") else "single"
-    return quant.RequantAttr.get(multipliers, shifts, rule, clamp)
-
-
-def add_constant(
-    module: ModuleOp, name: str, array: NDArray[np.generic], type: TensorType
-) -> graph.ConstantOp:
-    symbol = graph.add_global(module, name, array, type).sym_name.data
-    return graph.ConstantOp(symbol, type)
-
-
-def name_of(value: SSAValue, default: str) -> str:
-    """The symbol of a constant, also behind a dcast."""
-    owner = value.owner
-    if isinstance(owner, quant.DequantizeCastOp):
-        owner = owner.input.owner
-    return owner.global_name.string_value() if isinstance(owner, graph.ConstantOp) else default
-
-
-def replace(rewriter: PatternRewriter, op: Operation, core: Operation, *new: Operation) -> None:
-    """Put `new` in place of the qcast `op`; they keep the source node of `core`."""
-    for created in new:
-        created.location = core.location
-    new[-1].results[0].name_hint = op.results[0].name_hint
-    rewriter.replace(op, new)
-
-
-# Patterns
-
-
 class SinkDequantize(RewritePattern):
     """reshape(dcast(x)) -> dcast(reshape(x)): moving data commutes with dequantizing it."""
 
@@ -225,92 +133,32 @@ class SinkDequantizeBelowMaxPool(RewritePattern):
         rewriter.replace(op, [pooled, back])
 
 
-@dataclass
-class FusePattern(RewritePattern):
-    """The root of a fusion is a qcast to one scale per tensor."""
-
-    module: ModuleOp
-    rounding: str = "single"
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: quant.QuantizeCastOp, rewriter: PatternRewriter) -> None:
-        element = quant.quantized(op.result)
-        if element.per_axis:
-            return
-        value, clamp = peel_activations(op.input, element)
-        if isinstance(value, OpResult):
-            self.fuse(op, value.op, clamp, rewriter)
-
-    def fuse(
-        self,
-        op: quant.QuantizeCastOp,
-        core: Operation,
-        clamp: tuple[int, int],
-        rewriter: PatternRewriter,
-    ) -> None:
-        """Replace `op` if `core`, the op before its activations, has an integer form."""
-        raise NotImplementedError
-
-    def table(
-        self,
-        op: quant.QuantizeCastOp,
-        core: Operation,
-        source: SSAValue,
-        function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-        clamp: tuple[int, int],
-        rewriter: PatternRewriter,
-    ) -> None:
-        """Replace `op` by a table of `function` from the reals of `source` to those of `op`."""
-        have, want = quant.quantized(source), quant.quantized(op.result)
-        low, high = storage_bounds(have.storage)
-        if high - low != 255:
-            return
-        real = (np.arange(low, high + 1) - have.zero_point) * have.scale
-        scaled = np.rint(function(real) / want.scale) + want.zero_point
-        entries = np.clip(scaled, *clamp).astype(np.int8)
-        constant = add_constant(
-            self.module, f"{core.name.split('.')[1]}_table", entries, TensorType(i8, [256])
-        )
-        new = quant.TableOp(source, constant.result, op.result.type)
-        replace(rewriter, op, core, constant, new)
-
-
 class RequantizeCast(FusePattern):
     """qcast(dcast(x)) -> x, or a table between two scales."""
 
-    def fuse(
-        self,
-        op: quant.QuantizeCastOp,
-        core: Operation,
-        clamp: tuple[int, int],
-        rewriter: PatternRewriter,
-    ) -> None:
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
         if not isinstance(core, quant.DequantizeCastOp):
             return
         source = dequantized(core.result)
         if source is None:
             return
-        element = quant.quantized(op.result)
-        if quant.quantized(source) == element and clamp == element.bounds:
-            rewriter.replace(op, [], [source])
+        element = fusion.element
+        if quant.quantized(source) == element and fusion.clamp == element.bounds:
+            fusion.rewriter.replace(fusion.cast, [], [source])
         else:
-            self.table(op, core, source, lambda x: x, clamp, rewriter)
+            self.table(fusion, source, lambda x: x)
 
 
 class FuseUnary(FusePattern):
     """A function of one 8-bit value becomes a table."""
 
-    def fuse(
-        self,
-        op: quant.QuantizeCastOp,
-        core: Operation,
-        clamp: tuple[int, int],
-        rewriter: PatternRewriter,
-    ) -> None:
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
         function = UNARY.get(type(core))
         source = dequantized(core.operands[0]) if function else None
         if function is not None and source is not None:
-            self.table(op, core, source, function, clamp, rewriter)
+            self.table(fusion, source, function)
 
 
 @dataclass
@@ -388,20 +236,15 @@ def integer_product(
 
 
 class FuseConv(FusePattern):
-    def fuse(
-        self,
-        op: quant.QuantizeCastOp,
-        core: Operation,
-        clamp: tuple[int, int],
-        rewriter: PatternRewriter,
-    ) -> None:
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
         if not isinstance(core, graph.ConvOp) or len(quant.shape_of(core.input)) != 4:
             return
         source = dequantized(core.input)
         if source is None:
             return
         product = integer_product(
-            self, core, source, core.weight, core.bias, quant.quantized(op.result), clamp
+            self, core, source, core.weight, core.bias, fusion.element, fusion.clamp
         )
         if product is None:
             return
@@ -409,7 +252,7 @@ class FuseConv(FusePattern):
             source,
             product.weight.result,
             product.bias.result,
-            op.result.type,
+            fusion.type,
             strides=core.strides.get_values(),
             pads=core.pads.get_values(),
             dilations=core.dilations.get_values(),
@@ -417,17 +260,12 @@ class FuseConv(FusePattern):
             layout="nchw",
             requant=product.requant,
         )
-        replace(rewriter, op, core, product.weight, product.bias, new)
+        fusion.replace(product.weight, product.bias, new)
 
 
 class FuseGemm(FusePattern):
-    def fuse(
-        self,
-        op: quant.QuantizeCastOp,
-        core: Operation,
-        clamp: tuple[int, int],
-        rewriter: PatternRewriter,
-    ) -> None:
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
         if isinstance(core, graph.GemmOp):
             plain = core.alpha.value.data == core.beta.value.data == 1.0
             if not plain or core.trans_a.value.data:
@@ -446,16 +284,16 @@ class FuseGemm(FusePattern):
             source,
             core.rhs,
             bias,
-            quant.quantized(op.result),
-            clamp,
+            fusion.element,
+            fusion.clamp,
             transpose=not transposed,
         )
         if product is None:
             return
         new = quant.FullyConnectedOp(
-            source, product.weight.result, product.bias.result, op.result.type, product.requant
+            source, product.weight.result, product.bias.result, fusion.type, product.requant
         )
-        replace(rewriter, op, core, product.weight, product.bias, new)
+        fusion.replace(product.weight, product.bias, new)
 
 
 class FuseAdd(FusePattern):
@@ -465,13 +303,8 @@ class FuseAdd(FusePattern):
     making multipliers have 15 bits (2**-7 of a step off at most): one SMLAD does both products.
     """
 
-    def fuse(
-        self,
-        op: quant.QuantizeCastOp,
-        core: Operation,
-        clamp: tuple[int, int],
-        rewriter: PatternRewriter,
-    ) -> None:
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
         if not isinstance(core, graph.AddOp):
             return
         lhs, rhs = dequantized(core.lhs), dequantized(core.rhs)
@@ -479,12 +312,18 @@ class FuseAdd(FusePattern):
             return
         bits = 15 if self.rounding == "single" else 31
         multipliers, bias, shift = add_parameters(
-            quant.quantized(lhs), quant.quantized(rhs), quant.quantized(op.result), bits
+            quant.quantized(lhs), quant.quantized(rhs), fusion.element, bits
         )
         new = quant.AddOp(
-            lhs, rhs, op.result.type, multipliers=multipliers, bias=bias, shift=shift, clamp=clamp
+            lhs,
+            rhs,
+            fusion.type,
+            multipliers=multipliers,
+            bias=bias,
+            shift=shift,
+            clamp=fusion.clamp,
         )
-        replace(rewriter, op, core, new)
+        fusion.replace(new)
 
 
 def add_parameters(
@@ -505,13 +344,8 @@ def add_parameters(
 
 
 class FuseAveragePool(FusePattern):
-    def fuse(
-        self,
-        op: quant.QuantizeCastOp,
-        core: Operation,
-        clamp: tuple[int, int],
-        rewriter: PatternRewriter,
-    ) -> None:
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
         if isinstance(core, graph.GlobalAveragePoolOp):
             kernel = quant.shape_of(core.input)[2:]
             strides, pads = kernel, [0] * 2 * len(kernel)
@@ -528,43 +362,38 @@ class FuseAveragePool(FusePattern):
         source = dequantized(core.input)
         if source is None or len(kernel) != 2:
             return
-        x, y = quant.quantized(source), quant.quantized(op.result)
+        x, y = quant.quantized(source), fusion.element
         real = np.array([x.scale / (y.scale * prod(kernel))])
         low, high = x.bounds
-        requant = requantization(real, self.rounding, clamp, [prod(kernel) * (high - low)])
+        requant = requantization(real, self.rounding, fusion.clamp, [prod(kernel) * (high - low)])
         new = quant.AveragePool2DOp(
             source,
-            op.result.type,
+            fusion.type,
             kernel=kernel,
             strides=strides,
             pads=pads,
             layout="nchw",
             requant=requant,
         )
-        replace(rewriter, op, core, new)
+        fusion.replace(new)
 
 
 class FuseSoftmax(FusePattern):
-    def fuse(
-        self,
-        op: quant.QuantizeCastOp,
-        core: Operation,
-        clamp: tuple[int, int],
-        rewriter: PatternRewriter,
-    ) -> None:
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
         if not isinstance(core, graph.SoftmaxOp):
             return
         source = dequantized(core.input)
         rank = len(quant.shape_of(core.input))
         if source is None or core.axis.value.data not in (-1, rank - 1):
             return
-        if quant.quantized(op.result).scale != 1 / 256:
+        if fusion.element.scale != 1 / 256:
             emit_remark("missed", PASS, core, "an integer softmax has an output scale of 1/256")
             return
         entries = softmax_table(quant.quantized(source).scale, quant.shape_of(source)[-1])
         constant = add_constant(self.module, "softmax_table", entries, TensorType(i32, [256]))
-        new = quant.SoftmaxOp(source, constant.result, op.result.type)
-        replace(rewriter, op, core, constant, new)
+        new = quant.SoftmaxOp(source, constant.result, fusion.type)
+        fusion.replace(constant, new)
 
 
 def softmax_table(scale: float, count: int) -> NDArray[np.int32]:
