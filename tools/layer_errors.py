@@ -18,8 +18,9 @@ from xdsl.ir import Operation, SSAValue
 
 from ..dialects.diagnostics import source_name
 from ..dialects.quant_types import UniformQuantizedType
+from .interpret import interpret
 from .oracle import Oracle
-from .road import Stop
+from .road import Road, Stop
 from .signature import network_function
 
 Array = NDArray[Any]
@@ -77,6 +78,18 @@ def layer_errors(stop: Stop, samples: Mapping[str, Array], oracle: Oracle) -> La
             found.layers.append(layer_error(op, result, real))
             values[op.results[0]] = stored
     return found
+
+
+def output_deviation(road: Road, samples: Mapping[str, Array], oracle: Oracle) -> float:
+    """The greatest difference of an output of the graph level, as a share of that output's range
+    in onnxruntime.
+    """
+    worst = 0.0
+    found = interpret(road, "graph", road["graph"].signature.store(samples))
+    for ours, theirs in zip(found.values(), oracle.outputs().values(), strict=True):
+        spread = float(np.ptp(theirs)) or 1.0
+        worst = max(worst, float(np.abs(ours - theirs).max()) / spread)
+    return worst
 
 
 def teacher_names(function: func.FuncOp, oracle: Oracle) -> dict[Operation, str | None]:
