@@ -10,6 +10,7 @@ the split) beside this file; both are in the repository, so that nobody has to r
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,21 +25,22 @@ WIDE = 32
 EPOCHS = 60
 BATCH = 64
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
 Parameters = dict[str, Array]
 
 
 def split() -> dict[str, Array]:
     """Images [N, 1, 8, 8] in [0, 1] and labels; a fixed quarter of them for testing."""
-    digits = load_digits()
-    images = (digits.images / 16).astype(np.float32)[:, None]
+    pixels, target = load_digits(return_X_y=True)
+    images = (np.asarray(pixels) / 16).astype(np.float32).reshape(-1, 1, 8, 8)
+    labels = np.asarray(target)
     order = np.random.default_rng(0).permutation(len(images))
     test, train = order[: len(order) // 4], order[len(order) // 4 :]
     return {
         "train_images": images[train],
-        "train_labels": digits.target[train],
+        "train_labels": labels[train],
         "test_images": images[test],
-        "test_labels": digits.target[test],
+        "test_labels": labels[test],
     }
 
 
@@ -138,7 +140,7 @@ def train(data: dict[str, Array]) -> Parameters:
 def to_onnx(p: Parameters) -> onnx.ModelProto:
     """The network as float ONNX."""
 
-    def conv(name: str, source: str, **attributes: object) -> onnx.NodeProto:
+    def conv(name: str, source: str, **attributes: Any) -> onnx.NodeProto:
         return helper.make_node(
             "Conv",
             [source, f"{name}_w", f"{name}_b"],
@@ -149,7 +151,7 @@ def to_onnx(p: Parameters) -> onnx.ModelProto:
             **attributes,
         )
 
-    def node(kind: str, sources: list[str], name: str, **attributes: object) -> onnx.NodeProto:
+    def node(kind: str, sources: list[str], name: str, **attributes: Any) -> onnx.NodeProto:
         return helper.make_node(kind, sources, [name], name=name, **attributes)
 
     graph = helper.make_graph(
@@ -179,7 +181,7 @@ def main() -> None:
     model = to_onnx(train(data))
     onnx.checker.check_model(model)
     onnx.save(model, HERE / "digits.onnx")
-    np.savez_compressed(HERE / "digits.npz", **data)
+    np.savez_compressed(HERE / "digits.npz", allow_pickle=False, **data)
     print(f"wrote {HERE / 'digits.onnx'} and digits.npz")
 
 

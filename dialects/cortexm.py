@@ -67,8 +67,8 @@ class PackingAttr(ParametrizedAttribute):
     rows: IntAttr
     cols: IntAttr
     segments: IntAttr
-    order: DenseArrayBase
-    flip: DenseArrayBase
+    order: DenseArrayBase[I64]
+    flip: DenseArrayBase[I64]
     column_first: BoolAttr
 
     @staticmethod
@@ -176,7 +176,7 @@ class PackingAttr(ParametrizedAttribute):
         blocks = self._flipped(ordered.reshape(full_rows // r, -1, r, c))
         padded = blocks.transpose(0, 2, 1, 3).reshape(full_rows, segments, width)
         matrix = padded[:rows, :, : columns // segments].reshape(rows, columns)
-        return swap_axes(matrix, kernel[::-1]) if self.column_first.value.data else matrix
+        return swap_axes(matrix, (kernel[1], kernel[0])) if self.column_first.value.data else matrix
 
     def _flipped(self, blocks: NDArray[np.int8]) -> NDArray[np.int8]:
         """[..., rows, cols] with the rows of `flip` inverted in their sign bits."""
@@ -252,7 +252,7 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
         """What must hold beyond the operand counts."""
 
 
-def constant(op: Operation, symbol: SymbolRefAttr) -> NDArray[np.generic]:
+def constant(op: Operation, symbol: SymbolRefAttr) -> NDArray[Any]:
     """The elements of the constant that `op` names."""
     found = SymbolTable.lookup_symbol(op, symbol)
     if not isinstance(found, GlobalOp):
@@ -358,6 +358,10 @@ class ConvolutionKernelOp(WindowKernelOp, ABC):
     packing = prop_def(PackingAttr)
     requant = prop_def(RequantAttr)
     acc_shift = prop_def(IntegerAttr[I32])
+
+    def matrix_shape(self) -> tuple[int, int]:
+        """Rows and columns of the weight matrix."""
+        raise NotImplementedError
 
     def kernel_size(self) -> tuple[int, int]:
         """(kh, kw)"""

@@ -10,7 +10,7 @@ The constants are defined here; the ops by family in `graph_math`, `graph_window
 from __future__ import annotations
 
 from io import StringIO
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,7 +250,7 @@ class GlobalOp(IRDLOperation):
         else:
             printer.print_string(f'dense<"0x{value.data.data.hex().upper()}">')
 
-    def array(self) -> NDArray[np.generic]:
+    def array(self) -> NDArray[Any]:
         """The stored elements as a read-only view, shaped like the type."""
         if not isinstance(self.value, DenseIntOrFPElementsAttr):
             raise VerifyException(
@@ -343,7 +343,7 @@ def add_global(
     return op
 
 
-def constant_array(value: SSAValue) -> NDArray[np.generic] | None:
+def constant_array(value: SSAValue) -> NDArray[Any] | None:
     """The stored elements of `value` when a `graph.constant` defines it, else None."""
     if isinstance(value.owner, ConstantOp):
         return value.owner.global_op().array()

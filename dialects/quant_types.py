@@ -12,8 +12,10 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     IntAttr,
     IntegerType,
+    MemRefType,
     Signedness,
     StringAttr,
+    TensorType,
     f32,
     f64,
     i32,
@@ -115,6 +117,8 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute, QuantizedType):
         return int(self.zero_point_array()[0])
 
     def verify(self) -> None:
+        if not 1 <= self.storage.width.data <= 32:
+            raise VerifyException(f"a storage type has 1 to 32 bits, {self.storage} does not")
         low, high = storage_bounds(self.storage)
         if not low <= self.minimum.data < self.maximum.data <= high:
             raise VerifyException(
@@ -151,12 +155,16 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute, QuantizedType):
                 parser.parse_punctuation(">")
             parser.parse_punctuation(":")
             expressed = parser.parse_type()
-            axis = parser.parse_integer() if parser.parse_optional_punctuation(":") else -1
+            axis = -1
+            if parser.parse_optional_punctuation(":"):
+                axis = parser.parse_integer(allow_negative=False, allow_boolean=False)
             parser.parse_punctuation(",")
 
             def parameters() -> tuple[float, int]:
                 scale = float(parser.parse_number())
                 zero = parser.parse_integer() if parser.parse_optional_punctuation(":") else 0
+                if not -(2**63) <= zero < 2**63:
+                    parser.raise_error(f"the zero point {zero} does not fit in i64")
                 return scale, zero
 
             pairs = (
@@ -301,7 +309,7 @@ class RequantAttr(ParametrizedAttribute):
 def quantized(value: SSAValue | Attribute) -> UniformQuantizedType:
     """The quantized element type of a tensor or memref value (or of its type)."""
     type = value.type if isinstance(value, SSAValue) else value
-    element = type.get_element_type() if hasattr(type, "get_element_type") else None
+    element = type.element_type if isinstance(type, TensorType | MemRefType) else None
     if not isinstance(element, UniformQuantizedType):
         raise VerifyException(f"expected quantized elements, got {type}")
     return element

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,7 @@ def identifier(text: str) -> str:
     return "".join(ch if ch.isascii() and ch.isalnum() else "_" for ch in text)
 
 
-def array_type(array: NDArray[np.generic]) -> c.ArrayType:
+def array_type(array: NDArray[Any]) -> c.ArrayType:
     element = f32 if array.dtype == np.float32 else IntegerType(8 * array.dtype.itemsize)
     return c.ArrayType(array.size, element)
 
@@ -353,9 +354,9 @@ class Model:
                 name = self.constant(symbol)
                 element = array_type(self.constants[name].array()).element_type
                 return add(c.GetGlobalOp(name, c.pointer(element, const=True)))
-            case Scratch(None):
-                return add(c.LiteralOp(NULL, c.VOID_POINTER))
-            case Scratch(SSAValue() as value):
+            case Scratch(value):
+                if value is None:
+                    return add(c.LiteralOp(NULL, c.VOID_POINTER))
                 return add(c.CastOp(self.place(value, add), c.VOID_POINTER))
             case Place(value, const, untyped):
                 assert isinstance(value.type, MemRefType)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from ..dialects import graph, quant
 from ..dialects.quant_types import storage_bounds
 from .fixed_point import can_tie, fixed_point
 
-RealFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+RealFunction = Callable[[NDArray[np.float64]], NDArray[Any]]
 """A pointwise function of reals."""
 
 
@@ -156,7 +157,7 @@ class FusePattern(RewritePattern):
         low, high = storage_bounds(have.storage)
         if high - low != 255:
             return
-        real = (np.arange(low, high + 1) - have.zero_point) * have.scale
+        real = (np.arange(low, high + 1, dtype=np.float64) - have.zero_point) * have.scale
         scaled = np.rint(function(real) / want.scale) + want.zero_point
         entries = np.clip(scaled, *fusion.clamp).astype(np.int8)
         constant = add_constant(

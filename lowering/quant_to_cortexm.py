@@ -77,7 +77,7 @@ def constant_name(value: SSAValue) -> str:
     return value.owner.global_name.string_value()
 
 
-def constant_operand(op: Operation, value: SSAValue) -> NDArray[np.generic]:
+def constant_operand(op: Operation, value: SSAValue) -> NDArray[Any]:
     array = graph.constant_array(value)
     if array is None:
         raise RunnelError(f"{describe(op)}: weights and bias must be constants to be packed")
@@ -103,7 +103,7 @@ def high_word_form(
 
 
 def accumulator_bound(
-    weights: NDArray[np.generic], bias: NDArray[np.generic], input: SSAValue
+    weights: NDArray[Any], bias: NDArray[Any], input: SSAValue
 ) -> int:
     """The greatest |accumulator| of a matrix product with rows of `weights`."""
     low, high = quant.quantized(input).bounds
@@ -117,8 +117,9 @@ def pool_window(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> cortexm.Window
     _, in_h, in_w, channels = quant.shape_of(op.input)
     _, out_h, out_w, _ = quant.shape_of(op.result)
     pads, strides = op.pads.get_values(), op.strides.get_values()
+    k_h, k_w = op.kernel_size()
     return cortexm.Window(
-        in_h, in_w, channels, out_h, out_w, channels, *op.kernel_size(),
+        in_h, in_w, channels, out_h, out_w, channels, k_h, k_w,
         strides[0], strides[1], 1, 1, pads[0], pads[1], quant.quantized(op.input).zero_point,
     )  # fmt: skip
 
@@ -233,14 +234,14 @@ class Bufferizer:
         return kernel
 
     def constant(
-        self, name: str, array: NDArray[np.generic], element: Attribute = i8
+        self, name: str, array: NDArray[Any], element: Attribute = i8
     ) -> SymbolRefAttr:
         """A new 1-D constant."""
         type = TensorType(element, array.shape)
         return SymbolRefAttr(graph.add_global(self.module, name, array, type).sym_name.data)
 
     def packed_constants(
-        self, op: Any, kernel: Kernel, problem: Problem, matrix: NDArray[np.generic]
+        self, op: Any, kernel: Kernel, problem: Problem, matrix: NDArray[Any]
     ) -> dict[str, Attribute]:
         """Weights in the kernel's order and the bias, as properties of the kernel op."""
         packing = kernel.packing(problem)

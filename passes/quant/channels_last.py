@@ -235,7 +235,9 @@ def weight_rows(op: quant.FullyConnectedOp) -> int:
     return quant.shape_of(op.input)[0]
 
 
-def mark(attributes: ArrayAttr[DictionaryAttr] | None, index: int, count: int) -> ArrayAttr:
+def mark(
+    attributes: ArrayAttr[DictionaryAttr] | None, index: int, count: int
+) -> ArrayAttr[DictionaryAttr]:
     """`graph.layout = "nhwc"` on one argument or result."""
     entries = list(attributes.data) if attributes else [DictionaryAttr({})] * count
     entries[index] = DictionaryAttr({**entries[index].data, "graph.layout": StringAttr("nhwc")})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +139,7 @@ def convert_dequantize(module: ModuleOp, op: graph.DequantizeLinearOp) -> None:
 
 
 def constant_symbol(
-    module: ModuleOp, op: graph.DequantizeLinearOp, stored: NDArray[np.generic], type: TensorType
+    module: ModuleOp, op: graph.DequantizeLinearOp, stored: NDArray[Any], type: TensorType
 ) -> str:
     """A constant like the op's input, of the quantized type."""
     assert isinstance(op.input.owner, graph.ConstantOp)

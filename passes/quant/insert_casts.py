@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -158,7 +159,8 @@ class Inserter:
         name = weight.owner.global_name.string_value()
         symbol = graph.add_global(self.module, name, stored, type).sym_name.data
         constant = graph.ConstantOp(symbol, type)
-        back = quant.DequantizeCastOp(constant.result, weight.type)
+        real = TensorType(f32, array.shape)
+        back = quant.DequantizeCastOp(constant.result, real)
         back.attributes[REAL] = weight.owner.global_name
         self.block.insert_ops_before([constant, back], op)
         op.operands[1] = back.result
@@ -181,7 +183,7 @@ def weight_bounds(bits: int) -> tuple[int, int]:
 
 
 def weight_scales(
-    array: NDArray[np.generic], axis: int, per_channel: bool, bounds: tuple[int, int]
+    array: NDArray[Any], axis: int, per_channel: bool, bounds: tuple[int, int]
 ) -> NDArray[np.float64]:
     """The least scale per channel along `axis` that clips nothing (the same for all, per tensor).
 

@@ -82,7 +82,8 @@ class CortexMFunctions(InterpreterFunctions):
         a, b, y = args
         m_a, m_b = op.multipliers.get_values()
         total = a.astype(np.int64) * m_a + b.astype(np.int64) * m_b + op.bias.value.data
-        y[...] = np.clip(total >> op.shift.value.data, *op.clamp.get_values())
+        low, high = op.clamp.get_values()
+        y[...] = np.clip(total >> op.shift.value.data, low, high)
         return ()
 
     @impl(cortexm.AveragePool2DOp)

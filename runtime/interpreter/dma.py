@@ -26,8 +26,8 @@ class Memories:
     """The arenas of one run and the network's inputs and outputs in them."""
 
     def __init__(self) -> None:
-        self.inputs: Sequence[NDArray[np.generic]] = ()
-        self.outputs: dict[int, NDArray[np.generic]] = {}
+        self.inputs: Sequence[NDArray[Any]] = ()
+        self.outputs: dict[int, NDArray[Any]] = {}
         self._arenas: dict[str, bytearray] = {}
 
     def bytes_for(self, op: dma.BufferOp) -> tuple[bytearray, int]:

@@ -6,12 +6,13 @@ Activations are channels-last here: [N, H, W, C]. All results fit the stored typ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.integer]
+IntArray = NDArray[Any]
 
 EXACT_IN_F32 = 2**24
 """Sums of products below this bound are exact in f32, so that BLAS may compute them."""
@@ -58,7 +59,7 @@ def requantize(
     return np.clip(scaled + zero_point, clamp[0], clamp[1])
 
 
-def pad_window(x: NDArray[np.generic], pads: Sequence[int], value: int) -> NDArray[np.generic]:
+def pad_window(x: NDArray[Any], pads: Sequence[int], value: int) -> NDArray[Any]:
     """Pad [N, H, W, C] by (top, left, bottom, right) with `value`."""
     top, left, bottom, right = pads
     if not any(pads):
@@ -67,11 +68,11 @@ def pad_window(x: NDArray[np.generic], pads: Sequence[int], value: int) -> NDArr
 
 
 def windows(
-    x: NDArray[np.generic],
+    x: NDArray[Any],
     kernel: Sequence[int],
     strides: Sequence[int],
     dilations: Sequence[int] = (1, 1),
-) -> NDArray[np.generic]:
+) -> NDArray[Any]:
     """A view [N, OH, OW, C, kh, kw] of all windows of a padded [N, H, W, C]."""
     extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
     view = sliding_window_view(x, extent, axis=(1, 2))

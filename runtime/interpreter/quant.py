@@ -17,16 +17,16 @@ from . import integer
 Values = tuple[Any, ...]
 
 
-def stored(value: SSAValue, array: NDArray[np.generic]) -> NDArray[np.generic]:
+def stored(value: SSAValue, array: NDArray[Any]) -> NDArray[Any]:
     """`array` in the dtype that stores the elements of `value`."""
     return array.astype(dtype_of(quant.quantized(value)))
 
 
-def channels_last(x: NDArray[np.generic], layout: str) -> NDArray[np.generic]:
+def channels_last(x: NDArray[Any], layout: str) -> NDArray[Any]:
     return x if layout == "nhwc" else x.transpose(0, 2, 3, 1)
 
 
-def from_channels_last(x: NDArray[np.generic], layout: str) -> NDArray[np.generic]:
+def from_channels_last(x: NDArray[Any], layout: str) -> NDArray[Any]:
     return x if layout == "nhwc" else x.transpose(0, 3, 1, 2)
 
 
