@@ -195,4 +195,4 @@ def weight_scales(
     if not per_channel:
         scales = np.full(scales.shape, scales.max())
     scales = np.where(scales > 0, scales, scales.max() if scales.max() > 0 else 1.0)
-    return np.float32(scales).astype(np.float64)
+    return np.asarray(scales, np.float32).astype(np.float64)
