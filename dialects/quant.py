@@ -9,7 +9,7 @@ the term `-zero_point * sum(weights)` is part of the bias, and padding stands fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.ir import (
+    Attribute,
     Dialect,
     Operation,
     SSAValue,
@@ -74,21 +75,33 @@ def expect_shape(op: Operation, value: SSAValue, expected: Sequence[int], what: 
         )
 
 
+def expect_element(op: Operation, value: SSAValue, expected: Attribute, what: str) -> None:
+    """Refuse a `value` whose elements are not `expected`."""
+    element = cast(TensorType, value.type).element_type
+    if element != expected:
+        raise VerifyException(f"{describe(op)}: the {what} holds {element}, expected {expected}")
+
+
+def check_clamp(op: Operation, low: int, high: int, result: SSAValue) -> None:
+    """The clamp lies within the bounds of the result type."""
+    least, most = per_tensor(op, result, "result").bounds
+    if not least <= low <= high <= most:
+        raise VerifyException(
+            f"{describe(op)}: the clamp [{low}, {high}] is not within [{least}, {most}] of the "
+            "result type"
+        )
+
+
 def check_requant(op: Operation, requant: RequantAttr, channels: int, result: SSAValue) -> None:
     """One or `channels` multipliers, and a clamp within the bounds of the result type."""
     count = len(requant.multiplier_array())
     if count not in (1, channels):
         raise VerifyException(f"{describe(op)}: {count} multipliers for {channels} output channels")
-    low, high = per_tensor(op, result, "result").bounds
-    if not low <= requant.low.data <= requant.high.data <= high:
-        raise VerifyException(
-            f"{describe(op)}: the clamp [{requant.low.data}, {requant.high.data}] is not within "
-            f"[{low}, {high}] of the result type"
-        )
+    check_clamp(op, *requant.clamp, result)
 
 
 def accumulator_bounds(
-    weights: NDArray[np.integer], bias: NDArray[np.integer], low: int, high: int
+    weights: NDArray[Any], bias: NDArray[Any], low: int, high: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The least and greatest accumulator of each channel for inputs in [low, high].
 
@@ -100,12 +113,15 @@ def accumulator_bounds(
     return least, most
 
 
-def check_accumulator(op: Operation, weight: SSAValue, bias: SSAValue, input: SSAValue) -> None:
-    """Refuse constant weights and bias that could overflow the i32 accumulator."""
+def check_product(op: Operation, weight: SSAValue, bias: SSAValue, input: SSAValue) -> None:
+    """Weights are symmetric, biases i32, and no constants can overflow the i32 accumulator."""
+    low, high = per_tensor(op, input, "input").bounds
+    if quantized(weight).zero_point_array().any():
+        raise VerifyException(f"{describe(op)}: the weight must have zero point 0")
+    expect_element(op, bias, i32, "bias")
     weights, biases = constant_array(weight), constant_array(bias)
     if weights is None or biases is None:
         return
-    low, high = per_tensor(op, input, "input").bounds
     least, most = accumulator_bounds(weights.reshape(len(weights), -1), biases, low, high)
     if least.min() < -(2**31) or most.max() >= 2**31:
         raise VerifyException(
@@ -147,10 +163,12 @@ class Op2D(IRDLOperation):
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "operands attr-dict `:` functional-type(operands, results)"
 
-    def kernel_size(self) -> tuple[int, int]:
+    def kernel_size(self) -> Sequence[int]:
+        """Height and width of the window."""
         raise NotImplementedError
 
-    def dilation(self) -> tuple[int, int]:
+    def dilation(self) -> Sequence[int]:
+        """Distances of the rows and the columns that the window reads."""
         return 1, 1
 
     def check_window(self, channels: int) -> None:
@@ -161,13 +179,17 @@ class Op2D(IRDLOperation):
             )
         if len(shape_of(self.input)) != 4:
             raise VerifyException(f"{describe(self)}: the input must be 4-D, got {self.input.type}")
-        if len(self.strides) != 2 or len(self.pads) != 4:
-            raise VerifyException(f"{describe(self)}: expected two strides and four pads")
         strides, pads = self.strides.get_values(), self.pads.get_values()
-        if min(strides) < 1 or min(pads) < 0:
-            raise VerifyException(f"{describe(self)}: strides are at least 1 and pads at least 0")
-        n, _, h, w = dimensions(shape_of(self.input), self.layout.data)
         kernel, dilation = self.kernel_size(), self.dilation()
+        if (len(kernel), len(strides), len(dilation), len(pads)) != (2, 2, 2, 4):
+            raise VerifyException(
+                f"{describe(self)}: a window has two extents, strides and dilations, and four pads"
+            )
+        if min(*kernel, *strides, *dilation) < 1 or min(pads) < 0:
+            raise VerifyException(
+                f"{describe(self)}: extents, strides and dilations are at least 1, pads at least 0"
+            )
+        n, _, h, w = dimensions(shape_of(self.input), self.layout.data)
         out_h = window_extent(h, pads[0], pads[2], kernel[0], strides[0], dilation[0])
         out_w = window_extent(w, pads[1], pads[3], kernel[1], strides[1], dilation[1])
         if out_h < 1 or out_w < 1:
@@ -238,13 +260,12 @@ class Conv2DOp(Op2D):
             },
         )
 
-    def kernel_size(self) -> tuple[int, int]:
+    def kernel_size(self) -> Sequence[int]:
         shape = shape_of(self.weight)
-        return (shape[2], shape[3]) if self.layout.data == "nchw" else (shape[1], shape[2])
+        return shape[2:] if self.layout.data == "nchw" else shape[1:3]
 
-    def dilation(self) -> tuple[int, int]:
-        height, width = self.dilations.get_values()
-        return height, width
+    def dilation(self) -> Sequence[int]:
+        return self.dilations.get_values()
 
     @property
     def depthwise(self) -> bool:
@@ -273,7 +294,7 @@ class Conv2DOp(Op2D):
             )
         expect_shape(self, self.bias, [out], "bias")
         check_requant(self, self.requant, out, self.result)
-        check_accumulator(self, self.weight, self.bias, self.input)
+        check_product(self, self.weight, self.bias, self.input)
 
 
 @irdl_op_definition
@@ -321,7 +342,7 @@ class FullyConnectedOp(IRDLOperation):
         expect_shape(self, self.bias, [out], "bias")
         expect_shape(self, self.result, [rows, out], "result")
         check_requant(self, self.requant, out, self.result)
-        check_accumulator(self, self.weight, self.bias, self.input)
+        check_product(self, self.weight, self.bias, self.input)
 
 
 @irdl_op_definition
@@ -377,18 +398,20 @@ class AddOp(IRDLOperation):
         expect_shape(self, self.result, shape_of(self.lhs), "result")
         if not 0 <= self.shift.value.data <= 31:
             raise VerifyException(f"{describe(self)}: the shift must lie in [0, 31]")
-        least = most = self.bias.value.data
-        for value, multiplier in zip(
-            (self.lhs, self.rhs), self.multipliers.get_values(), strict=True
-        ):
+        multipliers, clamp = self.multipliers.get_values(), self.clamp.get_values()
+        if len(multipliers) != 2 or len(clamp) != 2:
+            raise VerifyException(f"{describe(self)}: expected two multipliers and a clamp of two")
+        least = most = 0
+        for value, multiplier in zip(self.operands, multipliers, strict=True):
             ends = [bound * multiplier for bound in per_tensor(self, value, "operand").bounds]
             least, most = least + min(ends), most + max(ends)
-        if least < -(2**31) or most >= 2**31:
+        bias = self.bias.value.data
+        if least + min(bias, 0) < -(2**31) or most + max(bias, 0) >= 2**31:
             raise VerifyException(
-                f"{describe(self)}: the sum may reach [{least}, {most}], beyond i32; "
-                "use a smaller shift"
+                f"{describe(self)}: the products may reach [{least}, {most}] and the bias is "
+                f"{bias}: the sum leaves i32; use a smaller shift"
             )
-        per_tensor(self, self.result, "result")
+        check_clamp(self, *clamp, self.result)
 
 
 class PoolOp(Op2D):
@@ -396,11 +419,11 @@ class PoolOp(Op2D):
 
     kernel = prop_def(DenseArrayBase[I64])
 
-    def kernel_size(self) -> tuple[int, int]:
-        height, width = self.kernel.get_values()
-        return height, width
+    def kernel_size(self) -> Sequence[int]:
+        return self.kernel.get_values()
 
     def check_pool(self) -> None:
+        per_tensor(self, self.input, "input")
         if self.layout.data not in LAYOUTS or len(shape_of(self.input)) != 4:
             raise VerifyException(f"{describe(self)}: expected a 4-D input in nchw or nhwc")
         self.check_window(dimensions(shape_of(self.input), self.layout.data)[1])
@@ -518,6 +541,7 @@ class TableOp(IRDLOperation):
         if width != 8:
             raise VerifyException(f"{describe(self)}: a table takes 8-bit inputs, not {width}-bit")
         expect_shape(self, self.table, [256], "table")
+        expect_element(self, self.table, per_tensor(self, self.result, "result").storage, "table")
 
 
 @irdl_op_definition
@@ -546,8 +570,13 @@ class SoftmaxOp(IRDLOperation):
 
     def verify_(self) -> None:
         expect_shape(self, self.result, shape_of(self.input), "result")
-        per_tensor(self, self.input, "input")
+        width = per_tensor(self, self.input, "input").storage.width.data
+        if width != 8:
+            raise VerifyException(
+                f"{describe(self)}: the table has 256 steps, for 8-bit inputs, not {width}-bit"
+            )
         expect_shape(self, self.table, [256], "table")
+        expect_element(self, self.table, i32, "table")
         if per_tensor(self, self.result, "result").scale != 1 / 256:
             raise VerifyException(f"{describe(self)}: the result's scale must be 1/256")
 
