@@ -55,11 +55,22 @@ def import_onnx(
     leading dimension that nobody pins is 1. The function is called `name`, by default after the
     file, else after the graph; its arguments and results keep their names as `graph.name`.
 
-    Raises `RunnelError` with one message per problem of the model.
+    Raises `RunnelError` with one message per problem of the model, with the path if there is one.
     """
-    loaded = load(model, name)
+    try:
+        return _import(load(model, name), input_shapes or {}, dims or {})
+    except RunnelError as error:
+        if not isinstance(model, str | Path):
+            raise
+        places = (m if m.startswith(str(model)) else f"{model}: {m}" for m in error.messages)
+        raise RunnelError(*places) from error
+
+
+def _import(
+    loaded: Model, input_shapes: Mapping[str, Sequence[int]], dims: Mapping[str, int]
+) -> ModuleOp:
     module = ModuleOp([])
-    function, pinned = _function(loaded, input_shapes or {}, dims or {})
+    function, pinned = _function(loaded, input_shapes, dims)
     values = Values(module, function.body.block, loaded.opsets, loaded.folder, loaded.constants)
     for value, argument in zip(loaded.inputs, function.body.block.args, strict=True):
         values.ssa[value.name] = argument
