@@ -61,6 +61,25 @@ def test_the_tutorial_pass_runs_from_its_own_package(tmp_path: Path) -> None:
     assert np.log2(float(scales[0])).is_integer()
 
 
+def test_the_tutorial_kernel_takes_the_place_of_ours(tmp_path: Path) -> None:
+    """The emitted C calls it, and its bytes are those of every level."""
+    data = tmp_path / "data.npy"
+    np.save(data, np.load(ROOT / "demo/digits.npz")["train_images"][:32])
+    common = [str(ROOT / "demo/digits.onnx"), "--calibrate", str(data), "--platform", "host"]
+    common += ["--kernels", str(TUTORIAL / "my_kernels.toml")]
+
+    def runnel(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "runnel.tools.cli", *arguments]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    compiled = runnel("compile", *common, "-o", str(tmp_path / "out"))
+    assert compiled.returncode == 0, compiled.stderr
+    assert "my_add_s8(" in (tmp_path / "out/digits.c").read_text()
+    assert (tmp_path / "out/kernels/my_add_s8.h").is_file()
+    validated = runnel("validate", *common, "--data", str(data), "--count", "4")
+    assert validated.returncode == 0, validated.stdout + validated.stderr
+
+
 def test_linked_files_exist() -> None:
     for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", README):
         assert (ROOT / target).exists(), target
