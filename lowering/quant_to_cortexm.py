@@ -95,10 +95,11 @@ def high_word_form(
     shifts = np.broadcast_to(requant.shift_array(), channels)
     live = shifts[multipliers > 0]
     lack = max(0, HIGH_WORD - int(live.min(initial=HIGH_WORD)))
-    if bound << lack >= 2**31 or int(live.max(initial=0)) + lack > MAX_SHIFT:
+    rounding = requant.rounding.data
+    overflows = bound << lack >= 2**31 or int(live.max(initial=0)) + lack > MAX_SHIFT
+    if overflows or rounding == "double":  # whose first rounding is at bit 31 of the product
         lack = 0
     shifts = np.where(multipliers > 0, shifts + lack, HIGH_WORD)
-    rounding = requant.rounding.data
     return quant.RequantAttr.get(multipliers, shifts, rounding, requant.clamp), lack
 
 

@@ -37,8 +37,11 @@ def round_shift(product: NDArray[np.int64], shift: IntArray | int, rounding: str
 
 
 def _double_rounding(product: NDArray[np.int64], shift: NDArray[np.int64]) -> IntArray:
-    """TFLite: round(product / 2**31) half up, then / 2**(shift - 31) half away from zero."""
-    high = (product + (1 << 30)) >> 31
+    """TFLite: round(product / 2**31) half up, then / 2**(shift - 31) half away from zero.
+
+    A shift below 31 (a multiplier of 1 or more) leaves the first rounding alone, at that shift.
+    """
+    high = round_shift(product, np.minimum(shift, 31), "single")
     rest = np.maximum(shift - 31, 0)
     half = np.where(rest > 0, np.int64(1) << np.maximum(rest - 1, 0), 0)
     magnitude = (np.abs(high) + half) >> rest

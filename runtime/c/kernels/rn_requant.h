@@ -27,13 +27,13 @@ RN_INLINE int64_t rn_shift_half_away(int64_t v, int32_t shift) {
 }
 
 /* round((acc << acc_shift) * multiplier / 2^shift), multiplier in [0, 2^31), shift in [0, 62].
- * RN_DOUBLE rounds twice and needs shift >= 31. */
+ * RN_DOUBLE rounds at bit 31 and then at shift, or only once where shift is at most 31. */
 RN_INLINE int64_t rn_scale(int32_t acc, int32_t acc_shift, int32_t multiplier, int32_t shift, int32_t rounding) {
     const int64_t p = (int64_t)acc * ((int64_t)1 << acc_shift) * multiplier;
     switch (rounding) {
         case RN_HALF_EVEN: return rn_shift_half_even(p, shift);
         case RN_FLOOR: return p >> shift;
-        case RN_DOUBLE: return rn_shift_half_away(rn_shift_half_up(p, 31), shift - 31);
+        case RN_DOUBLE: return rn_shift_half_away(rn_shift_half_up(p, shift < 31 ? shift : 31), shift - 31);
         default: return rn_shift_half_up(p, shift);
     }
 }
