@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType
-from xdsl.ir import SSAValue
+from xdsl.dialects import func
+from xdsl.dialects.builtin import FloatAttr, ModuleOp, TensorType, f32
+from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import PassFailedException
@@ -40,6 +41,13 @@ class ConvertQDQ(ModulePass):
                     convert_dequantize(op, inner)
             except PassFailedException as error:
                 problems.append(str(error))
+        for inner in op.walk():
+            if isinstance(inner, graph.ConcatOp) and len(set(elements_of(inner))) > 1:
+                problems.append(
+                    f"{describe(inner)}: joins tensors of different scales; dequantize them first"
+                )
+            elif isinstance(inner, func.FuncOp):
+                inner.update_function_type()
         if problems:
             raise RunnelError(*problems)
 
@@ -88,22 +96,52 @@ def convert_quantize(op: graph.QuantizeLinearOp) -> None:
     block.erase_op(op)
     for use in list(new.result.uses):
         if isinstance(use.operation, GraphOp):
-            retype(use.operation, new.result, element)
+            retype(use.operation, element)
 
 
-def retype(op: GraphOp, operand: SSAValue, element: quant.UniformQuantizedType) -> None:
+MOVEMENT = (
+    graph.ReshapeOp,
+    graph.TransposeOp,
+    graph.SliceOp,
+    graph.GatherOp,
+    graph.PadOp,
+    graph.ConcatOp,
+    graph.ResizeOp,
+    graph.MaxPoolOp,
+)
+"""Their results are stored integers of their operand, on the same grid."""
+
+
+def retype(op: GraphOp, element: quant.UniformQuantizedType) -> None:
     """Data movement between a quantize and a dequantize keeps the quantized element type."""
     if isinstance(op, graph.DequantizeLinearOp):
         return
-    if isinstance(op, graph.ConcatOp) and any(o.type != operand.type for o in op.operands):
+    if not isinstance(op, MOVEMENT) or element.per_axis:
+        axis = " of one scale per channel" if element.per_axis else ""
         raise PassFailedException(
-            f"{describe(op)}: joins tensors of different scales; dequantize them first"
+            f"{describe(op)}: computes with quantized integers{axis}; dequantize them first"
         )
+    if isinstance(op, graph.ConcatOp) and any(e != element for e in elements_of(op)):
+        return  # the quantizers of the other operands follow
+    if isinstance(op, graph.PadOp):
+        op.value = FloatAttr(real_value(op, element), f32)
     type = TensorType(element, op.result.type.get_shape())
     result = Rewriter.replace_value_with_new_type(op.result, type)
     for use in list(result.uses):
         if isinstance(use.operation, GraphOp):
-            retype(use.operation, result, element)
+            retype(use.operation, element)
+
+
+def elements_of(op: graph.ConcatOp) -> list[Attribute]:
+    """The element types of the operands."""
+    return [cast(TensorType, operand.type).element_type for operand in op.inputs]
+
+
+def real_value(op: graph.PadOp, element: quant.UniformQuantizedType) -> float:
+    """The real number that the padding of an integer tensor stands for."""
+    dtype = dtype_of(op.result.type.element_type)
+    offset = 1 << (8 * dtype.itemsize - 1) if dtype.kind == "u" else 0
+    return (op.value.value.data - offset - element.zero_point) * element.scale
 
 
 def convert_dequantize(module: ModuleOp, op: graph.DequantizeLinearOp) -> None:
