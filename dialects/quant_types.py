@@ -313,3 +313,12 @@ def quantized(value: SSAValue | Attribute) -> UniformQuantizedType:
     if not isinstance(element, UniformQuantizedType):
         raise VerifyException(f"expected quantized elements, got {type}")
     return element
+
+
+def quantize_real(x: float, element: UniformQuantizedType) -> int:
+    """The stored integer of a real number, as QuantizeLinear computes it (f32, ties to even)."""
+    low, high = element.bounds
+    if not np.isfinite(x):
+        return low if x < 0 else high
+    scaled = float(np.rint(np.float32(x) / np.float32(element.scale)))
+    return int(np.clip(scaled + element.zero_point, low, high))

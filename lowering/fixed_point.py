@@ -11,6 +11,10 @@ shift is at most 2**31 * 2**-54: far below what rounding sees.
 """
 
 
+class NoFixedPoint(ValueError):
+    """Scales so far apart that no 31-bit multiplier and shift stand for their ratio."""
+
+
 def fixed_point(
     real: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -20,7 +24,7 @@ def fixed_point(
     """
     real = np.asarray(real, np.float64)
     if not (np.isfinite(real) & (real >= 0) & (real < 2.0**30)).all():
-        raise ValueError(f"a multiplier of {real.max()} has no fixed-point form")
+        raise NoFixedPoint(f"a multiplier of {real.max():g} has no fixed-point form")
     _, exponent = np.frexp(real)
     shifts = np.minimum(31 - exponent.astype(np.int64), MAX_SHIFT)
     multipliers = np.rint(np.ldexp(real, shifts)).astype(np.int64)

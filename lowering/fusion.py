@@ -13,8 +13,11 @@ from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ..dialects import graph, quant
-from ..dialects.quant_types import storage_bounds
-from .fixed_point import can_tie, fixed_point
+from ..dialects.diagnostics import emit_remark
+from ..dialects.quant_types import quantize_real, storage_bounds
+from .fixed_point import NoFixedPoint, can_tie, fixed_point
+
+PASS = "convert-graph-to-quant"
 
 RealFunction = Callable[[NDArray[np.float64]], NDArray[Any]]
 """A pointwise function of reals."""
@@ -52,15 +55,6 @@ def parameters(
     return scales, zeros
 
 
-def quantize_real(x: float, element: quant.UniformQuantizedType) -> int:
-    """The stored integer of a real number, as QuantizeLinear computes it (f32, ties to even)."""
-    low, high = element.bounds
-    if not np.isfinite(x):
-        return low if x < 0 else high
-    scaled = float(np.rint(np.float32(x) / np.float32(element.scale)))
-    return int(np.clip(scaled + element.zero_point, low, high))
-
-
 def peel_activations(
     value: SSAValue, element: quant.UniformQuantizedType
 ) -> tuple[SSAValue, tuple[int, int]]:
@@ -71,10 +65,11 @@ def peel_activations(
     low, high = element.bounds
     while isinstance(value.owner, graph.ReluOp | graph.ClipOp):
         bounds = (0.0, np.inf) if isinstance(value.owner, graph.ReluOp) else value.owner.bounds()
-        low = max(low, quantize_real(bounds[0], element))
-        high = min(high, quantize_real(bounds[1], element))
-        value = value.owner.input
-    return value, (min(low, high), high)
+        # The outer activation has the last word: it also clamps the bounds of the inner one.
+        inner = (min(max(quantize_real(bound, element), low), high) for bound in bounds)
+        low, high = inner
+        low, value = min(low, high), value.owner.input
+    return value, (low, high)
 
 
 def requantization(
@@ -144,8 +139,12 @@ class FusePattern(RewritePattern):
         if element.per_axis:
             return
         value, clamp = peel_activations(op.input, element)
-        if isinstance(value, OpResult):
+        if not isinstance(value, OpResult):
+            return
+        try:
             self.fuse(Fusion(op, value.op, clamp, rewriter))
+        except NoFixedPoint as error:
+            emit_remark("missed", PASS, value.op, str(error))
 
     def fuse(self, fusion: Fusion) -> None:
         """Replace the qcast if the core has an integer form."""
@@ -155,7 +154,7 @@ class FusePattern(RewritePattern):
         """Replace the qcast by a table of `function` from the reals of `source` to its own."""
         have, want = quant.quantized(source), fusion.element
         low, high = storage_bounds(have.storage)
-        if high - low != 255:
+        if high - low != 255 or want.storage != i8:
             return
         real = (np.arange(low, high + 1, dtype=np.float64) - have.zero_point) * have.scale
         scaled = np.rint(function(real) / want.scale) + want.zero_point

@@ -11,7 +11,7 @@ from math import log2, prod
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
-from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, i32
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, i8, i32
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -24,7 +24,9 @@ from xdsl.pattern_rewriter import (
 
 from ..dialects import graph, quant
 from ..dialects.diagnostics import emit_remark
+from .fixed_point import NoFixedPoint
 from .fusion import (
+    PASS,
     FusePattern,
     Fusion,
     RealFunction,
@@ -34,8 +36,6 @@ from .fusion import (
     real_constant,
     requantization,
 )
-
-PASS = "convert-graph-to-quant"
 
 UNARY: dict[type[Operation], RealFunction] = {
     graph.ReluOp: lambda x: np.maximum(x, 0),
@@ -65,6 +65,7 @@ class ConvertGraphToQuant(ModulePass):
         patterns: list[RewritePattern] = [
             SinkDequantize(),
             SinkDequantizeBelowMaxPool(),
+            MaxPoolOfIntegers(),
             RequantizeCast(op),
             FuseConv(op, self.rounding),
             FuseGemm(op, self.rounding),
@@ -116,21 +117,40 @@ class SinkDequantizeBelowMaxPool(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: graph.MaxPoolOp, rewriter: PatternRewriter) -> None:
         source = dequantized(op.input)
-        if source is None or len(quant.shape_of(source)) != 4:
+        pooled = None if source is None else integer_max_pool(op, source)
+        if pooled is None:
             return
-        if set(op.dilations.get_values()) != {1}:
-            return
-        pooled = quant.MaxPool2DOp(
-            source,
-            TensorType(quant.quantized(source), quant.shape_of(op.result)),
-            kernel=op.kernel(),
-            strides=op.strides.get_values(),
-            pads=op.pads.get_values(),
-            layout="nchw",
-        )
         back = quant.DequantizeCastOp(pooled.result, op.result.type)
         pooled.location = back.location = op.location
         rewriter.replace(op, [pooled, back])
+
+
+class MaxPoolOfIntegers(RewritePattern):
+    """A max_pool between a quantize and a dequantize, as QOperator models have it."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: graph.MaxPoolOp, rewriter: PatternRewriter) -> None:
+        element = op.result.type.element_type
+        if not isinstance(element, quant.UniformQuantizedType) or element.per_axis:
+            return
+        pooled = integer_max_pool(op, op.input)
+        if pooled is not None:
+            pooled.location = op.location
+            rewriter.replace(op, pooled)
+
+
+def integer_max_pool(op: graph.MaxPoolOp, source: SSAValue) -> quant.MaxPool2DOp | None:
+    """The pooling `op` of stored integers, if it has a 2-D window without dilation."""
+    if len(quant.shape_of(source)) != 4 or set(op.dilations.get_values()) != {1}:
+        return None
+    return quant.MaxPool2DOp(
+        source,
+        TensorType(quant.quantized(source), quant.shape_of(op.result)),
+        kernel=op.kernel(),
+        strides=op.strides.get_values(),
+        pads=op.pads.get_values(),
+        layout="nchw",
+    )
 
 
 class RequantizeCast(FusePattern):
@@ -195,6 +215,9 @@ def integer_product(
     if element.zero_point_array().any():
         emit_remark("missed", PASS, core, "the weights have a zero point; they must be symmetric")
         return None
+    if element.storage != i8:
+        emit_remark("missed", PASS, core, f"the weights are {element.storage}; products take i8")
+        return None
     channel_axis = 1 if transpose else 0
     if element.per_axis and element.axis.data != channel_axis:
         emit_remark("missed", PASS, core, "the weights are quantized along an input axis")
@@ -205,6 +228,9 @@ def integer_product(
         return None
     integers = (stored.T if transpose else stored).astype(np.int8)
     out = integers.shape[0]
+    if real_bias.size not in (1, out) or real_bias.shape[-1:] not in ((), (real_bias.size,)):
+        emit_remark("missed", PASS, core, "the bias is not one number per output channel")
+        return None
     rows = integers.reshape(out, -1).astype(np.int64)
     x = quant.quantized(source)
     accumulator_scale = x.scale * np.broadcast_to(element.scale_array(), out)
@@ -340,7 +366,9 @@ def add_parameters(
         reach = sum(max(map(abs, x.bounds)) * m for x, m in ((a, m_a), (b, m_b)))
         if reach + abs(bias) < 2**31 and max(m_a, m_b) < 2**bits:
             return (m_a, m_b), bias, shift
-    raise ValueError(f"scales {a.scale} and {b.scale} cannot be added at scale {y.scale} in i32")
+    raise NoFixedPoint(
+        f"scales {a.scale:g} and {b.scale:g} cannot be added at scale {y.scale:g} in i32"
+    )
 
 
 class FuseAveragePool(FusePattern):
@@ -386,6 +414,9 @@ class FuseSoftmax(FusePattern):
         source = dequantized(core.input)
         rank = len(quant.shape_of(core.input))
         if source is None or core.axis.value.data not in (-1, rank - 1):
+            return
+        if fusion.clamp != fusion.element.bounds:
+            emit_remark("missed", PASS, core, "an integer softmax takes no clamp")
             return
         if fusion.element.scale != 1 / 256:
             emit_remark("missed", PASS, core, "an integer softmax has an output scale of 1/256")

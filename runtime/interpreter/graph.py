@@ -22,6 +22,7 @@ from xdsl.ir import Operation
 
 from ...dialects import graph
 from ...dialects.graph_base import ints, shape_of
+from ...dialects.quant_types import UniformQuantizedType, quantize_real
 from ...dialects.types import dtype_of
 from . import windows
 from .batch import batch_factor, per_sample
@@ -179,7 +180,10 @@ def _reshape(op: graph.ReshapeOp, x: Array) -> Array:
 
 def _pad(op: graph.PadOp, x: Array) -> Array:
     if op.mode.data == "constant":
-        return np.pad(x, op.pad_pairs(), constant_values=op.value.value.data)
+        value, element = op.value.value.data, op.result.type.element_type
+        if isinstance(element, UniformQuantizedType):
+            value = quantize_real(value, element)
+        return np.pad(x, op.pad_pairs(), constant_values=value)
     return np.pad(x, op.pad_pairs(), "edge" if op.mode.data == "edge" else "reflect")
 
 
