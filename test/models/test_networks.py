@@ -6,6 +6,7 @@ give the same bytes on real inputs; a second run of all inputs in the same memor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -73,12 +74,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("platform", FLAGS)
 @pytest.mark.parametrize(("name", "form"), FORMS)
 def test_every_level_and_the_binary_give_the_same_bytes(
-    name: str, form: str, platform: str, folder: Path
+    name: str, form: str, platform: str, folder: Path, row: Callable[..., None]
 ) -> None:
     expected = reference(name, form, folder)
     artifact = api.retarget(host_artifact(name, form, folder), platform)
     checks = check_lowered(artifact, samples(name), expected)
     checks.append(check_program(artifact, samples(name), expected, flags=FLAGS[platform]))
+    levels = ", ".join(check.where.split(" ")[0] for check in checks)
+    row(name, form, platform, f"bytes of quant, {levels}; {COUNT} inputs twice")
     assert [check for check in checks if not check.passed] == []
     assert [check.second for check in checks] == [True] * len(checks)
     assert {check.inferences for check in checks} == {COUNT}
@@ -92,11 +95,16 @@ def test_outputs_depend_on_the_input(name: str, form: str, folder: Path) -> None
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_layers_of_qdq_models_are_those_of_onnxruntime(name: str, folder: Path) -> None:
+def test_layers_of_qdq_models_are_those_of_onnxruntime(
+    name: str, folder: Path, row: Callable[..., None]
+) -> None:
     pytest.importorskip("onnxruntime")
     oracle = Oracle(NETWORKS[name].path("qdq"), samples(name), COUNT)
     road = host_artifact(name, "qdq", folder).road
     errors = layer_errors(road["quant"], samples(name), oracle)
+    worst, ppm = max(e.worst for e in errors.layers), max(e.ppm for e in errors.layers)
+    found = f"{len(errors.layers)} layers: at most {worst:g} LSB, {ppm:.3g} ppm off"
+    row(name, "qdq", "onnxruntime", found)
     assert errors.unmatched == []
     assert len(errors.layers) == len(host_artifact(name, "qdq", folder).layers)
     assert [e for e in errors.layers if e.worst > 1 or e.ppm > PPM] == []
