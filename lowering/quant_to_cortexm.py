@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     SymbolRefAttr,
     TensorType,
+    f32,
     i8,
     i32,
 )
@@ -103,9 +104,7 @@ def high_word_form(
     return quant.RequantAttr.get(multipliers, shifts, rounding, requant.clamp), lack
 
 
-def accumulator_bound(
-    weights: NDArray[Any], bias: NDArray[Any], input: SSAValue
-) -> int:
+def accumulator_bound(weights: NDArray[Any], bias: NDArray[Any], input: SSAValue) -> int:
     """The greatest |accumulator| of a matrix product with rows of `weights`."""
     low, high = quant.quantized(input).bounds
     least, most = quant.accumulator_bounds(weights.reshape(len(weights), -1), bias, low, high)
@@ -151,6 +150,9 @@ class Bufferizer:
             raise RunnelError(
                 *(f"{describe(op)}: no kernel takes this op on this unit" for op in unknown)
             )
+        problems = [problem for op in computed if (problem := refusal(op)) is not None]
+        if problems:
+            raise RunnelError(*problems)
         for index, argument in enumerate(function.body.block.args):
             self.values[argument] = self.buffer(argument, ("input", index), function.arg_attrs)
         for op in computed:
@@ -234,9 +236,7 @@ class Bufferizer:
             emit_remark("missed", "convert-quant-to-cortexm", op, reason)
         return kernel
 
-    def constant(
-        self, name: str, array: NDArray[Any], element: Attribute = i8
-    ) -> SymbolRefAttr:
+    def constant(self, name: str, array: NDArray[Any], element: Attribute = i8) -> SymbolRefAttr:
         """A new 1-D constant."""
         type = TensorType(element, array.shape)
         return SymbolRefAttr(graph.add_global(self.module, name, array, type).sym_name.data)
@@ -257,6 +257,28 @@ class Bufferizer:
             ),
             "bias": self.constant(f"{name}_bias", bias, i32),
         }
+
+
+def refusal(op: Operation) -> str | None:
+    """Why no kernel can take the types and operands of `op`: kernels are for i8 per tensor."""
+    named = (getattr(op, name, None) for name in ("weight", "bias", "table"))
+    fixed = [value for value in named if isinstance(value, SSAValue)]
+    if any(graph.constant_array(value) is None for value in fixed):
+        return f"{describe(op)}: weights, biases and tables must be constants here"
+    streams = [value for value in op.operands if value not in fixed]
+    if any(isinstance(value.owner, graph.ConstantOp) for value in streams):
+        return f"{describe(op)}: reads a constant where kernels read a buffer; fold it before"
+    if isinstance(op, graph.TransposeOp | graph.ReshapeOp):
+        return None
+    for value in (*streams, *op.results):
+        element = value.type.element_type if isinstance(value.type, TensorType) else None
+        if element == f32 and isinstance(op, quant.QuantizeCastOp | quant.DequantizeCastOp):
+            continue
+        if not isinstance(element, quant.UniformQuantizedType) or element.storage != i8:
+            return f"{describe(op)}: kernels take 8-bit signed integers, not {value.type}"
+        if element.per_axis:
+            return f"{describe(op)}: kernels take one scale per tensor, not {value.type}"
+    return None
 
 
 @singledispatch
