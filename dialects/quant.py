@@ -549,7 +549,7 @@ class SoftmaxOp(IRDLOperation):
     """Softmax over the last axis: `e = table[max - input]`, `round(256 e / sum e) + zero_point`.
 
     The table (i32, 256 entries) is exp(-scale * d) in fixed point, scaled so that `512 e + sum e`
-    fits in u32; the division rounds half up. The result's scale is 1/256.
+    and `2 sum e` fit in u32; the division rounds half up. The result's scale is 1/256.
 
     ```mlir
     %y = quant.softmax %x, %t : (tensor<1x10x!quant.uniform<...>>, tensor<256xi32>) -> tensor<...>

@@ -428,6 +428,6 @@ class FuseSoftmax(FusePattern):
 
 
 def softmax_table(scale: float, count: int) -> NDArray[np.int32]:
-    """exp(-scale * d) for d in 0..255 in fixed point, such that `512 e + sum e` fits in u32."""
-    bits = int(log2((2**32 - 1) / (512 + count)))
+    """exp(-scale * d) for d in 0..255 in fixed point: `512 e + sum e` and `2 sum e` fit in u32."""
+    bits = int(log2((2**32 - 1) / max(512 + count, 2 * count)))
     return np.rint(np.exp(-scale * np.arange(256)) * 2**bits).astype(np.int32)
