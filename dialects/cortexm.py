@@ -96,8 +96,9 @@ class PackingAttr(ParametrizedAttribute):
             raise VerifyException("rows, cols and segments of a packing are at least 1")
         if sorted(self.order.get_values()) != list(range(rows * cols)):
             raise VerifyException(f"the order must permute the {rows * cols} elements of a block")
-        if not set(self.flip.get_values()) <= set(range(rows)):
-            raise VerifyException(f"flip names a row that a block of {rows} rows does not have")
+        flip = self.flip.get_values()
+        if not set(flip) <= set(range(rows)) or len(set(flip)) != len(flip):
+            raise VerifyException(f"flip names rows of a block, each once, below {rows}")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
@@ -305,6 +306,8 @@ class WindowKernelOp(KernelOp, ABC):
         )  # fmt: skip
 
     def check(self) -> None:
+        if len(self.window) != 6 or len(self.pads) != 4:
+            raise VerifyException(f"{describe(self)}: expected six window numbers and four pads")
         if len(memref_shape(self.ins[0])) != 4 or len(memref_shape(self.outs[0])) != 4:
             raise VerifyException(f"{describe(self)}: expected [1, H, W, C] buffers")
         g = self.geometry()
@@ -464,6 +467,10 @@ class AddOp(KernelOp):
     @property
     def in_place(self) -> Sequence[tuple[int, int]]:
         return (0, 0), (1, 0)
+
+    def check(self) -> None:
+        if len(self.multipliers) != 2 or len(self.clamp) != 2:
+            raise VerifyException(f"{describe(self)}: expected two multipliers and a clamp of two")
 
 
 @irdl_op_definition
