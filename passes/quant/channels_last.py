@@ -21,6 +21,7 @@ from xdsl.rewriter import Rewriter
 from xdsl.transforms.canonicalize import CanonicalizePass
 
 from ...dialects import graph, quant
+from ...dialects.diagnostics import RunnelError
 
 TO_LAST = (0, 2, 3, 1)
 TO_FIRST = (0, 3, 1, 2)
@@ -39,6 +40,8 @@ class ChannelsLast(ModulePass):
     io: str = "channels-last"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.io not in ("channels-last", "keep"):
+            raise RunnelError(f"unknown io '{self.io}', expected channels-last or keep")
         patterns: list[RewritePattern] = [
             ConvChannelsLast(op),
             PoolChannelsLast(),
@@ -134,7 +137,7 @@ class SinkBelowPointwise(RewritePattern):
         rewriter: PatternRewriter,
     ) -> None:
         source = transposed(op.input, TO_FIRST)
-        if source is None:
+        if source is None or quantized_along_axis(op):
             return
         new = type(op).create(
             operands=[source, *op.operands[1:]], result_types=[last_type(op.result.type)]
@@ -142,6 +145,16 @@ class SinkBelowPointwise(RewritePattern):
         after = graph.TransposeOp(new.results[0], TO_FIRST)
         new.location = after.location = op.location
         rewriter.replace(op, [new, after])
+
+
+def quantized_along_axis(op: Operation) -> bool:
+    """Whether a type of `op` counts the axes of its tensor."""
+    elements = [
+        value.type.element_type
+        for value in (*op.operands, *op.results)
+        if isinstance(value.type, TensorType)
+    ]
+    return any(isinstance(e, quant.UniformQuantizedType) and e.per_axis for e in elements)
 
 
 class SinkBelowAdd(RewritePattern):
