@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import (
-    AnyFloat,
-    ArrayAttr,
-    DenseArrayBase,
-    DictionaryAttr,
-    ModuleOp,
-    TensorType,
-    f64,
-)
-from xdsl.interpreter import Interpreter, PythonValues
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, ModuleOp, f64
 from xdsl.ir import Attribute, Operation
 from xdsl.passes import ModulePass
 
-from ...dialects.diagnostics import RunnelError
-from ...runtime.interpreter import input_names, run
-from .statistics import RangeStatistics, calibrator
+from ...dialects.diagnostics import RunnelError, emit_remark
+from ...runtime.interpreter import input_names
+from . import calibration_cache
+from .calibrators import METHODS, calibrator
+from .calibrators.batch_norm import trained_range, widen
+from .calibrators.cost import histogram_sqnr
+from .calibrators.cross_entropy import cross_entropy
+from .observe import Observer, batches, collect, is_float
+from .scheme import Scheme
+from .statistics import RangeStatistics
 
+__all__ = ["RANGE", "Calibrate", "argument_attributes", "batches", "is_float"]
+
+PASS = "calibrate"
 RANGE = "quant.range"
 """The attribute (on an op, or on a function argument) that holds [low, high]."""
 
+LOST = 0.1
+"""Decibels below min-max from which a remark tells."""
+
 Array = NDArray[Any]
+Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -39,39 +44,141 @@ class Calibrate(ModulePass):
     """Write the range that `method` finds for each float tensor on its op as `quant.range`.
 
     `data` is an .npz with one array per network input (samples on the first axis), or an .npy for a
-    network with one input. Methods: min-max, percentile (of `percentile` %), mse. All ranges are
-    widened by the factor `headroom`: more than 1 where inputs lie outside of what the data show, as
-    for an anomaly detector that is calibrated on normal samples.
+    network with one input. Methods: mse (least squared error), min-max, moving-average, percentile
+    (of `percentile` %), sqnr (squared error in which clipping counts more), entropy, cross-entropy
+    (mse, but for logits what softmax makes of them). `scheme` is asymmetric, symmetric, strict,
+    power-of-two or symmetric-power-of-two; `bits` are those that the search assumes.
+
+    Data show what is usual, and an anomaly detector is there for what is not. So no range is less
+    than `deviations` standard deviations around the mean of each channel, where a folded batch norm
+    knew them (0: ranges are what the data show), and all are widened by the factor `headroom`.
+
+    Statistics are kept on disk by a hash of network and data (`cache=false`: not).
     """
 
-    name = "calibrate"
+    name = PASS
 
     data: str
     method: str = "mse"
     percentile: float = 99.99
     headroom: float = 1.0
     bits: int = 8
+    scheme: str = "asymmetric"
+    deviations: float = 6.0
     batch: int = 32
+    cache: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = next(f for f in op.body.block.ops if isinstance(f, func.FuncOp))
+        ranges = self.ranges()
         inputs = load_inputs(Path(self.data), input_names(function))
-        statistics = collect(op, function, inputs, self.batch)
-        try:
-            find = calibrator(self.method, self.percentile / 100)
-        except ValueError as error:
-            raise RunnelError(str(error)) from error
-
-        def note(seen: RangeStatistics) -> DenseArrayBase:
-            low, high = find(seen, self.bits)
-            return DenseArrayBase.from_list(f64, [low * self.headroom, high * self.headroom])
-
-        for inner, seen in statistics.ops.items():
-            inner.attributes[RANGE] = note(seen)
+        seen = self.statistics(op, function, inputs)
+        for inner, statistics in seen.ops.items():
+            inner.attributes[RANGE] = note(ranges.of_op(inner, statistics, seen))
         function.arg_attrs = ArrayAttr(
-            DictionaryAttr({**old, RANGE: note(seen)})
-            for old, seen in zip(argument_attributes(function), statistics.arguments, strict=True)
+            DictionaryAttr({**old, RANGE: note(ranges.of_argument(function, statistics))})
+            for old, statistics in zip(argument_attributes(function), seen.arguments, strict=True)
         )
+
+    def ranges(self) -> Ranges:
+        """The options as rules, or RunnelError."""
+        if self.method not in METHODS:
+            raise RunnelError(
+                f"unknown calibration '{self.method}', expected one of {', '.join(METHODS)}"
+            )
+        if not 0 < self.percentile <= 100 or self.headroom <= 0 or self.deviations < 0:
+            raise RunnelError(
+                "calibrate: percentile is in (0, 100], headroom above 0, deviations at least 0"
+            )
+        try:
+            scheme = Scheme(self.scheme, self.bits)
+        except ValueError as error:
+            raise RunnelError(f"calibrate: {error}") from error
+        return Ranges(self.method, self.percentile, self.headroom, self.deviations, scheme)
+
+    def statistics(
+        self, module: ModuleOp, function: func.FuncOp, inputs: Mapping[str, Array]
+    ) -> Observer:
+        """What the data show, from the cache if they were seen before."""
+        logits = self.method == "cross-entropy"
+        if not self.cache:
+            return collect(module, function, inputs, self.batch, logits=logits)
+        key = calibration_cache.key_of(module, inputs, self.batch, logits)
+        found = calibration_cache.load(key, function)
+        if found is None:
+            found = collect(module, function, inputs, self.batch, logits=logits)
+            calibration_cache.store(key, found, function)
+        else:
+            emit_remark("analysis", PASS, function, f"statistics come from the cache ({key[:12]})")
+        return found
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """How a range follows from statistics."""
+
+    method: str
+    percentile: float
+    headroom: float
+    deviations: float
+    scheme: Scheme
+
+    def of_argument(self, function: func.FuncOp, statistics: RangeStatistics) -> Range:
+        """The range of an input: its method alone."""
+        return self.finish(self.found(function, statistics))
+
+    def of_op(self, op: Operation, statistics: RangeStatistics, seen: Observer) -> Range:
+        """The range of a result: with what training says of it."""
+        if self.method == "cross-entropy" and op is seen.logits and seen.rows.rows:
+            found = cross_entropy(seen.rows, self.scheme)
+        else:
+            found = self.found(op, statistics)
+        trained = trained_range(op, self.deviations) if self.deviations else None
+        wide = widen(found, trained)
+        if wide != found:
+            emit_remark(
+                "analysis",
+                PASS,
+                op,
+                f"widened from {text(found)} to {text(wide)}: {self.deviations:g} deviations "
+                "of the batch norm that was folded here",
+            )
+        return self.finish(wide)
+
+    def found(self, op: Operation, statistics: RangeStatistics) -> Range:
+        """What the method finds; a remark tells where min-max had less error."""
+        bounds = calibrator(self.method, self.percentile)(statistics, self.scheme)
+        if self.method == "min-max":
+            return bounds
+        whole = (statistics.low, statistics.high)
+        here = histogram_sqnr(statistics, *bounds, self.scheme)
+        there = histogram_sqnr(statistics, *whole, self.scheme)
+        if here < there - LOST:
+            emit_remark(
+                "missed",
+                PASS,
+                op,
+                f"{self.method} has {there - here:.1f} dB less SQNR than min-max here: "
+                f"{text(bounds)} of {text(whole)}",
+            )
+        return bounds
+
+    def finish(self, bounds: Range) -> Range:
+        """With headroom, and such that a grid over all codes has the scale of the scheme."""
+        low, high = bounds[0] * self.headroom, bounds[1] * self.headroom
+        if self.scheme.name == "asymmetric":
+            return low, high
+        grid = self.scheme.grid(low, high)
+        return grid.scale * (-(grid.most + 1) - grid.zero), grid.high
+
+
+def text(bounds: Range) -> str:
+    return f"[{bounds[0]:.4g}, {bounds[1]:.4g}]"
+
+
+def note(bounds: Range) -> DenseArrayBase:
+    """A range as an attribute."""
+    return DenseArrayBase.from_list(f64, list(bounds))
 
 
 def argument_attributes(function: func.FuncOp) -> list[Mapping[str, Attribute]]:
@@ -81,7 +188,7 @@ def argument_attributes(function: func.FuncOp) -> list[Mapping[str, Attribute]]:
     return [entry.data for entry in function.arg_attrs]
 
 
-def range_of(attributes: Mapping[str, Attribute]) -> tuple[float, float] | None:
+def range_of(attributes: Mapping[str, Attribute]) -> Range | None:
     """The calibrated range among `attributes`."""
     found = attributes.get(RANGE)
     if not isinstance(found, DenseArrayBase):
@@ -107,46 +214,3 @@ def load_inputs(path: Path, names: list[str]) -> dict[str, Array]:
             f"{path}: holds {', '.join(arrays) or 'nothing'}, the network takes {', '.join(names)}"
         )
     return arrays
-
-
-@dataclass
-class Observer(Interpreter.Listener):
-    """Updates the statistics of every float tensor that an op makes."""
-
-    arguments: list[RangeStatistics]
-    ops: dict[Operation, RangeStatistics] = field(default_factory=dict[Operation, RangeStatistics])
-
-    def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
-        if len(op.results) == 1 and is_float(op.results[0].type) and op.operands:
-            self.ops.setdefault(op, RangeStatistics()).update(results[0])
-
-
-def is_float(type: Attribute) -> bool:
-    return isinstance(type, TensorType) and isinstance(type.element_type, AnyFloat)
-
-
-def batches(inputs: Mapping[str, Array], size: int) -> Iterator[dict[str, Array]]:
-    """Slices of `size` samples; all inputs have as many samples."""
-    counts = {len(array) for array in inputs.values()}
-    if len(counts) != 1:
-        raise RunnelError(f"the inputs have different numbers of samples: {sorted(counts)}")
-    count = counts.pop()
-    for start in range(0, count, size):
-        yield {name: array[start : start + size] for name, array in inputs.items()}
-
-
-def collect(
-    module: ModuleOp, function: func.FuncOp, inputs: Mapping[str, Array], batch: int
-) -> Observer:
-    """Statistics of all float tensors of `function` over the samples."""
-    names = input_names(function)
-    observer = Observer([RangeStatistics() for _ in names])
-    for part in batches(inputs, batch):
-        arrays = {name: array.astype(np.float32) for name, array in part.items()}
-        for statistics, name in zip(observer.arguments, names, strict=True):
-            statistics.update(arrays[name])
-        try:
-            run(module, arrays, function.sym_name.data, listeners=[observer])
-        except ValueError as error:
-            raise RunnelError(f"calibration failed: {error}") from error
-    return observer
