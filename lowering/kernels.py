@@ -6,10 +6,14 @@ entries (a TOML file) come first: a drop-in kernel has the signature of the port
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
+
+from xdsl.utils.exceptions import VerifyException
 
 from ..dialects.cortexm import PackingAttr, Window
 from ..dialects.diagnostics import RunnelError
@@ -123,41 +127,77 @@ def choose_kernel(
 
 def read_kernels(path: Path) -> tuple[Kernel, ...]:
     """A user's kernels from TOML: `[[kernels]]` with op, symbol, header, and optionally isa,
-    packing = {rows, cols, segments, order} and scratch (bytes).
+    packing = {rows, cols, segments, order, flip, column_first} and scratch (bytes).
+
+    Raises `RunnelError` with all that is wrong.
     """
     try:
         entries = tomllib.loads(path.read_text())["kernels"]
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
         raise RunnelError(f"{path}: not a kernel table: {error}") from error
-    problems: list[str] = []
-    known = {kernel.op for kernel in PORTABLE}
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise RunnelError(f"{path}: not a kernel table: expected [[kernels]]")
     kernels: list[Kernel] = []
-    for index, entry in enumerate(entries):
-        where = f"{path}: kernels[{index}]"
-        missing = [key for key in ("op", "symbol", "header") if key not in entry]
-        unknown = set(entry) - {"op", "symbol", "header", "isa", "packing", "scratch"}
-        problems += [f"{where}: missing {key}" for key in missing]
-        problems += [f"{where}: unknown key {key}" for key in sorted(unknown)]
-        if missing or unknown:
-            continue
-        if entry["op"] not in known:
-            problems.append(f"{where}.op: unknown op {entry['op']}, one of {sorted(known)}")
-            continue
-        header = (path.parent / entry["header"]).resolve()
-        if not header.is_file():
-            problems.append(f"{where}.header: no file {header}")
-        packing = PackingAttr.get(**entry.get("packing", {}))
-        size = int(entry.get("scratch", 0))
-        kernels.append(
-            Kernel(
-                entry["op"],
-                entry["symbol"],
-                frozenset(entry.get("isa", ())),
-                packing=lambda _, packing=packing: packing,
-                scratch=lambda _, size=size: size,
-                header=header,
-            )
-        )
+    problems: list[str] = []
+    for index, entry in enumerate(cast("list[dict[str, Any]]", entries)):
+        found = problems_of(entry, path.parent)
+        problems += [f"{path}: kernels[{index}]{problem}" for problem in found]
+        if not found:
+            kernels.append(user_kernel(entry, path.parent))
     if problems:
         raise RunnelError(*problems)
     return tuple(kernels)
+
+
+def problems_of(entry: Mapping[str, Any], folder: Path) -> list[str]:
+    """What is wrong with an entry of a user's table; each text starts with the field."""
+    problems = [f": missing {key}" for key in ("op", "symbol", "header") if key not in entry]
+    for key, value in entry.items():
+        if key not in FIELDS:
+            problems.append(f": unknown key {key}")
+        elif type(value) is not FIELDS[key]:
+            problems.append(f".{key}: expected {FIELDS[key].__name__}, got {value!r}")
+        elif (reason := field_problem(key, value, folder)) is not None:
+            problems.append(f".{key}: {reason}")
+    return problems
+
+
+FIELDS: dict[str, type] = {
+    "op": str, "symbol": str, "header": str, "isa": list, "packing": dict, "scratch": int
+}  # fmt: skip
+"""What an entry of a user's table holds."""
+
+
+def field_problem(key: str, value: Any, folder: Path) -> str | None:
+    """What is wrong with one field of the right type."""
+    known = sorted({kernel.op for kernel in PORTABLE})
+    match key:
+        case "op" if value not in known:
+            return f"unknown op {value}, one of {', '.join(known)}"
+        case "symbol" if not re.fullmatch("[A-Za-z_][A-Za-z_0-9]*", value):
+            return f"'{value}' is no C identifier"
+        case "header" if not (folder / value).is_file():
+            return f"no file {folder / value}"
+        case "isa" if not all(isinstance(feature, str) for feature in value):
+            return f"expected names of features, got {value}"
+        case "scratch" if value < 0:
+            return f"a size is at least 0, not {value}"
+        case "packing":
+            try:
+                PackingAttr.get(**value)
+            except (TypeError, ValueError, VerifyException) as error:
+                return str(error)
+    return None
+
+
+def user_kernel(entry: Mapping[str, Any], folder: Path) -> Kernel:
+    """The kernel of an entry that has no problems."""
+    packing, size = PackingAttr.get(**entry.get("packing", {})), entry.get("scratch", 0)
+    return Kernel(
+        entry["op"],
+        entry["symbol"],
+        frozenset(entry.get("isa", ())),
+        packing=lambda _: packing,
+        scratch=lambda _: size,
+        header=(folder / entry["header"]).resolve(),
+    )
