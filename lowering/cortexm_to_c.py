@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,10 +67,19 @@ class ConvertCortexMToC(ModulePass):
         block = op.body.block
         old = [o for o in block.ops if isinstance(o, func.FuncOp | graph.GlobalOp)]
         for function in old:
-            if isinstance(function, func.FuncOp):
-                block.add_ops(Model(op, function).files())
+            if isinstance(function, func.FuncOp) and function.sym_visibility is None:
+                block.add_ops(model_of(op, function).files())
         for replaced in old:
             block.erase_op(replaced)
+
+
+def model_of(module: ModuleOp, function: func.FuncOp) -> Model:
+    """What writes `function`: layers are calls of kernels, or of functions that are loops."""
+    if any(isinstance(op, func.CallOp) for op in function.body.block.ops):
+        from .loop_model import LoopModel
+
+        return LoopModel(module, function)
+    return Model(module, function)
 
 
 def integer(value: int) -> IntegerAttr:
@@ -119,9 +128,9 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Layer:
-    """A kernel op and the name of its C function."""
+    """A kernel op, or the call of a function that is loops, and the name of its C function."""
 
-    op: cortexm.KernelOp
+    op: cortexm.KernelOp | func.CallOp
     function: str
 
     @property
@@ -129,11 +138,11 @@ class Layer:
         return layer_name(self.op)
 
     def title(self) -> str:
-        shapes = [
-            "x".join(map(str, cortexm.memref_shape(value)))
-            for value in (*self.op.ins, *self.op.outs)
-        ]
-        kind = self.op.name.split(".")[1]
+        values = self.op.operands
+        kind = "loops"
+        if isinstance(self.op, cortexm.KernelOp):
+            values, kind = (*self.op.ins, *self.op.outs), self.op.name.split(".")[1]
+        shapes = ["x".join(map(str, cortexm.memref_shape(value))) for value in values]
         return f"{kind} '{self.node}': {', '.join(shapes[:-1])} -> {shapes[-1]}"
 
 
@@ -157,11 +166,13 @@ class Model:
     constants: dict[str, graph.GlobalOp] = field(default_factory=dict[str, graph.GlobalOp])
     """C name to constant, in the order of first use."""
 
+    LAYER_OP: ClassVar[type[cortexm.KernelOp | func.CallOp]] = cortexm.KernelOp
+
     def __post_init__(self) -> None:
         self.name = self.function.sym_name.data
         self.macros = self.name.upper()
         ops = list(self.function.body.block.ops)
-        known = (cortexm.KernelOp, dma.BufferOp, dma.ViewOp, func.ReturnOp)
+        known = (self.LAYER_OP, dma.BufferOp, dma.ViewOp, func.ReturnOp)
         foreign = [op for op in ops if not isinstance(op, known)]
         if foreign:
             raise RunnelError(*(f"{describe(op)}: is no kernel call on buffers" for op in foreign))
@@ -170,7 +181,7 @@ class Model:
             raise PassFailedException(f"@{self.name}: has buffers in more than one memory")
         self.arena = max((offset_of(op) + op.size for op in buffers), default=1)
         self.inputs, self.outputs = tensors(buffers, "input"), tensors(buffers, "output")
-        kernels = [op for op in ops if isinstance(op, cortexm.KernelOp)]
+        kernels = [op for op in ops if isinstance(op, self.LAYER_OP)]
         width = len(str(len(kernels)))
         self.layers = [
             Layer(op, f"{self.name}_layer_{i:0{width}}_{identifier(layer_name(op))}")
@@ -285,9 +296,7 @@ class Model:
     def source(self) -> c.FileOp:
         file = self.file(".c")
         block = file.body.block
-        kernels = sorted({layer.op.include for layer in self.layers})
-        own = (f"{self.name}.h", f"{self.name}_weights.h")
-        block.add_ops(c.IncludeOp(name) for name in (*own, *kernels, "rn_profile.h"))
+        block.add_ops(self.includes())
         block.add_op(c.CommentOp("The activations of all layers, where the memory plan puts them."))
         arena = c.ArrayType(self.arena, U8)
         block.add_op(c.GlobalOp(f"{self.name}_arena", arena, static=True, alignment=16))
@@ -302,6 +311,13 @@ class Model:
             self.define(function)
         return file
 
+    def includes(self) -> list[c.IncludeOp]:
+        """Our own headers and those of the kernels."""
+        ops = [layer.op for layer in self.layers]
+        kernels = sorted({op.include for op in ops if isinstance(op, cortexm.KernelOp)})
+        own = (f"{self.name}.h", f"{self.name}_weights.h")
+        return [c.IncludeOp(name) for name in (*own, *kernels, "rn_profile.h")]
+
     def descriptions(self, role: str) -> c.GlobalOp:
         found = self.inputs if role == "input" else self.outputs
         type = c.ArrayType(len(found), c.named(f"{self.name}_tensor"))
@@ -310,6 +326,7 @@ class Model:
 
     def layer(self, layer: Layer, block: Block) -> None:
         """The constants of a layer and its function."""
+        assert isinstance(layer.op, cortexm.KernelOp)
         arguments = arguments_of(layer.op)
         block.add_op(c.CommentOp(layer.title()))
         for argument in arguments:

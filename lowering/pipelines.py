@@ -55,6 +55,16 @@ PIPELINES: dict[str, NamedPipeline] = {
         "reuse-in-place,plan-memory{algorithm=$algorithm},verify-memory,remove-unused-globals",
         {"platform": None, "layout": "channels-last", "algorithm": "auto"},
     ),
+    "lower-to-loops": NamedPipeline(
+        "Float graph to loops on planned buffers, a function for each op.",
+        "simplify,set-platform{platform=$platform},schedule-for-memory,convert-graph-to-linalg,"
+        "plan-memory{algorithm=$algorithm},verify-memory",
+        {"platform": None, "algorithm": "auto"},
+    ),
+    "loops-to-c": NamedPipeline(
+        "Loops on planned buffers to C.",
+        "convert-linalg-to-loops,loop-hoist-memref,licm,convert-cortexm-to-c",
+    ),
     "lower-to-c": NamedPipeline(
         "Planned kernel calls to C.",
         "convert-cortexm-to-c",

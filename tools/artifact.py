@@ -63,11 +63,11 @@ class Artifact:
 
     @cached_property
     def layers(self) -> list[Layer]:
-        return layers_of(self.road["cortexm"].module)
+        return layers_of(self.road.planned.module)
 
     @cached_property
     def arenas(self) -> list[Arena]:
-        return arenas(self.road["cortexm"].module)
+        return arenas(self.road.planned.module)
 
     @property
     def signature(self) -> Signature:

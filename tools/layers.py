@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from functools import singledispatch
 from math import prod
 
+from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import MemRefType, ModuleOp, SymbolRefAttr
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Operation, SSAValue
+from xdsl.traits import SymbolTable
 
-from ..dialects import cortexm
+from ..dialects import cortexm, graph
 from ..dialects.diagnostics import source_name
 from ..dialects.dma import arenas_of
 from ..dialects.types import byte_size
@@ -57,9 +61,16 @@ class Arena:
 
 
 def layers_of(module: ModuleOp) -> list[Layer]:
-    """The kernel calls of a module at the cortexm level, in the order in which they run."""
-    ops = [op for op in network_function(module).body.block.ops if isinstance(op, cortexm.KernelOp)]
-    return [layer_of(index, op) for index, op in enumerate(ops)]
+    """The layers of a module on planned buffers, in the order in which they run."""
+    ops = [
+        op
+        for op in network_function(module).body.block.ops
+        if isinstance(op, cortexm.KernelOp | func.CallOp)
+    ]
+    return [
+        layer_of(i, op) if isinstance(op, cortexm.KernelOp) else loop_layer(i, op)
+        for i, op in enumerate(ops)
+    ]
 
 
 def arenas(module: ModuleOp) -> list[Arena]:
@@ -84,6 +95,41 @@ def layer_of(index: int, op: cortexm.KernelOp) -> Layer:
         activation_bytes=bytes_of((*op.ins, *op.outs)) + scratch,
         scratch_bytes=scratch,
     )
+
+
+def loop_layer(index: int, op: func.CallOp) -> Layer:
+    """A call of a function of loops: the last of its buffers is the output."""
+    function = SymbolTable.lookup_symbol(op, op.callee)
+    assert isinstance(function, func.FuncOp)
+    constants = [
+        SymbolTable.lookup_symbol(op, inner.name_)
+        for inner in function.walk()
+        if isinstance(inner, memref.GetGlobalOp)
+    ]
+    arrays = [constant.array() for constant in constants if isinstance(constant, graph.GlobalOp)]
+    return Layer(
+        index=index,
+        node=source_name(op) or op.callee.string_value(),
+        op=op.callee.string_value().rpartition("_")[0],
+        kernel="loops",
+        inputs=tuple(cortexm.memref_shape(value) for value in op.operands[:-1]),
+        output=cortexm.memref_shape(op.operands[-1]),
+        macs=sum(loop_macs(inner) for inner in function.walk()),
+        parameters=sum(array.size for array in arrays),
+        constant_bytes=sum(array.nbytes for array in arrays),
+        activation_bytes=bytes_of(op.operands),
+        scratch_bytes=0,
+    )
+
+
+def loop_macs(op: Operation) -> int:
+    """The iterations of a loop nest that adds products up, else 0."""
+    if not isinstance(op, GenericOp):
+        return 0
+    names = {inner.name for inner in op.body.block.ops}
+    kinds = {kind.data for kind in op.iterator_types}
+    reduces = IteratorType.REDUCTION in kinds and {"arith.mulf", "arith.addf"} <= names
+    return prod(op.get_static_loop_ranges()) if reduces else 0
 
 
 def bytes_of(buffers: Sequence[SSAValue]) -> int:

@@ -18,6 +18,11 @@ from .signature import Signature, network_function, signature_of
 LEVELS = ("graph", "quant", "channels-last", "cortexm", "c")
 """The stops, from the model to C. `channels-last` is quant in the layout of the kernels."""
 
+FLOAT_LEVELS = ("graph", "loops", "c")
+"""The stops of a network that stays in float; `loops` is on planned buffers, as cortexm is."""
+
+PLANNED_LEVELS = ("cortexm", "loops")
+
 
 PORTABLE_LEVELS = ("graph", "quant", "channels-last")
 """The levels that know no platform."""
@@ -69,6 +74,19 @@ class Road:
         return list(self.stops.values())[-1].signature
 
     @property
+    def planned(self) -> Stop:
+        """The level on planned buffers: its layers are those of the C."""
+        found = [stop for level, stop in self.stops.items() if level in PLANNED_LEVELS]
+        if not found:
+            raise RunnelError("the module is not lowered to planned buffers here")
+        return found[0]
+
+    @property
+    def in_float(self) -> bool:
+        """Whether the network computes with floats down to C."""
+        return "loops" in self.stops
+
+    @property
     def start(self) -> Stop:
         """Where the module came from."""
         return next(iter(self.stops.values()))
@@ -80,7 +98,7 @@ def level_of(module: ModuleOp) -> str:
     if "c" in dialects:
         return "c"
     if dialects & {"cortexm", "dma"}:
-        return "cortexm"
+        return "cortexm" if "cortexm" in dialects else "loops"
     names = {op.name for op in module.walk() if op.name.startswith("quant.")}
     return "quant" if names - {"quant.qcast", "quant.dcast"} else "graph"
 
@@ -103,7 +121,8 @@ def drive(
 ) -> Road:
     """Lower `module`, in place, from where it stands to the level `until`.
 
-    `calibrate` is a data file in the model's own shapes, for a float model. Raises `RunnelError`.
+    `calibrate` is a data file in the model's own shapes; a float model stays in float without.
+    Raises `RunnelError`.
     """
     level = level_of(module)
     if level == LEVELS[-1]:
@@ -117,9 +136,18 @@ def retarget(road: Road, options: Options, *, progress: Progress = SILENT) -> Ro
     """The same module for another platform: what stands above the kernels is shared."""
     shared = {level: stop for level, stop in road.stops.items() if level in PORTABLE_LEVELS}
     if not shared:
-        raise RunnelError("the module is lowered to kernels already, for one platform")
+        raise RunnelError("the module is lowered to buffers already, for one platform")
     module = list(shared.values())[-1].module.clone()
     return _go_on(Road(road.name, options, shared), module, None, LEVELS[-1], progress)
+
+
+def _levels(here: str, module: ModuleOp, calibrate: Path | None, until: str) -> tuple[str, ...]:
+    """The levels behind `here` up to `until`: those of integers, or those of floats."""
+    floats = here == "graph" and calibrate is None and not is_quantized(module)
+    way = FLOAT_LEVELS if here == "loops" or (floats and until in FLOAT_LEVELS) else LEVELS
+    if until not in way:
+        raise RunnelError(f"from {here} the road leads to {', '.join(way)}, not to {until}")
+    return way[way.index(here) + 1 : way.index(until) + 1]
 
 
 def _go_on(
@@ -127,8 +155,7 @@ def _go_on(
 ) -> Road:
     """Rewrite `module`, which stands where `road` ends, to the level `until`."""
     context = new_context()
-    here = LEVELS.index(list(road.stops)[-1])
-    for level in LEVELS[here + 1 : LEVELS.index(until) + 1]:
+    for level in _levels(list(road.stops)[-1], module, calibrate, until):
         title, text = _step(level, module, road.options, calibrate)
         with progress.step(title):
             resolve_pipeline(text).run(context, module)
@@ -155,6 +182,9 @@ def _step(
     if level == "channels-last":
         layouts = f"channels-last{{io={options.io_layout}}},cleanup,remove-unused-globals"
         return "choose layouts", layouts
+    if level == "loops":
+        lower = f"lower-to-loops{{platform={_quoted(options.platform)}}}"
+        return "lower to loops and plan memory", lower
     if level == "cortexm":
         kernels = "" if options.kernels is None else f"{{kernels={_quoted(options.kernels)}}}"
         lower = (
@@ -163,7 +193,8 @@ def _step(
             "remove-unused-globals"
         )
         return "lower to kernels and plan memory", lower
-    return "write C", "lower-to-c"
+    in_float = level_of(module) == "loops"
+    return "write C", "loops-to-c" if in_float else "lower-to-c"
 
 
 def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) -> tuple[str, str]:
@@ -173,7 +204,7 @@ def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) ->
     if calibrate is None:
         raise RunnelError(
             "the model is in float: give --calibrate DATA (.npz or .npy with some 100 real inputs) "
-            "to compile it to int8"
+            "to quantize it"
         )
     data = f"data={_quoted(calibrate)} method={options.method} headroom={options.headroom}"
     return "calibrate and quantize", f"quantize{{{data}}}{io}"

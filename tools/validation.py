@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,12 +21,18 @@ Array = NDArray[Any]
 LOWERED_LEVELS = ("cortexm", "c")
 """The levels on buffers: one memory for all samples."""
 
+FLOAT_LOWERED_LEVELS = ("loops",)
+"""Those of a network in float: at C the interpreter would take a minute for a million MACs."""
+
+FLOAT_TOLERANCE = 1e-5
+"""What a network in float may be off the graph level, as a share of the range of its outputs."""
+
 
 @dataclass(frozen=True)
 class Check:
-    """One way to compute the network. `equal`: the same bytes as the quant level in the
-    interpreter; `second`: a second run in the same memory gives the same bytes (None: there is no
-    memory that lives on).
+    """One way to compute the network. `equal`: the same bytes as the first integer level in the
+    interpreter, or, in float, as near as FLOAT_TOLERANCE; `second`: a second run in the same memory
+    gives the same bytes (None: there is no memory that lives on).
     """
 
     where: str
@@ -35,7 +41,9 @@ class Check:
     equal: bool
     second: bool | None
     differing: int = 0
-    """Output elements that differ from the quant level."""
+    """Output elements whose bytes differ from the first level's."""
+    deviation: float | None = None
+    """In float: the greatest difference from the first level, as a share of its range."""
 
     @property
     def passed(self) -> bool:
@@ -55,8 +63,11 @@ def in_model_order(signature: Signature, outputs: Any) -> list[Array]:
 def check_levels(
     artifact: Artifact, samples: Mapping[str, Array], progress: Progress = SILENT
 ) -> tuple[list[Array], list[Check]]:
-    """The outputs of the first integer level, and whether the others on tensors give the same."""
-    first, *others = [level for level in artifact.road.stops if level != "graph"]
+    """The outputs of the first integer level (in float: of the graph), and whether the others on
+    tensors give the same.
+    """
+    in_float = artifact.road.in_float
+    first, *others = [level for level in artifact.road.stops if level != "graph" or in_float]
     with progress.step(f"interpret {first}"):
         reference = run_level(artifact.road, first, samples)
     checks = [Check(first, "interpreter", len(reference[0]), True, None)]
@@ -76,11 +87,12 @@ def check_lowered(
 ) -> list[Check]:
     """The levels on buffers: they run all samples twice in one memory, one after another."""
     checks: list[Check] = []
-    for level in LOWERED_LEVELS:
+    for level in FLOAT_LOWERED_LEVELS if artifact.road.in_float else LOWERED_LEVELS:
         where = f"{level} for {artifact.platform.label}"
         with progress.step(f"interpret {where}"):
             outputs = run_level(artifact.road, level, twice(samples))
-        checks.append(compare(where, "interpreter", outputs, reference, twice=True))
+        check = compare(where, "interpreter", outputs, reference, twice=True)
+        checks.append(near(check, outputs, reference) if artifact.road.in_float else check)
     return checks
 
 
@@ -103,7 +115,17 @@ def check_program(
             _, outputs = artifact.run(program, inputs)
     how = " ".join(text for text in ("binary,", board.runner, board.machine) if text)
     stored = in_model_order(artifact.signature, outputs)
-    return compare(label, how, stored, reference, twice=True)
+    check = compare(label, how, stored, reference, twice=True)
+    return near(check, stored, reference) if artifact.road.in_float else check
+
+
+def near(check: Check, outputs: Sequence[Array], reference: Sequence[Array]) -> Check:
+    """The check of a network in float: other sums and another C library give other bits."""
+    deviation = max(
+        float(np.abs(ours[: len(theirs)] - theirs).max()) / (float(np.ptp(theirs)) or 1.0)
+        for ours, theirs in zip(outputs, reference, strict=True)
+    )
+    return replace(check, equal=deviation <= FLOAT_TOLERANCE, deviation=deviation)
 
 
 def twice(samples: Mapping[str, Array]) -> dict[str, Array]:

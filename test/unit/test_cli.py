@@ -100,7 +100,10 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     ),
     "dimension": (["run", "quantized.onnx", "--input", "x.npy", "--dim", "N"], "NAME=SIZE"),
     "name": (["compile", "quantized.onnx", "--name", "1st", "-o", "o"], "'1st' is no name in C"),
-    "not-calibrated": (["compile", "real.onnx", "-o", "out"], "give --calibrate DATA"),
+    "not-calibrated": (
+        ["run", "real.onnx", "--input", "x.npy", "--at", "quant"],
+        "give --calibrate DATA",
+    ),
     "headroom": (["compile", "real.onnx", "-o", "o", "--headroom", "0.5"], "from 1 to 1000"),
     "no-data": (
         ["compile", "real.onnx", "--calibrate", "nowhere.npz", "-o", "out"],
@@ -459,6 +462,33 @@ def test_a_drop_in_kernel_takes_the_place_of_ours(
     assert not (tmp_path / "out" / "kernels" / "rn_add_s8.h").exists()
     arguments = ["validate", "quantized.onnx", "--data", "x.npy", "--kernels", table, "--no-oracle"]
     assert runnel(capsys, *arguments)[0] == 0
+
+
+# A model without calibration data stays in float
+
+
+def test_a_float_model_compiles_without_calibration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = runnel(capsys, "compile", "real.onnx", "-o", tmp_path / "out")
+    assert code == 0, err
+    assert out.startswith("real for host: ")
+    facts = manifest(tmp_path / "out")
+    assert {layer["kernel"] for layer in facts["layers"]} == {"loops"}
+    assert facts["inputs"][0]["element"] == "float32"
+    pixels = SHAPE[2] * SHAPE[3]
+    macs = [layer["macs"] for layer in facts["layers"] if layer["macs"]]
+    assert macs == [pixels * 216, pixels * 72, 32]
+
+
+def test_a_float_program_computes_what_the_graph_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("onnxruntime")
+    code, out, err = runnel(capsys, "validate", "real.onnx", "--data", "x.npy")
+    assert code == 0, out + err
+    assert re.search(r"^host +binary, host +5 +within \S+ of the range +yes$", out, re.MULTILINE)
+    assert "graph level against onnxruntime" in out
 
 
 # analyze, platforms, kernels

@@ -142,7 +142,7 @@ def draw_memory(artifact: Artifact, path: Path) -> None:
     from ..report.memory_map import draw, memory_maps
     from ..signature import network_function
 
-    maps = memory_maps(network_function(artifact.road["cortexm"].module))
+    maps = memory_maps(network_function(artifact.road.planned.module))
     for index, picture in enumerate(maps):
         target = path if index == 0 else path.with_stem(f"{path.stem}-{index}")
         target.write_text(draw(picture), encoding="utf-8")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..road import Stop
     from ..signature import Signature
 
-LEVELS = ("graph", "quant", "channels-last", "cortexm", "c")
+LEVELS = ("graph", "quant", "channels-last", "cortexm", "loops", "c")
 
 DESCRIPTION = """\
 Computes with a model: with NumPy at a level of the compiler (--at), or by the program that it is
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from ..run_function import results_text, save_results
 
     with remarks_shown(args):
-        if args.platform is not None and args.at not in (None, "cortexm", "c"):
+        if args.platform is not None and args.at in ("graph", "quant", "channels-last"):
             raise RunnelError(f"--at {args.at} knows no platform: leave out one of the two")
         on_board = args.platform is not None and args.at is None
         results = run_program(args) if on_board else run_level(args)
