@@ -14,6 +14,8 @@ need() { # need COMMAND PACKAGES...: remember the packages if the command is mis
 need gcc gcc libc6-dev
 need arm-none-eabi-gcc gcc-arm-none-eabi libnewlib-arm-none-eabi
 need qemu-system-arm qemu-system-arm
+need riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
+need qemu-system-riscv32 qemu-system-misc
 "$python" -c 'import ensurepip' 2> /dev/null || packages="$packages python3-venv"
 
 if [ -n "$packages" ]; then

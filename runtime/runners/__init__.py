@@ -27,6 +27,7 @@ from .sizes import Sizes, measure_sizes
 RUNNERS: dict[str, str] = {
     "host": "host:HostRunner",
     "qemu": "qemu:QemuRunner",
+    "qemu-riscv32": "qemu:QemuRiscvRunner",
 }
 """Runner name (`board.runner`) to `module:Class` below this package."""
 

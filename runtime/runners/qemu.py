@@ -1,4 +1,4 @@
-"""QEMU's Cortex-M boards: semihosting for files, -icount for exact instruction counts."""
+"""QEMU's bare-metal boards: semihosting for files, -icount for exact instruction counts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ class QemuRunner:
 
     counts_instructions = True
     bare_metal = True
+    machine: tuple[str, ...] = ("qemu-system-arm",)
+    """The emulator, and what it needs before the name of the machine."""
 
     def command(self, board: Board, *, profile: bool) -> list[str]:
         icount = ["-icount", f"shift={board.icount_shift}"] if profile else []
         return [
-            *("qemu-system-arm", "-M", str(board.machine)),
+            *(*self.machine, "-M", str(board.machine)),
             *("-display", "none", "-monitor", "none", "-serial", "none"),
             *("-chardev", "stdio,id=console"),
             *("-semihosting-config", "enable=on,target=native,chardev=console"),
@@ -40,6 +42,12 @@ class QemuRunner:
             for register, address in (("pc", fault[1]), ("lr", fault[2]))
         ]
         return "\n".join([fault[0], *places])
+
+
+class QemuRiscvRunner(QemuRunner):
+    """The same with qemu-system-riscv32 and no firmware below the program."""
+
+    machine = ("qemu-system-riscv32", "-bios", "none")
 
 
 def _place(program: Path, platform: PlatformAttr, address: str) -> str:

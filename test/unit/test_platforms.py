@@ -59,7 +59,7 @@ def errors_of(tmp_path: Path, text: str) -> list[str]:
     return [message.removeprefix(f"{path}: ") for message in messages]
 
 
-@pytest.mark.parametrize("name", ["host", "cortex-m4", "cortex-m7", "cortex-m55"])
+@pytest.mark.parametrize("name", ["host", "cortex-m4", "cortex-m7", "cortex-m55", "rv32"])
 def test_shipped_platforms_load_and_round_trip(name: str):
     assert name in list_platforms()
     platform = load_platform(name)

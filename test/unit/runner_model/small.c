@@ -39,6 +39,12 @@ __attribute__((noinline, naked)) static void small_loop(uint32_t count)
     (void)count;
     __asm__ volatile("1: nop\n\tsubs r0, r0, #1\n\tbne 1b\n\tbx lr");
 }
+#elif defined(__riscv)
+__attribute__((noinline, naked)) static void small_loop(uint32_t count)
+{
+    (void)count;
+    __asm__ volatile("1: nop\n\taddi a0, a0, -1\n\tbnez a0, 1b\n\tret");
+}
 #else
 static void small_loop(uint32_t count)
 {

@@ -1,4 +1,4 @@
-/* A Cortex-M as a board of the harness: files by semihosting, stack depth by painting. */
+/* A bare-metal board of the harness: files by semihosting, stack depth by painting. */
 #include "rn_board.h"
 #include "rn_semihost.h"
 
@@ -51,9 +51,7 @@ extern uint32_t rn_stack_limit[];
 __attribute__((noinline)) int32_t rn_stack_run(int (*run)(void), int *status)
 {
     const uint32_t paint = 0xa5c3f00du;
-    uint32_t stack_pointer;
-    __asm__ volatile("mov %0, sp" : "=r"(stack_pointer));
-    volatile uint32_t *const top = (volatile uint32_t *)stack_pointer;
+    volatile uint32_t *const top = (volatile uint32_t *)rn_stack_pointer();
     for (volatile uint32_t *word = rn_stack_limit; word < top; word++)
         *word = paint;
     *status = run();
