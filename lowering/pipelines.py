@@ -50,10 +50,19 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "lower-to-cortexm": NamedPipeline(
         "Integer ops to kernel calls on planned buffers, channels-last.",
-        "integer-io,channels-last{io=$layout},cleanup,remove-unused-globals,"
-        "set-platform{platform=$platform},schedule-for-memory,convert-quant-to-cortexm,"
-        "reuse-in-place,plan-memory{algorithm=$algorithm},verify-memory,remove-unused-globals",
+        "integer-io,choose-layout{layout=$layout},set-platform{platform=$platform},"
+        "schedule-for-memory,convert-quant-to-cortexm,place-buffers{algorithm=$algorithm}",
         {"platform": None, "layout": "channels-last", "algorithm": "auto"},
+    ),
+    "choose-layout": NamedPipeline(
+        "Integer ops to the layout of the kernels.",
+        "channels-last{io=$layout},cleanup,remove-unused-globals",
+        {"layout": "channels-last"},
+    ),
+    "place-buffers": NamedPipeline(
+        "A place in memory for every buffer, verified.",
+        "reuse-in-place,plan-memory{algorithm=$algorithm},verify-memory,remove-unused-globals",
+        {"algorithm": "auto"},
     ),
     "lower-to-loops": NamedPipeline(
         "Float graph to loops on planned buffers, a function for each op.",

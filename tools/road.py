@@ -180,8 +180,7 @@ def _step(
     if level == "quant":
         return _quantization(module, options, calibrate)
     if level == "channels-last":
-        layouts = f"channels-last{{io={options.io_layout}}},cleanup,remove-unused-globals"
-        return "choose layouts", layouts
+        return "choose layouts", f"choose-layout{{layout={options.io_layout}}}"
     if level == "loops":
         lower = f"lower-to-loops{{platform={_quoted(options.platform)}}}"
         return "lower to loops and plan memory", lower
@@ -189,8 +188,7 @@ def _step(
         kernels = "" if options.kernels is None else f"{{kernels={_quoted(options.kernels)}}}"
         lower = (
             f"set-platform{{platform={_quoted(options.platform)}}},schedule-for-memory,"
-            f"convert-quant-to-cortexm{kernels},reuse-in-place,plan-memory,verify-memory,"
-            "remove-unused-globals"
+            f"convert-quant-to-cortexm{kernels},place-buffers"
         )
         return "lower to kernels and plan memory", lower
     in_float = level_of(module) == "loops"

@@ -114,3 +114,15 @@ def test_layers_of_qdq_models_are_those_of_onnxruntime(
 def test_arena_is_the_liveness_bound(name: str, form: str, folder: Path) -> None:
     artifact = host_artifact(name, form, folder)
     assert [arena.size for arena in artifact.arenas] == [arena.bound for arena in artifact.arenas]
+
+
+@pytest.mark.parametrize("platform", ["host", "cortex-m4"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_float_network_stays_in_float_without_calibration(name: str, platform: str) -> None:
+    artifact = api.compile(api.load(NETWORKS[name].path("float"), name=name), platform)
+    few = {key: array[:2] for key, array in samples(name).items()}
+    expected, checks = check_levels(artifact, few)
+    checks += check_lowered(artifact, few, expected)
+    checks.append(check_program(artifact, few, expected, flags=FLAGS[platform]))
+    assert [check for check in checks if not check.passed] == []
+    assert checks[-1].deviation is not None

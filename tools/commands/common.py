@@ -70,7 +70,7 @@ def model_options(parser: argparse.ArgumentParser) -> None:
         "--calibrate",
         type=Path,
         metavar="DATA",
-        help="real inputs (.npz, .npy) that a float model is quantized with; some 100 do",
+        help="real inputs (.npz, .npy) that a float model is quantized to int8 with; some 100 do",
     )
     add(
         "--method",

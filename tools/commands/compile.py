@@ -30,6 +30,7 @@ bytes.
 EXAMPLES = """\
 examples:
   runnel compile quantized.onnx --platform cortex-m4 -o out && make -C out
+  runnel compile model.onnx -o out                         a float model stays in float
   runnel compile model.onnx --calibrate data.npz --method percentile -o out
   runnel compile model.onnx --calibrate images.npy --data-layout channels-last -o out
   runnel compile quantized.onnx --kernels mine.toml --remarks missed -o out
@@ -73,6 +74,8 @@ def summary(artifact: Artifact, program: Program | None, output: Path) -> str:
         f"{sum(layer.macs for layer in layers):,} MACs, "
         f"{sum(layer.parameters for layer in layers):,} parameters"
     )
+    if artifact.road.in_float:
+        line += ", in float (--calibrate DATA makes it int8)"
     rows: list[tuple[str, int | None, str]] = [
         (
             f"arena in {arena.memory}",
