@@ -23,7 +23,7 @@ from xdsl.dialects.emitc import (
     EmitC_PtrDiffT,
     EmitC_SizeT,
 )
-from xdsl.ir import Attribute, Operation, ParametrizedAttribute, TypeAttribute
+from xdsl.ir import Attribute, Block, Operation, ParametrizedAttribute, Region, TypeAttribute
 from xdsl.irdl import irdl_attr_definition, param_def
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
@@ -112,6 +112,13 @@ def check_constant_name(op: Operation, value: EmitC_OpaqueAttr) -> None:
     name = value.value.data
     if name not in ("NULL", "true", "false", "INFINITY", "NAN"):
         check_name(op, name, "constant")
+
+
+def with_block(region: Region) -> Region:
+    """`region` with a block: the parser leaves it out where there is nothing between the braces."""
+    if not region.blocks:
+        region.add_block(Block())
+    return region
 
 
 def is_integer(type: Attribute) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import ClassVar, Self
 
+import numpy as np
 from xdsl.dialects.builtin import (
     Float32Type,
     Float64Type,
@@ -70,7 +72,7 @@ def pointee(value: SSAValue) -> TypeAttribute | None:
 
 @irdl_op_definition
 class LiteralOp(IRDLOperation):
-    """A constant: a number, a string, or the name of a macro or an enumerator.
+    """A constant: a finite number, a string, or the name of a macro or an enumerator.
 
     ```mlir
     %0 = c.literal 42 : i32
@@ -112,7 +114,7 @@ class LiteralOp(IRDLOperation):
                 if isinstance(type, IntegerType):
                     fits = self.value.type == type
             case FloatAttr():
-                fits = self.value.type == type
+                fits = self.value.type == type and isfinite(self.value.value.data)
             case StringAttr():
                 fits = type == STRING
             case _:
@@ -125,15 +127,13 @@ class LiteralOp(IRDLOperation):
     @classmethod
     def parse(cls, parser: Parser) -> Self:
         number = parser.parse_optional_number()
-        value = parser.parse_attribute() if number is None else None
+        value = parser.parse_attribute() if number is None else number
         attributes = parser.parse_optional_attr_dict()
         parser.parse_punctuation(":")
         type = parser.parse_type()
-        if number is not None:
-            op = cls(number, type)
-        else:
-            assert value is not None
-            op = cls(value, type)
+        if is_float(type) and isinstance(value, int):
+            parser.raise_error(f"a {type} is written with a decimal point")
+        op = cls(value, type)
         op.attributes |= attributes
         return op
 
@@ -141,15 +141,23 @@ class LiteralOp(IRDLOperation):
         printer.print_string(" ")
         match self.value:
             case IntegerAttr():
-                self.value.print_without_type(printer)
+                printer.print_string(str(self.value.value.data))
             case FloatAttr():
-                self.value.print_without_type(printer)
+                printer.print_string(decimal(self.value))
             case value:
                 printer.print_attribute(value)
         if self.attributes:
             printer.print_op_attributes(self.attributes)
         printer.print_string(" : ")
         printer.print_attribute(self.result.type)
+
+
+def decimal(value: FloatAttr) -> str:
+    """The shortest decimal number that reads back as `value`, with a point."""
+    number = value.value.data
+    text = str(np.float32(number) if isinstance(value.type, Float32Type) else np.float64(number))
+    mantissa, e, exponent = text.partition("e")
+    return f"{mantissa}{e}{exponent}" if "." in mantissa else f"{mantissa}.0{e}{exponent}"
 
 
 @irdl_op_definition

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Self
 
 from xdsl.dialects.builtin import (
     DictionaryAttr,
@@ -23,12 +24,15 @@ from xdsl.irdl import (
     region_def,
     traits_def,
 )
+from xdsl.parser import Parser
+from xdsl.printer import Printer
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
 from .c_base import (
     check_name,
     check_object_type,
+    with_block,
 )
 from .diagnostics import describe
 
@@ -57,10 +61,6 @@ class FileOp(IRDLOperation):
 
     traits = traits_def(IsolatedFromAbove(), NoTerminator(), SymbolTable())
 
-    assembly_format = (
-        "$filename (`guard` $guard^)? (`prefix` $prefix^)? attr-dict-with-keyword $body"
-    )
-
     def __init__(self, filename: str, *, guard: str | None = None, prefix: str | None = None):
         super().__init__(
             properties={
@@ -70,6 +70,29 @@ class FileOp(IRDLOperation):
             },
             regions=[Region(Block())],
         )
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        op = cls(parser.parse_str_literal())
+        for word in ("guard", "prefix"):
+            if parser.parse_optional_keyword(word) is not None:
+                op.properties[word] = StringAttr(parser.parse_str_literal())
+        attributes = parser.parse_optional_attr_dict_with_keyword()
+        op.attributes |= attributes.data if attributes is not None else {}
+        op.detach_region(op.body)
+        op.add_region(with_block(parser.parse_region()))
+        return op
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        printer.print_string_literal(self.filename.data)
+        for word, value in (("guard", self.guard), ("prefix", self.prefix)):
+            if value is not None:
+                printer.print_string(f" {word} ")
+                printer.print_string_literal(value.data)
+        printer.print_op_attributes(self.attributes, print_keyword=True)
+        printer.print_string(" ")
+        printer.print_region(self.body, print_empty_block=False)
 
     def verify_(self) -> None:
         name = self.filename.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Self, cast
 
 import numpy as np
@@ -163,7 +164,7 @@ class GlobalOp(LinkedOp):
         if self.value is not None:
             printer.print_string(" = ")
             if isinstance(self.value, DenseIntOrFPElementsAttr):
-                self.value.print_without_type(printer)
+                printer.print_string(_dense_text(self.value))
             elif isinstance(self.value, DenseResourceAttr):
                 printer.print_string(f"dense_resource<{self.value.resource_handle.data}>")
             else:
@@ -180,6 +181,15 @@ class GlobalOp(LinkedOp):
         if not isinstance(self.value, DenseIntOrFPElementsAttr):
             raise VerifyException(f"c.global @{self.sym_name.data} holds no plain elements")
         return np.frombuffer(self.value.data.data, dtype_of(self.value.type.element_type))
+
+
+def _dense_text(value: DenseIntOrFPElementsAttr) -> str:
+    """The elements, or their bytes where xDSL prints floats as bits and reads those as integers."""
+    text = StringIO()
+    value.print_without_type(Printer(text))
+    if isinstance(value.type.element_type, AnyFloat) and "0x" in text.getvalue():
+        return f'dense<"0x{value.data.data.hex().upper()}">'
+    return text.getvalue()
 
 
 def _tensor_of(type: ArrayType) -> TensorType[AnyDenseElement]:

@@ -37,6 +37,7 @@ from .c_base import (
     check_object_type,
     is_integer,
     unqualified,
+    with_block,
 )
 from .c_expressions import LiteralOp
 from .diagnostics import describe
@@ -190,13 +191,11 @@ class IfOp(IRDLOperation):
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
-        condition = parser.parse_operand()
+        condition = parser.parse_operand(i1)
         attributes = parser.parse_optional_attr_dict_with_keyword()
-        then_body = parser.parse_region()
+        then_body = with_block(parser.parse_region())
         has_else = parser.parse_optional_keyword("else") is not None
-        op = cls(condition, then_body, parser.parse_region() if has_else else None)
-        for block in (*op.then_body.blocks, *op.else_body.blocks):
-            assert block is not None
+        op = cls(condition, then_body, with_block(parser.parse_region()) if has_else else None)
         op.attributes |= attributes.data if attributes is not None else {}
         return op
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite, isnan
+from typing import NoReturn
 
 from xdsl.dialects.builtin import (
     Float64Type,
@@ -13,16 +15,19 @@ from xdsl.dialects.builtin import (
     NoneAttr,
     Signedness,
     StridedLayoutAttr,
+    StringAttr,
     f64,
     i1,
     i32,
 )
-from xdsl.dialects.emitc import EmitC_PointerType
+from xdsl.dialects.emitc import EmitC_OpaqueAttr, EmitC_PointerType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c
 from ..dialects.types import stored_element
+
+_SPECIAL = ("INFINITY", "NAN")
 
 
 def c_type(type: Attribute) -> Attribute:
@@ -56,7 +61,11 @@ class Builder:
         return op.results[0]
 
     def literal(self, value: int | float, type: Attribute = i32) -> SSAValue:
-        return self.add(c.LiteralOp(value, type))
+        """A constant; infinities and NaN are the macros of <math.h>."""
+        if isfinite(value):
+            return self.add(c.LiteralOp(value, type))
+        name = self.add(c.LiteralOp(EmitC_OpaqueAttr(StringAttr(_SPECIAL[isnan(value)])), type))
+        return self.add(c.UnaryOp("-", name)) if value < 0 else name
 
     def binary(self, operator: str, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
         """`lhs operator rhs`, with `x + 0`, `x * 1` and the like left out for integers."""
@@ -78,6 +87,10 @@ class Builder:
         return self.add(c.BinaryOp(operator, lhs, rhs))
 
     def cast(self, value: SSAValue, type: Attribute) -> SSAValue:
+        """`value` in `type`; there and back between integers of one width is no cast at all."""
+        inner = value.owner
+        if isinstance(inner, c.CastOp) and inner.operand.type == type and _same_width(value, type):
+            return inner.operand
         return value if value.type == type else self.add(c.CastOp(value, type))
 
     def choose(self, condition: SSAValue, yes: SSAValue, no: SSAValue) -> SSAValue:
@@ -123,6 +136,18 @@ class Builder:
             flat = term if flat is None else self.binary("+", flat, term)
         start = self.literal(offset)
         return start if flat is None else self.binary("+", flat, start)
+
+
+def _same_width(value: SSAValue, type: Attribute) -> bool:
+    source = value.type
+    if not isinstance(source, IntegerType) or not isinstance(type, IntegerType):
+        return False
+    return source.width == type.width
+
+
+def refuse(op: Operation, message: str) -> NoReturn:
+    """Fail with a message at the place of `op`."""
+    op.emit_error(message, PassFailedException(message))
 
 
 def literal_of(value: SSAValue) -> int | None:

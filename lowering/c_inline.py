@@ -7,7 +7,7 @@ constants of the block. Literals, addresses of globals and objects are always wr
 
 from __future__ import annotations
 
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.traits import MemoryEffectKind, get_effects, is_side_effect_free
 
 from ..dialects import c
@@ -35,18 +35,28 @@ def writes(op: Operation) -> bool:
     return effects is None or any(effect.kind is MemoryEffectKind.WRITE for effect in effects)
 
 
+def dead_expressions(region: Region) -> set[Operation]:
+    """The expressions whose values reach no statement: they are not printed at all."""
+    dead: set[Operation] = set()
+    for op in reversed(list(region.walk())):
+        if is_expression(op) and all(use.operation in dead for use in op.results[0].uses):
+            dead.add(op)
+    return dead
+
+
 class Inlining:
     """The expressions of one block that are printed in place; the others are not in `inlined`."""
 
-    def __init__(self, block: Block):
+    def __init__(self, block: Block, dead: set[Operation]):
         self.inlined: set[Operation] = set()
         self._anchors: dict[Operation, Operation | None] = {}
         self._block = block
+        self._dead = dead
         ops = list(block.ops)
         self._positions = {op: position for position, op in enumerate(ops)}
         self._writes = [position for position, op in enumerate(ops) if writes(op)]
         for op in reversed(ops):
-            if is_expression(op):
+            if is_expression(op) and op not in dead:
                 self._decide(op)
 
     def _decide(self, op: Operation) -> None:
@@ -59,7 +69,7 @@ class Inlining:
 
     def _single_anchor(self, value: SSAValue) -> Operation | None:
         """The statement of this block that evaluates `value`, if it does so once."""
-        uses = list(value.uses)
+        uses = [use for use in value.uses if use.operation not in self._dead]
         if len(uses) != 1 or uses[0].operation.parent is not self._block:
             return None
         user = uses[0].operation

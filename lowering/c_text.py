@@ -247,12 +247,15 @@ def wrapped(text: str, indent: str) -> list[str]:
 
 def _break(text: str, room: int) -> int:
     """Where to break `text`: the last of the blanks inside the fewest brackets, not too early."""
-    depth, best, place = 0, len(text), 0
+    depth, least, late, early = 0, len(text), 0, 0
     for position, character in enumerate(text):
-        if position > room and place:
+        if position > room and (late or early):
             break
         depth += (character in "([{") - (character in ")]}")
-        late = position > room // 3 or not place
-        if character == " " and (depth <= best or not late) and late:
-            best, place = depth, position
-    return place
+        if character != " ":
+            continue
+        if position <= room // 3:
+            early = position
+        elif depth <= least:
+            least, late = depth, position
+    return late or early

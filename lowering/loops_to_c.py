@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import isfinite, prod
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from xdsl.context import Context
 from xdsl.dialects import affine, func, memref, scf
 from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
-    FloatAttr,
     IntegerType,
     MemRefType,
     ModuleOp,
@@ -24,6 +23,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     i1,
 )
+from xdsl.dialects.emitc import EmitC_OpaqueAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.traits import SymbolTable
@@ -33,7 +33,7 @@ from ..dialects import c, dma, graph
 from ..dialects.diagnostics import describe
 from ..dialects.types import byte_size, dtype_of, stored_element
 from .arith_to_c import lower_expression
-from .c_builder import Builder, c_type, literal_of
+from .c_builder import Builder, c_type, literal_of, refuse
 
 _BYTE = IntegerType(8, Signedness.UNSIGNED)
 STACK_LIMIT = 1024
@@ -78,7 +78,7 @@ def callees_first(functions: Sequence[func.FuncOp]) -> list[func.FuncOp]:
     def visit(function: func.FuncOp) -> None:
         name = function.sym_name.data
         if name in open_:
-            raise PassFailedException(f"func.func @{name} calls itself")
+            refuse(function, f"func.func @{name} calls itself")
         if name in done:
             return
         open_.add(name)
@@ -108,18 +108,19 @@ class LoweredFunction:
 def includes(functions: Sequence[LoweredFunction]) -> list[c.IncludeOp]:
     """The system headers that the functions need."""
     ops = [op for function in functions for op in function.op.walk()]
-    values = [result for op in ops for result in op.results]
+    types = [result.type for op in ops for result in op.results]
+    types += [type for function in functions for type in function.op.function_type.inputs]
     names = ["stdint.h"]
     if any(_needs_math(op) for op in ops):
         names.insert(0, "math.h")
-    if any(value.type == i1 for value in values):
+    if i1 in types:
         names.insert(-1, "stdbool.h")
     return [c.IncludeOp(name, system=True) for name in names]
 
 
 def _needs_math(op: Operation) -> bool:
-    if isinstance(op, c.LiteralOp) and isinstance(op.value, FloatAttr):
-        return not isfinite(op.value.value.data)
+    if isinstance(op, c.LiteralOp) and isinstance(op.value, EmitC_OpaqueAttr):
+        return op.value.value.data in ("INFINITY", "NAN")
     return isinstance(op, c.CallOp) and op.pure is not None
 
 
@@ -152,18 +153,19 @@ def lower_function(
 ) -> LoweredFunction:
     """`function` as C, named `name`; `constant_name` gives the C name of a constant it reads."""
     if len(function.body.blocks) != 1:
-        raise PassFailedException(
+        refuse(
+            function,
             f"func.func @{function.sym_name.data}: C is written from structured control flow "
-            "(scf.for, scf.if), not from branches between blocks"
+            "(scf.for, scf.if), not from branches between blocks",
         )
     outputs = function.function_type.outputs.data
     if len(outputs) > 1:
-        raise PassFailedException(f"func.func @{function.sym_name.data}: C returns one value")
+        refuse(function, f"func.func @{function.sym_name.data}: C returns one value")
     name = name or function.sym_name.data
     parameters = _parameters(function)
     result = c.FuncOp(
         name,
-        _distinct([(hint, _parameter_type(value)) for hint, value in parameters]),
+        _distinct([(hint, _parameter_type(function, value)) for hint, value in parameters]),
         c_type(outputs[0]) if outputs else None,
         static=function.sym_visibility is not None,
     )
@@ -197,7 +199,7 @@ def _arena(function: func.FuncOp, name: str) -> c.GlobalOp | None:
         return None
     for op in own:
         if op.offset is None:
-            raise PassFailedException(f"{describe(op)}: has no offset; run plan-memory first")
+            refuse(op, f"{describe(op)}: has no offset; run plan-memory first")
     size = max(op.offset.value.data + op.size for op in own if op.offset is not None)
     return c.GlobalOp(
         name, c.ArrayType(max(size, 1), _BYTE), static=True, alignment=dma.BUFFER_ALIGNMENT
@@ -213,12 +215,12 @@ def _distinct(arguments: Sequence[tuple[str, Attribute]]) -> list[tuple[str, Att
     return result
 
 
-def _parameter_type(value: SSAValue) -> Attribute:
+def _parameter_type(function: func.FuncOp, value: SSAValue) -> Attribute:
     type = value.type
     if not isinstance(type, MemRefType):
         return c_type(type)
     if not type.has_static_shape() or not isinstance(type.layout, NoneAttr):
-        raise PassFailedException(f"{type} is not a dense buffer of static shape")
+        refuse(function, f"{type} is not a dense buffer of static shape")
     return c.pointer(c_type(type.element_type), const=not _written(value))
 
 
@@ -286,7 +288,7 @@ class _FunctionLowering:
                 values = tuple(self.values[operand] for operand in op.operands)
                 self.set(op.results[0], lower_expression(op, values, self.to))
             case _:
-                raise PassFailedException(f"{describe(op)}: has no form in C here")
+                refuse(op, f"{describe(op)}: has no form in C here")
 
     def set(self, old: SSAValue, new: SSAValue) -> None:
         if new.name_hint is None and old.name_hint is not None:
@@ -305,15 +307,18 @@ class _FunctionLowering:
         if not any(not isinstance(use.operation, memref.DeallocOp) for use in op.memref.uses):
             return
         if byte_size(type) > STACK_LIMIT:
-            raise PassFailedException(
+            refuse(
+                op,
                 f"{describe(op)}: {type} takes {byte_size(type)} bytes of stack, the limit is "
-                f"{STACK_LIMIT}: pass a buffer instead"
+                f"{STACK_LIMIT}: pass a buffer instead",
             )
         array = c.ArrayType(max(prod(type.get_shape()), 1), c_type(type.element_type))
         self.set(op.memref, self.to.add(c.VariableOp(array)))
 
     def get_global(self, op: memref.GetGlobalOp) -> None:
         symbol = op.name_.string_value()
+        if SymbolTable.lookup_symbol(op, op.name_) is None:
+            refuse(op, f"{describe(op)}: the module has no constant @{symbol}")
         if symbol not in self.constants:
             self.constants.append(symbol)
         assert isinstance(op.memref.type, MemRefType)
@@ -347,22 +352,25 @@ class _FunctionLowering:
     def loop(self, op: scf.ForOp) -> None:
         """Values carried around the loop live in variables; a single round needs no loop."""
         lower, upper, step = (self.values[value] for value in (op.lb, op.ub, op.step))
+        counter, *carried = op.body.block.args
+        if self.runs_once(lower, upper, step):
+            self.values[counter] = lower
+            for old, value in zip(carried, op.iter_args, strict=True):
+                self.values[old] = self.values[value]
+            for old, value in zip(op.res, self.yielded(op.body.block), strict=True):
+                self.set(old, value)
+            return
         variables = [
             self.to.add(c.VariableOp(c_type(value.type), self.values[value]))
             for value in op.iter_args
         ]
-        counter, *carried = op.body.block.args
         for variable, old in zip(variables, carried, strict=True):
             variable.name_hint = old.name_hint
-        if self.runs_once(lower, upper, step):
-            self.values[counter] = lower
-            self.body(op.body.block, carried, variables)
-        else:
-            loop = c.ForOp(lower, upper, step)
-            loop.counter.name_hint = counter.name_hint
-            self.values[counter] = loop.counter
-            self.to.block.add_op(loop)
-            self.inside(loop.body.block, op.body.block, carried, variables)
+        loop = c.ForOp(lower, upper, step)
+        loop.counter.name_hint = counter.name_hint
+        self.values[counter] = loop.counter
+        self.to.block.add_op(loop)
+        self.inside(loop.body.block, op.body.block, carried, variables)
         for old, variable in zip(op.res, variables, strict=True):
             self.set(old, self.to.add(c.LoadOp(variable)))
 
@@ -387,20 +395,19 @@ class _FunctionLowering:
     def inside(
         self, target: Block, block: Block, carried: Sequence[SSAValue], variables: list[SSAValue]
     ) -> None:
-        """Lower `block` into `target`."""
+        """Lower `block` into `target`: `carried` and its yield are kept in `variables`."""
         outer = self.to
         self.to = Builder(target)
-        self.body(block, carried, variables)
-        self.to = outer
-
-    def body(self, block: Block, carried: Sequence[SSAValue], variables: list[SSAValue]) -> None:
-        """Lower `block`: `carried` are read from `variables` first, its yield goes to them last."""
         for old, variable in zip(carried, variables, strict=False):
             if old.uses:
                 self.values[old] = self.to.add(c.LoadOp(variable))
+        for variable, value in zip(variables, self.yielded(block), strict=True):
+            self.to.block.add_op(c.AssignOp(variable, value))
+        self.to = outer
+
+    def yielded(self, block: Block) -> list[SSAValue]:
+        """Lower `block` in place; what it yields."""
         self.lower_block(block)
         last = block.last_op
         assert isinstance(last, scf.YieldOp)
-        yielded = [self.values[value] for value in last.arguments]
-        for variable, value in zip(variables, yielded, strict=True):
-            self.to.block.add_op(c.AssignOp(variable, value))
+        return [self.values[value] for value in last.arguments]

@@ -10,7 +10,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from ..dialects import c
 from ..dialects.diagnostics import RunnelError, describe
-from .c_inline import Inlining, is_expression
+from .c_inline import Inlining, dead_expressions
 from .c_text import INDENT, address, cast_name, comment, constant, declare, wrapped
 
 _PRECEDENCE = {
@@ -36,6 +36,7 @@ class FunctionPrinter:
         self.texts: dict[SSAValue, Text] = {}
         self.used = _reserved(function)
         self.inlined: set[Operation] = set()
+        self.dead = dead_expressions(function.body)
         self.unnamed = 0
 
     def lines(self) -> list[str]:
@@ -90,7 +91,7 @@ class FunctionPrinter:
     def _body(self, block: Block, indent: str) -> list[str]:
         """The lines of a block; names that it declares are free again after it."""
         outer = set(self.used)
-        self.inlined |= Inlining(block).inlined
+        self.inlined |= Inlining(block, self.dead).inlined
         lines: list[str] = []
         for op in block.ops:
             if isinstance(op, c.CommentOp) and lines:
@@ -109,10 +110,10 @@ class FunctionPrinter:
                 return self._for(op, indent)
             case c.IfOp():
                 return self._if(op, indent)
+            case _ if op in self.dead:
+                return []
             case _ if op in self.inlined:
                 self.texts[op.results[0]] = self._expression(op)
-                return []
-            case _ if is_expression(op) and not op.results[0].first_use:
                 return []
             case _:
                 return wrapped(f"{self._simple(op)};", indent)
