@@ -25,7 +25,7 @@ from xdsl.traits import NoMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
-from .types import byte_size
+from .types import byte_size, dtype_of
 
 BUFFER_ALIGNMENT = 16
 """Bytes: every planned offset is a multiple of it, so that a buffer can hold any vector."""
@@ -220,6 +220,12 @@ class ViewOp(IRDLOperation):
             raise VerifyException(
                 f"{describe(self)}: a view stays in its memory, {source.memory_space} is not "
                 f"{result.memory_space}"
+            )
+        items = [dtype_of(type.element_type).itemsize for type in (source, result)]
+        if items[0] != items[1]:
+            raise VerifyException(
+                f"{describe(self)}: a view keeps the element size, {items[0]} bytes are not "
+                f"{items[1]}"
             )
         if byte_size(source) != byte_size(result):
             raise VerifyException(
