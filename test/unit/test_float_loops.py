@@ -29,7 +29,7 @@ from runnel.runtime.interpreter import run
 from runnel.runtime.interpreter.c import call
 from runnel.tools.registry import new_context
 
-Build = Callable[..., SSAValue]
+Build = Callable[..., Any]
 
 
 @dataclass
