@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint bench setup clean
+.PHONY: demo test lint bench reference setup clean
 
 demo: setup
 	$(BIN)/python demo/demo.py
@@ -19,6 +19,9 @@ lint: setup
 bench: setup
 	$(BIN)/python bench/accuracy.py
 	$(BIN)/python bench/instructions.py
+
+reference: setup
+	$(BIN)/python -m runnel.tools.reference docs/reference
 
 setup: $(VENV)/installed
 
