@@ -198,7 +198,7 @@ class Model:
         return c.FileOp(f"{self.name}{suffix}", guard=guard, prefix=f"{self.name}_")
 
     def constant(self, symbol: SymbolRefAttr) -> str:
-        """The C name of a constant of the module; symbols that C would not tell apart get numbers."""
+        """The C name of a constant; symbols that C would not tell apart get numbers."""
         first = name = f"{self.name}_{identifier(symbol.string_value())}"
         count = 0
         while name in self.constants and self.constants[name].sym_name != symbol.root_reference:
