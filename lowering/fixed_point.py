@@ -37,9 +37,9 @@ def can_tie(multiplier: int, shift: int, bound: int) -> bool:
     """Whether acc * multiplier / 2**shift can lie halfway between integers for |acc| <= bound.
 
     Halfway means acc * multiplier = 2**(shift - 1) modulo 2**shift, so that acc has at least
-    shift - 1 - (trailing zeros of multiplier) trailing zeros.
+    shift - 1 - (trailing zeros of multiplier) trailing zeros; none does if that is negative.
     """
     if multiplier == 0 or shift == 0:
         return False
     trailing = (multiplier & -multiplier).bit_length() - 1
-    return bound >= 1 << max(shift - 1 - trailing, 0)
+    return trailing < shift and bound >= 1 << (shift - 1 - trailing)
