@@ -35,6 +35,7 @@ class Program:
 
     module: ModuleOp = field(default_factory=lambda: ModuleOp([]))
     block: Block = field(default_factory=Block)
+    name: str = "net"
 
     def add(self, op: Operation) -> SSAValue:
         self.block.add_op(op)
@@ -81,7 +82,7 @@ class Program:
     def add_return(self, value: SSAValue) -> None:
         self.block.add_op(func.ReturnOp(value))
         types = ([argument.type for argument in self.block.args], [value.type])
-        self.module.body.block.add_op(func.FuncOp("net", types, Region(self.block)))
+        self.module.body.block.add_op(func.FuncOp(self.name, types, Region(self.block)))
 
 
 def apply(module: ModuleOp, pipeline: str) -> ModuleOp:

@@ -130,7 +130,8 @@ def test_can_tie_is_what_brute_force_finds(multiplier: int, shift: int, bound: i
 def test_high_word_form_gives_the_same_integers(
     pairs: list[tuple[int, int]], bound: int, rounding: str, data: st.DataObject
 ) -> None:
-    requant = RequantAttr.get(*zip(*pairs, strict=True), rounding, (-128, 127))
+    multipliers, before_shifts = ([pair[i] for pair in pairs] for i in (0, 1))
+    requant = RequantAttr.get(multipliers, before_shifts, rounding, (-128, 127))
     fast, acc_shift = high_word_form(requant, len(pairs), bound)
     assert bound << acc_shift < 2**31
     accumulators = data.draw(

@@ -1,0 +1,209 @@
+"""The C of a small random network: same bytes as every level above, clean under all that checks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from quant_programs import Array, Program, apply
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+
+from runnel.dialects import graph
+from runnel.runtime.interpreter import run
+from runnel.runtime.runners import RunResult
+from runnel.tools import api
+from runnel.tools.artifact import Artifact
+from runnel.tools.interpret import interpret
+
+WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wshadow"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SHAPE = (1, 3, 9, 7)
+COUNT = 5
+
+
+def network(seed: int, name: str = "net") -> ModuleOp:
+    """conv, depthwise, sigmoid, add, max pool, mean, fully connected, softmax, in float."""
+    random = np.random.default_rng(seed)
+    program = Program(name=name)
+
+    def constant(*shape: int) -> SSAValue:
+        return program.constant(random.normal(0, 0.4, shape))
+
+    def conv(x: SSAValue, depth: int, group: int) -> SSAValue:
+        one = (1, 1)
+        w, b = constant(8, depth, 3, 3), constant(8)
+        return program.add(
+            graph.ConvOp(x, w, b, strides=one, pads=(1, 1, 1, 1), dilations=one, group=group)
+        )
+
+    a = program.add(graph.ReluOp(conv(program.real_input(SHAPE), 3, 1)))
+    b = program.add(graph.SigmoidOp(conv(a, 1, 8)))
+    total = program.add(graph.AddOp(a, b))
+    pooled = program.add(
+        graph.MaxPoolOp(
+            total, kernel_shape=(2, 2), strides=(2, 2), pads=(0, 0, 1, 1), dilations=(1, 1)
+        )
+    )
+    mean = program.add(graph.GlobalAveragePoolOp(pooled))
+    flat = program.add(graph.ReshapeOp(mean, (1, 8)))
+    scores = program.add(graph.GemmOp(flat, constant(4, 8), constant(4), trans_b=True))
+    return program.finish(program.add(graph.SoftmaxOp(scores, 1)))
+
+
+def samples(seed: int, count: int) -> Array:
+    shape = (count, *SHAPE[1:])
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@cache
+def compiled(folder: Path, seed: int, name: str = "net") -> Artifact:
+    """The network, calibrated on random data and compiled for the host."""
+    data = folder / f"{name}.npy"
+    np.save(data, samples(seed + 100, 16))
+    quantize = (
+        f"calibrate{{data={data} cache=false}},insert-quant-casts,"
+        "convert-graph-to-quant{rounding=single},cleanup,integer-io,remove-unused-globals"
+    )
+    return api.compile(apply(network(seed, name), quantize), "host")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("emitted")
+
+
+def inputs_of(artifact: Artifact) -> dict[str, Array]:
+    """Random stored inputs in the order that the program takes."""
+    info = artifact.signature.inputs[0]
+    shape = (COUNT, *info.shape[1:])
+    stored = np.random.default_rng(9).integers(-128, 128, shape).astype(np.int8)
+    return {info.name: stored}
+
+
+def run_binary(artifact: Artifact, to: Path, flags: list[str]) -> tuple[RunResult, Array]:
+    """All inputs, twice in one process."""
+    twice = {name: np.concatenate([x, x]) for name, x in inputs_of(artifact).items()}
+    result, outputs = artifact.run(artifact.build(to, flags=flags), twice)
+    return result, outputs[0]
+
+
+@pytest.mark.parametrize("flags", [WARNINGS, SANITIZERS, ["-O3"]], ids=["strict", "asan", "O3"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_binary_and_levels_give_the_same_bytes(
+    seed: int, flags: list[str], folder: Path, tmp_path: Path
+) -> None:
+    artifact = compiled(folder, seed)
+    _, outputs = run_binary(artifact, tmp_path, flags)
+    inputs = inputs_of(artifact)
+    for level in ("channels-last", "cortexm", "c"):
+        (expected,) = interpret(artifact.road, level, inputs).values()
+        assert outputs[:COUNT].tobytes() == expected.tobytes(), level
+    assert outputs[:COUNT].tobytes() == outputs[COUNT:].tobytes()  # nothing is left behind
+    assert len(np.unique(outputs)) > COUNT
+
+
+def test_the_layout_is_all_that_differs_at_quant(folder: Path) -> None:
+    artifact = compiled(folder, 1)
+    (stored,) = inputs_of(artifact).values()
+    first = run(artifact.road["quant"].module, [stored.transpose(0, 3, 1, 2)])
+    last = run(artifact.road["channels-last"].module, [stored])
+    assert first["output0"].tobytes() == last["output0"].tobytes()
+
+
+def test_text_is_the_same_from_run_to_run(folder: Path, tmp_path: Path) -> None:
+    assert compiled(folder, 1).c_files == compiled.__wrapped__(tmp_path, 1).c_files
+
+
+def text_of(artifact: Artifact) -> str:
+    """All emitted C without comments."""
+    joined = "\n".join(artifact.c_files.values())
+    return re.sub(r"/\*.*?\*/", "", joined, flags=re.DOTALL)
+
+
+def test_nothing_is_allocated(folder: Path) -> None:
+    assert not re.search(r"\b(malloc|calloc|realloc|alloca|free)\b", text_of(compiled(folder, 1)))
+
+
+def test_arrays_have_literal_extents(folder: Path) -> None:
+    declared = re.compile(r"^\s*(?!return)(?:static |const |extern )*\w+ \w+\[([^\]]*)\]", re.M)
+    extents = declared.findall(text_of(compiled(folder, 1)))
+    assert len(extents) > 10
+    assert [extent for extent in extents if not extent.isdigit()] == []
+
+
+def test_no_function_reaches_itself(folder: Path) -> None:
+    text = text_of(compiled(folder, 1))
+    bodies = dict(re.findall(r"^[\w *]+?(net_\w+)\([^;{)]*\)\s*\{(.*?)^\}", text, re.M | re.S))
+    assert {"net_run", "net_init"} <= set(bodies)
+    calls = {name: set(re.findall(r"\bnet_\w+(?=\()", body)) for name, body in bodies.items()}
+
+    def reached(name: str, seen: frozenset[str]) -> frozenset[str]:
+        for called in calls.get(name, ()):
+            if called not in seen:
+                seen = reached(called, seen | {called})
+        return seen
+
+    assert [name for name in calls if name in reached(name, frozenset())] == []
+
+
+def objects(artifact: Artifact, to: Path) -> list[Path]:
+    """The emitted sources, compiled."""
+    artifact.write_sources(to)
+    found: list[Path] = []
+    for name in artifact.c_files:
+        if name.endswith(".c"):
+            found.append(to / f"{name}.o")
+            command = ["cc", "-O1", "-Ikernels", "-Iboard", "-c", name, "-o", str(found[-1])]
+            subprocess.run(command, cwd=to, check=True)
+    return found
+
+
+def test_public_symbols_have_the_prefix(folder: Path, tmp_path: Path) -> None:
+    artifact = compiled(folder, 1)
+    table = subprocess.run(
+        ["nm", "-g", "--defined-only", *objects(artifact, tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    symbols = re.findall(r" [A-Z] (\w+)$", table, re.M)
+    assert {"net_run", "net_init", "net_input", "net_output"} <= set(symbols)
+    assert [name for name in symbols if not name.startswith("net_")] == []
+
+
+MAIN = """#include <stdio.h>
+#include <string.h>
+#include "one.h"
+#include "two.h"
+int main(void) {
+    static char x[ONE_INPUT_0_BYTES];
+    if (fread(x, 1, sizeof x, stdin) != sizeof x) return 1;
+    one_init();
+    two_init();
+    memcpy(one_input(0), x, sizeof x);
+    memcpy(two_input(0), x, sizeof x);
+    if (two_run() || one_run()) return 2;
+    fwrite(one_output(0), 1, ONE_OUTPUT_0_BYTES, stdout);
+    fwrite(two_output(0), 1, TWO_OUTPUT_0_BYTES, stdout);
+    return 0;
+}
+"""
+
+
+def test_two_models_in_one_program(folder: Path, tmp_path: Path) -> None:
+    artifacts = [compiled(folder, 1, "one"), compiled(folder, 2, "two")]
+    linked = [str(path) for artifact in artifacts for path in objects(artifact, tmp_path)]
+    (tmp_path / "main.c").write_text(MAIN)
+    subprocess.run(["cc", "-o", "both", "main.c", *linked], cwd=tmp_path, check=True)
+    (stored,) = inputs_of(artifacts[0]).values()
+    done = subprocess.run(
+        [tmp_path / "both"], input=stored[0].tobytes(), capture_output=True, check=True
+    )
+    expected = [run(a.road["channels-last"].module, [stored[:1]]) for a in artifacts]
+    assert done.stdout == b"".join(outputs["output0"].tobytes() for outputs in expected)
+    assert done.stdout[:4] != done.stdout[4:]
