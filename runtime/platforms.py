@@ -54,11 +54,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _resolve_folders(board: dict[str, Any], path: Path) -> None:
-    """A folder that is not one of ours is meant from where the platform file is."""
+    """Folders that are not ours, and a machine's file, are meant from the platform's folder."""
     board["folders"] = [
         folder if (BOARDS / folder).is_dir() else str(path.parent / folder)
         for folder in board["folders"]
     ]
+    if (machine := str(board.get("machine", ""))).endswith(".toml"):
+        board["machine"] = str((path.parent / machine).resolve())
 
 
 def _missing_folders(board: dict[str, Any]) -> Iterable[str]:

@@ -28,6 +28,7 @@ RUNNERS: dict[str, str] = {
     "host": "host:HostRunner",
     "qemu": "qemu:QemuRunner",
     "qemu-riscv32": "qemu:QemuRiscvRunner",
+    "emulator": "emulator:EmulatorRunner",
 }
 """Runner name (`board.runner`) to `module:Class` below this package."""
 

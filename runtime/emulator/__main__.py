@@ -1,0 +1,69 @@
+"""python -m runnel.runtime.emulator [--platform NAME|FILE.toml] [--report] [--trace FILE] PROGRAM
+
+Runs a program on the emulated SoC; files that it opens are those of this folder. The exit code is
+the program's; 98 if it could not be run to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from ...dialects.diagnostics import RunnelError
+from ..platforms import load_platform
+from .machine import machine_of
+from .report import Report
+from .soc import Emulator
+from .tables import report_text
+from .trace import chrome_trace
+
+NOT_RUN = 98
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m runnel.runtime.emulator",
+        description="Runs a program on the emulated SoC and times it.",
+    )
+    add = parser.add_argument
+    add("program", type=Path, help="the ELF file")
+    add("--platform", default="siracusa", metavar="NAME|FILE", help="what is emulated")
+    add("--report", action="store_true", help="print what was measured to stderr")
+    add("--json", type=Path, metavar="FILE", help="write what was measured")
+    add("--trace", type=Path, metavar="FILE", help="write a Chrome trace")
+    add("--poison", action="store_true", help="fill memory with rubbish, deliver transfers late")
+    add("--no-contention", action="store_true", help="no cost for conflicts at the L1's banks")
+    add("--limit", type=int, default=1 << 62, metavar="CYCLES", help="stop after so many cycles")
+    args = parser.parse_args(argv)
+    try:
+        platform = load_platform(args.platform)
+        machine = machine_of(platform, poison=args.poison, contention=not args.no_contention)
+        report = Emulator(machine).run(args.program, limit=args.limit)
+    except RunnelError as error:
+        sys.stdout.flush()
+        print(f"error: {error}", file=sys.stderr)
+        return NOT_RUN
+    if args.report:
+        print(report_text(report), end="", file=sys.stderr)
+    if args.trace is not None:
+        args.trace.write_text(json.dumps(chrome_trace(report)))
+    if args.json is not None:
+        args.json.write_text(json.dumps(_facts(report), indent=2) + "\n")
+    return report.exit_code & 0xFF
+
+
+def _facts(report: Report) -> dict[str, object]:
+    return {
+        "harts": [asdict(hart) for hart in report.harts],
+        "summary": asdict(report.summary),
+        "layers": [asdict(layer) for layer in report.layers()],
+        "hidden_dma": report.hidden_dma(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""Runs programs on the native core."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from enum import IntEnum
+from pathlib import Path
+from time import perf_counter
+
+from ...dialects.diagnostics import RunnelError
+from .elf import Elf
+from .machine import Machine
+from .native_library import library
+from .report import Event, HartReport, Report, Summary
+
+CONFIG = tuple(field.name for field in fields(Machine) if field.name != "memories")
+Console = Callable[[bytes], None]
+U64 = ctypes.c_uint64
+CONSOLE = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_char), U64)
+
+
+class Status(IntEnum):
+    """`soc_status` of soc.h."""
+
+    EXIT = 0
+    FAULT = 1
+    DEADLOCK = 2
+    LIMIT = 3
+
+
+FAULTS = (
+    *("", "wild load of {size} bytes at {address:#010x}"),
+    "wild store of {size} bytes at {address:#010x}",
+    "jump to {address:#010x}, where no code is",
+    "illegal instruction at {address:#010x}",
+    "no such device register: {address:#010x}",
+    "DMA: {text} ({size} bytes, external address {address:#010x})",
+    "NPU: {text} ({address:#010x})",
+)
+"""By `fault_kind` of soc.h."""
+
+
+class _LogEntry(ctypes.Structure):
+    _fields_ = [
+        *(("start", U64), ("end", U64), ("kind", ctypes.c_uint32), ("unit", ctypes.c_uint32)),
+        *(("a", ctypes.c_uint32), ("b", ctypes.c_uint32)),
+    ]
+
+
+def _native() -> ctypes.CDLL:
+    native = library()
+    pointer, word = ctypes.c_void_p, ctypes.c_uint32
+    native.soc_new.restype = pointer
+    native.soc_new.argtypes = [pointer, CONSOLE]
+    native.soc_add_memory.argtypes = [pointer, word, word, word, word, ctypes.c_int]
+    native.soc_write.argtypes = [pointer, word, ctypes.c_char_p, word]
+    native.soc_read.argtypes = [pointer, word, ctypes.c_char_p, word]
+    native.soc_start.argtypes = [pointer, word]
+    native.soc_run.argtypes = [pointer, U64]
+    native.soc_hart_stats.argtypes = [pointer, ctypes.c_int, pointer]
+    native.soc_hart_state.argtypes = [pointer, ctypes.c_int, pointer]
+    native.soc_summary.argtypes = [pointer, pointer]
+    native.soc_log.argtypes = [pointer, ctypes.POINTER(ctypes.POINTER(_LogEntry))]
+    native.soc_log.restype = U64
+    native.soc_fault_text.argtypes = [pointer]
+    native.soc_fault_text.restype = ctypes.c_char_p
+    native.soc_free.argtypes = [pointer]
+    return native
+
+
+def _write_stdout(text: bytes) -> None:
+    sys.stdout.buffer.write(text)
+    sys.stdout.flush()
+
+
+class Emulator:
+    """One machine; every `run` starts it anew. Files of the program are those of this process's
+    folder, and the same program gives the same report each time.
+    """
+
+    def __init__(self, machine: Machine, console: Console = _write_stdout):
+        self.machine = machine
+        self.console = console
+
+    def run(self, program: Path | Elf, *, limit: int = 1 << 62) -> Report:
+        """Run until the program exits; a fault, a deadlock or too many cycles: `RunnelError`."""
+        elf = program if isinstance(program, Elf) else Elf.read(program)
+        native = _native()
+        config = (U64 * len(CONFIG))(*(getattr(self.machine, name) for name in CONFIG))
+        console = CONSOLE(lambda text, count: self.console(text[:count]))
+        soc = native.soc_new(config, console)
+        try:
+            self._load(native, soc, elf)
+            started = perf_counter()
+            status = Status(native.soc_run(soc, limit))
+            seconds = perf_counter() - started
+            report = _report(native, soc, self.machine.cores, seconds)
+            if status != Status.EXIT:
+                raise RunnelError(_explain(native, soc, status, report, elf, limit))
+            return report
+        finally:
+            native.soc_free(soc)
+
+    def _load(self, native: ctypes.CDLL, soc: int, elf: Elf) -> None:
+        for r in self.machine.memories:
+            numbers = (r.address, r.size, r.core_latency, r.controller_latency, int(r.is_l1))
+            if not native.soc_add_memory(soc, *numbers):
+                raise RunnelError(f"memory {r.name}: the emulator has no room for more memories")
+        for address, data in elf.segments:
+            if not native.soc_write(soc, address, data, len(data)):
+                raise RunnelError(
+                    f"{elf.path}: a segment of {len(data)} bytes at {address:#010x} is in no memory"
+                )
+        native.soc_start(soc, elf.entry)
+
+
+def _report(native: ctypes.CDLL, soc: int, cores: int, seconds: float) -> Report:
+    summary = (U64 * len(fields(Summary)))()
+    native.soc_summary(soc, summary)
+    harts: list[HartReport] = []
+    for index in range(cores + 1):
+        numbers = (U64 * len(fields(HartReport)))()
+        native.soc_hart_stats(soc, index, numbers)
+        harts.append(HartReport(*numbers))
+    entries = ctypes.POINTER(_LogEntry)()
+    count = native.soc_log(soc, ctypes.byref(entries))
+    events = tuple(
+        Event(e.kind, e.unit, e.start, e.end, e.a, e.b) for e in (entries[i] for i in range(count))
+    )
+    return Report(tuple(harts), Summary(*summary), events, seconds)
+
+
+def hart_name(index: int, cores: int) -> str:
+    """`core 3`, or `controller` for the one behind the cores."""
+    return f"core {index}" if index < cores else "controller"
+
+
+def _explain(
+    native: ctypes.CDLL, soc: int, status: Status, report: Report, elf: Elf, limit: int
+) -> str:
+    cores = len(report.harts) - 1
+    summary = report.summary
+    if status == Status.FAULT:
+        text = native.soc_fault_text(soc).decode()
+        what = FAULTS[summary.fault].format(
+            size=summary.fault_size, address=summary.fault_address, text=text
+        )
+        if summary.fault_hart > cores:
+            return f"{elf.path.name}: {what}"
+        state = _state(native, soc, summary.fault_hart)
+        layer = f", behind the mark of layer {state[3]}" if state[3] >= 0 else ""
+        return (
+            f"{elf.path.name}: {hart_name(summary.fault_hart, cores)}: {what}, in "
+            f"{elf.place(summary.fault_pc)} (pc {summary.fault_pc:#010x}, called from "
+            f"{elf.place(state[2])}){layer}"
+        )
+    states = [(hart_name(i, cores), _state(native, soc, i)) for i in range(cores + 1)]
+    where = "; ".join(f"{name} in {elf.place(pc)}" for name, (kind, pc, _, _) in states if kind)
+    if status == Status.LIMIT:
+        return f"{elf.path.name}: still running after {limit} cycles: {where}"
+    return f"{elf.path.name}: all harts wait for an event that nothing will raise: {where}"
+
+
+def _state(native: ctypes.CDLL, soc: int, index: int) -> tuple[int, int, int, int]:
+    """State, program counter, return address and last layer mark of a hart."""
+    words = (ctypes.c_uint32 * 4)()
+    native.soc_hart_state(soc, index, words)
+    kind, pc, ra, layer = words
+    return kind, pc, ra, layer - (1 << 32) if layer >> 31 else layer
