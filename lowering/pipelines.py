@@ -72,7 +72,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "loops-to-c": NamedPipeline(
         "Loops on planned buffers to C.",
-        "convert-linalg-to-loops,loop-hoist-memref,licm,convert-cortexm-to-c",
+        "convert-linalg-to-loops,cse,licm,loop-hoist-memref,convert-cortexm-to-c",
     ),
     "lower-to-c": NamedPipeline(
         "Planned kernel calls to C.",

@@ -14,6 +14,7 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32, i8, i32
 from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 from xdsl.transforms.convert_linalg_to_loops import ConvertLinalgToLoopsPass
 from xdsl.transforms.loop_hoist_memref import LoopHoistMemRefPass
 from xdsl.transforms.loop_invariant_code_motion import LoopInvariantCodeMotionPass
@@ -216,6 +217,7 @@ def levels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, np.n
     ConvertLinalgToLoopsPass().apply(context, module)
     module.verify()
     found["loops"] = outputs(module, inputs)
+    CommonSubexpressionElimination().apply(context, module)
     LoopInvariantCodeMotionPass().apply(context, module)
     LoopHoistMemRefPass().apply(context, module)
     module.verify()

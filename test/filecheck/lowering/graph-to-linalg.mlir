@@ -1,6 +1,6 @@
 // A float network as functions of linalg ops on buffers, and on to C.
 // RUN: opt-tool %s --pass-pipeline='convert-graph-to-linalg{memory=sram}' | filecheck %s
-// RUN: opt-tool %s --pass-pipeline='convert-graph-to-linalg{memory=sram},plan-memory,convert-linalg-to-loops,licm,loop-hoist-memref,convert-loops-to-c' -t c | filecheck %s --check-prefix=C
+// RUN: opt-tool %s --pass-pipeline='convert-graph-to-linalg{memory=sram},plan-memory,convert-linalg-to-loops,cse,licm,loop-hoist-memref,convert-loops-to-c' -t c | filecheck %s --check-prefix=C
 
 graph.global @w : tensor<4x3x1x1xf32> = dense<0.5>
 
