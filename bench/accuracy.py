@@ -79,7 +79,7 @@ def variants(network: Network, method: str, progress: Progress) -> Variants:
     with TemporaryDirectory() as folder:
         data = Path(folder) / "calibration.npy"
         np.save(data, network.calibration_inputs())
-        options = Options(method=method, headroom=network.headroom)
+        options = Options(method=method)
         int8 = api.lower(model, options, calibrate=data, until="channels-last", progress=progress)
     qdq = api.lower(api.load(network.path("qdq")), Options(), until="channels-last")
     return Variants(model, int8["channels-last"].module, qdq["channels-last"].module)

@@ -63,7 +63,7 @@ def artifact_of(network: Network, form: str, platform: str) -> Artifact:
     with TemporaryDirectory() as folder:
         data = Path(folder) / "calibration.npy"
         np.save(data, network.calibration_inputs())
-        return api.compile(model, platform, calibrate=data, headroom=network.headroom)
+        return api.compile(model, platform, calibrate=data)
 
 
 def costs(

@@ -51,8 +51,6 @@ class Network:
     tests: tuple[DataSet, ...]
     metric: str
     reference: dict[str, tuple[float, float]]
-    headroom: float = 1.0
-    """How far calibrated ranges are widened: an anomaly lies outside of all that was normal."""
 
     def path(self, form: str) -> Path:
         """The model in the form `float` or `qdq`."""
@@ -175,7 +173,6 @@ NETWORKS: dict[str, Network] = {
             (DataSet("ad01_x.npz", "ad01_y.npy"),),
             "auc",
             {"ad01": (0.8514, 0.8256)},
-            headroom=2.0,
         ),
     )
 }

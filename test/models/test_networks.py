@@ -54,7 +54,7 @@ def host_artifact(name: str, form: str, folder: Path) -> Artifact:
         return api.compile(model, "host")
     data = folder / f"{name}.npy"
     np.save(data, network.calibration_inputs()[:CALIBRATION_SAMPLES])
-    return api.compile(model, "host", calibrate=data, headroom=network.headroom)
+    return api.compile(model, "host", calibrate=data)
 
 
 @cache
