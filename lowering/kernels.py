@@ -106,8 +106,9 @@ def all_kernels() -> tuple[Kernel, ...]:
     """The runtime's kernels, the most specific flavours first."""
     from .kernels_dsp import DSP
     from .kernels_mve import MVE
+    from .kernels_rv32 import RV32
 
-    return (*MVE, *DSP, *PORTABLE)
+    return (*MVE, *DSP, *RV32, *PORTABLE)
 
 
 def choose_kernel(

@@ -1,4 +1,4 @@
-"""Compiles cases with the host's gcc or with arm-none-eabi-gcc for QEMU, and runs them."""
+"""Compiles cases with the host's gcc, or with a cross compiler for QEMU, and runs them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .cases import Case
 
 HERE = Path(__file__).parent
 KERNELS = HERE.parents[2] / "runtime" / "c" / "kernels"
+BOARDS = KERNELS.parent / "boards"
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
 
 
@@ -97,3 +98,19 @@ def qemu(machine: str, *flags: str) -> Machine:
 CORTEX_M4 = qemu(
     "mps2-an386", "-O2", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"
 )
+
+
+def qemu_riscv(*flags: str) -> Machine:
+    """QEMU's virt machine, started by the board code of the runtime; minstret counts."""
+    run = ("qemu-system-riscv32", "-M", "virt", "-bios", "none", "-nographic", "-monitor", "none")
+    run += ("-serial", "none", "-semihosting-config", "enable=on,target=native")
+    run += ("-icount", "shift=0", "-kernel")
+    virt, semihosting = BOARDS / "virt", BOARDS / "semihosting"
+    link = (
+        *(f"-I{virt}", f"-I{semihosting}", str(virt / "rn_start.c"), "-nostartfiles"),
+        *("--specs=picolibc.specs", f"-L{HERE / 'virt'}", f"-T{virt / 'sections.ld'}"),
+    )
+    return Machine("riscv64-unknown-elf-gcc", (*flags, "-DBARE", *link), run)
+
+
+RV32 = qemu_riscv("-O2", "-fno-schedule-insns", "-march=rv32imc", "-mabi=ilp32", "-mcmodel=medany")
