@@ -27,7 +27,7 @@ from runnel.tools.measure import measure
 from runnel.tools.progress import Progress
 from runnel.tools.report.text_table import text_table
 
-PLATFORMS = ("cortex-m4", "cortex-m55")
+PLATFORMS = ("cortex-m4", "cortex-m55", "rv32")
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from test_runners import OUTPUTS, check, inputs_of, program_in
+
 from runnel.dialects.diagnostics import RunnelError
 from runnel.runtime.platforms import load_platform
 from runnel.runtime.runners import run
-from test_runners import OUTPUTS, check, inputs_of, program_in
 
 PLATFORM = "rv32"
 TOOLS = ("qemu-system-riscv32", "riscv64-unknown-elf-gcc")
