@@ -1,0 +1,118 @@
+"""Bias correction: against Monte Carlo, and against the means of the float network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx_models import Array
+from quant_networks import (
+    Node,
+    apply,
+    calibration_file,
+    images,
+    network,
+    outputs,
+    simulated,
+    small_network,
+    sqnr,
+)
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import PassFailedException
+
+from runnel.dialects import graph, quant
+from runnel.dialects.diagnostics import RunnelError
+from runnel.passes.graph.fold_batch_norm import FoldBatchNorm
+from runnel.passes.graph.output_statistics import OutputStatistics
+from runnel.passes.quant.chains import clipped_mean
+from runnel.passes.quant.correct_bias import CorrectBias
+from runnel.passes.quant.layers import layers_of
+from runnel.passes.quant.prefix import start
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, np.inf), (0.0, 6.0), (-np.inf, np.inf), (-1, 2)])
+def test_means_of_clipped_normals_agree_with_monte_carlo(low: float, high: float):
+    gamma, beta = np.array([1.0, -2.5, 0.0, 0.3]), np.array([0.5, -1.0, 3.0, 5.9])
+    found = clipped_mean(OutputStatistics(beta, np.abs(gamma)), low, high)
+    draws = np.random.default_rng(0).normal(size=(400_000, 1)) * gamma + beta
+    np.testing.assert_allclose(found, np.clip(draws, low, high).mean(0), atol=1e-2)
+
+
+def bias_network() -> tuple[ModuleOp, Array, Array]:
+    """conv, batch norm (one gamma is negative), ReLU, conv; with gamma and beta."""
+    random = np.random.default_rng(2)
+    gamma, beta = np.array([1.0, -2.0, 0.5, 1.5]), np.array([0.3, 1.0, 2.0, -0.5])
+    constants = {
+        "a": random.normal(size=(4, 8, 1, 1)),
+        "gamma": gamma,
+        "beta": beta,
+        "mean": np.zeros(4),
+        "var": np.ones(4),
+        "c": random.normal(size=(5, 4, 3, 3)),
+    }
+    nodes: list[Node] = [
+        ("Conv", ["x", "a"], ["1"], {}),
+        ("BatchNormalization", ["1", "gamma", "beta", "mean", "var"], ["2"], {"epsilon": 0.0}),
+        ("Relu", ["2"], ["3"], {}),
+        ("Conv", ["3", "c"], ["y"], {}),
+    ]
+    module = network([1, 8, 4, 4], nodes, constants)
+    apply(module, FoldBatchNorm())
+    return module, gamma, beta
+
+
+def test_the_analytic_correction_is_the_mean_of_the_weight_error(tmp_path: Path):
+    """E[(what - w) x] by Monte Carlo, x the ReLU of what batch norm was trained to give."""
+    module, gamma, beta = bias_network()
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(32, 8, 4, 4)))
+    coarse = simulated(module, str(tmp_path / "x.npy"), bits=4)
+    visits = start(coarse, "test", str(tmp_path / "x.npy"), 8).visits()
+    last = list(visits)[-1]
+    cast = last.layer.weight.owner
+    assert isinstance(cast, quant.DequantizeCastOp)
+    integers = graph.constant_array(cast.input)
+    assert integers is not None
+    scales = quant.quantized(cast.input).scale_array().reshape(-1, 1, 1, 1)
+    wrong = (scales * integers - last.real_weight).sum((2, 3))
+    draws = np.random.default_rng(1).normal(size=(400_000, 4)) * gamma + beta
+    expected = wrong @ np.maximum(draws, 0).mean(0)
+    remarks = apply(coarse, CorrectBias("analytic"))
+    assert [("passed" in remark) for remark in remarks] == [False, True]
+    moved = -list(layers_of(coarse))[-1].bias()
+    np.testing.assert_allclose(moved, expected, atol=1e-2 * np.abs(wrong).max())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_data_drives_mean_errors_to_zero(tmp_path: Path, seed: int):
+    data = calibration_file(tmp_path)
+    module = simulated(small_network(seed), data, bits=4, per_channel=False)
+    x = images(200, seed=9)
+    reference = outputs(small_network(seed), x)
+    before = sqnr(reference, outputs(module, x))
+    assert len(apply(module, CorrectBias("data", data))) == 4
+    for visit in start(module, "test", data, 64).visits():
+        wanted, found = visit.float_result(), visit.result()
+        axes = (0, *range(2, wanted.ndim))
+        error = np.abs(found.mean(axes) - wanted.mean(axes))
+        assert (error < 1e-3 * wanted.std(axes)).all()
+    assert sqnr(reference, outputs(module, x)) > before + 1
+
+
+def test_a_second_correction_changes_nothing(tmp_path: Path):
+    """The float network keeps its own bias as the reference."""
+    data = calibration_file(tmp_path)
+    module = simulated(small_network(0), data, bits=4)
+    apply(module, CorrectBias("data", data))
+    once = [layer.bias() for layer in layers_of(module)]
+    apply(module, CorrectBias("data", data))
+    for before, layer in zip(once, layers_of(module), strict=True):
+        np.testing.assert_allclose(layer.bias(), before, atol=1e-4)
+
+
+def test_it_wants_quantized_weights(tmp_path: Path):
+    data = calibration_file(tmp_path)
+    with pytest.raises(RunnelError, match="run insert-quant-casts first"):
+        apply(small_network(0), CorrectBias("data", data))
+    with pytest.raises(PassFailedException, match="needs data"):
+        apply(small_network(0), CorrectBias("data"))
