@@ -1,0 +1,113 @@
+"""Choose for every weight the code below or above it, so that the layer's output is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects.diagnostics import emit_remark
+from .adaround import AdaRound, State, bias_of, following
+from .layers import Float
+from .prefix import Visit, start
+from .weight_rounding import Integers, Samples, cost, flip, integers_of, moments, rows_of, sample
+
+PASS = "round-weights"
+METHODS = ("nearest", "flips", "adaround")
+
+
+@dataclass(frozen=True)
+class RoundWeights(ModulePass):
+    """Round each quantized weight down or up, by what it does to the layer's output on `data`.
+
+    Layers go in order; each sees the float input x and the input xhat that the quantized network
+    gives, whose layers before are rounded already: E |w x - what xhat|^2 is made small, so a layer
+    repairs errors of those before it. Methods:
+
+    - `nearest`: leave what insert-quant-casts chose;
+    - `flips`: coordinate descent over the integers: per output the one code moves that helps most,
+      until none does (deterministic; no parameters);
+    - `adaround`: a soft rounding per weight, by Adam on mini-batches, with the activation behind
+      the layer (arXiv:2004.10568); `iterations` at most, fewer when they no longer help.
+      With `state=FILE.npz` finished layers are kept there, and a second run goes on.
+
+    Codes stay the ones below and above the float weight; `free=true` lets flips go further. Scales
+    and biases stay. `samples` limits the samples and `positions` the positions of a layer's output
+    that are looked at (at least 8 for each weight of an output); `seed` chooses them.
+    """
+
+    name = PASS
+
+    data: str
+    method: str = "flips"
+    samples: int = 128
+    positions: int = 8192
+    seed: int = 0
+    free: bool = False
+    iterations: int = 2000
+    state: str = ""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.method not in METHODS:
+            raise PassFailedException(
+                f"{PASS}: method={self.method} is none of {', '.join(METHODS)}"
+            )
+        if self.method == "nearest":
+            return
+        state = State(Path(self.state) if self.state else None)
+        for index, visit in enumerate(start(op, PASS, self.data, self.samples).visits()):
+            integers = integers_of(visit.layer)
+            if integers is None:
+                emit_remark("missed", PASS, visit.layer.op, "the weight is not symmetric")
+                continue
+            self.round(visit, integers, self.seed + index, state)
+
+    def round(self, visit: Visit, integers: Integers, seed: int, state: State) -> None:
+        weight = rows_of(visit.layer, visit.real_weight)
+        drawn = sample(visit, self.positions, seed)
+        second = moments(drawn)
+        target = second.target(weight)
+        if self.method == "flips":
+            codes = self.flips(integers, weight, target, second.quantized)
+        else:
+            codes = self.adaround(visit, integers, weight, drawn, seed, state)
+        before = cost(integers.scales * integers.codes - target, second.quantized).sum()
+        after = cost(integers.scales * codes - target, second.quantized).sum()
+        moved = int((codes != integers.codes).sum())
+        integers.write(codes)
+        gain = 10 * np.log10(before / after) if after > 0 else 0.0
+        text = f"{moved} of {codes.size} codes moved, error {gain:+.2f} dB less"
+        emit_remark("passed", PASS, visit.layer.op, text)
+
+    def flips(self, integers: Integers, weight: Float, target: Float, second: Float) -> Float:
+        low, high = integers.neighbours(weight)
+        if self.free:
+            low, high = (np.full(weight.shape, float(bound)) for bound in integers.bounds)
+        first = np.clip(integers.codes, low, high)
+        return flip(first, low, high, integers.scales, target, second)
+
+    def adaround(
+        self,
+        visit: Visit,
+        integers: Integers,
+        weight: Float,
+        drawn: Samples,
+        seed: int,
+        state: State,
+    ) -> Float:
+        low, high = integers.neighbours(weight)
+        method = AdaRound(
+            weight, integers.scales, low, high, bias_of(visit), following(visit.layer.op)
+        )
+        key = method.key(self.iterations, seed, drawn)
+        known = state.get(key)
+        if known is not None:
+            return known
+        codes = method.solve(drawn, self.iterations, np.random.default_rng(seed))
+        state.put(key, codes)
+        return codes

@@ -1,0 +1,241 @@
+"""Rounding: against exhaustive search and numeric gradients, on inputs that it has not seen."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx_models import Array
+from quant_networks import apply, calibration_file, images, outputs, simulated, small_network, sqnr
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import PassFailedException
+
+from runnel.dialects import graph, quant
+from runnel.dialects.diagnostics import RunnelError
+from runnel.lowering.graph_to_quant import ConvertGraphToQuant
+from runnel.passes.quant.adaround import AdaRound, push, soft, soft_inverse
+from runnel.passes.quant.layers import layers_of
+from runnel.passes.quant.prefix import start
+from runnel.passes.quant.real_parameters import real_weight
+from runnel.passes.quant.round_weights import RoundWeights
+from runnel.passes.quant.seq_mse import SeqMSE
+from runnel.passes.quant.weight_rounding import Samples, cost, flip, integers_of, rows_of, sample
+
+SEED = 0
+
+
+def problem(rows: int, size: int, seed: int) -> tuple[Array, Array, Array]:
+    """(weights, second moment of correlated inputs, scales), one group."""
+    random = np.random.default_rng(seed)
+    mix = random.normal(size=(size, size))
+    x = mix @ random.normal(size=(size, 1000)) + 1
+    weight = random.normal(size=(1, rows, size))
+    return weight, (x @ x.T)[None] / 1000, np.abs(weight).max(2, keepdims=True) / 7
+
+
+def test_flips_lower_the_cost_and_stay_beside_the_float_weight():
+    weight, second, scales = problem(20, 30, 0)
+    low, high = np.floor(weight / scales), np.ceil(weight / scales)
+    nearest = np.rint(weight / scales)
+    codes = flip(nearest, low, high, scales, weight, second)
+    assert ((codes == low) | (codes == high)).all()
+    before = cost(scales * nearest - weight, second)
+    after = cost(scales * codes - weight, second)
+    assert (after <= before).all() and after.sum() < 0.5 * before.sum()
+    # No single change would help: it is a local optimum.
+    for k in range(30):
+        other = codes.copy()
+        other[:, :, k] = low[:, :, k] + high[:, :, k] - codes[:, :, k]
+        assert (cost(scales * other - weight, second) >= after * (1 - 1e-9)).all()
+
+
+def test_flips_come_near_the_best_of_all_roundings():
+    for seed in range(5):
+        weight, second, scales = problem(1, 8, seed)
+        low, high = np.floor(weight / scales), np.ceil(weight / scales)
+        choices = np.array(list(product((0, 1), repeat=8)))
+        every = low + choices[:, None] * (high - low)
+        best = cost(scales * every - weight, second).min()
+        nearest = np.rint(weight / scales)
+        found = cost(
+            scales * flip(nearest, low, high, scales, weight, second) - weight, second
+        ).sum()
+        assert best <= found * (1 + 1e-12)
+        assert found <= cost(scales * nearest - weight, second).sum()
+        assert found < 3 * best
+
+
+def float_inputs(module: ModuleOp) -> list[Array]:
+    """The integers of each layer's weight, as [groups, rows, K]."""
+    found = [integers_of(layer) for layer in layers_of(module)]
+    return [entry.codes for entry in found if entry is not None]
+
+
+def in_floor_or_ceil(module: ModuleOp) -> bool:
+    for layer in layers_of(module):
+        integers, real = integers_of(layer), real_weight(layer)
+        assert integers is not None and real is not None
+        low, high = integers.neighbours(rows_of(layer, real))
+        if not ((integers.codes == low) | (integers.codes == high)).all():
+            return False
+    return True
+
+
+@pytest.mark.parametrize("method", ["flips", "adaround"])
+def test_outputs_on_other_inputs_gain_two_decibels(tmp_path: Path, method: str):
+    data = calibration_file(tmp_path)
+    float_network = small_network(SEED)
+    x = images(200, seed=9)
+    reference = outputs(float_network, x)
+    module = simulated(float_network, data, bits=4)
+    before = sqnr(reference, outputs(module, x))
+    remarks = apply(module, RoundWeights(data, method, iterations=600))
+    assert len(remarks) == 4 and all("codes moved" in remark for remark in remarks)
+    assert sqnr(reference, outputs(module, x)) > before + 2
+    assert in_floor_or_ceil(module)
+
+
+@pytest.mark.parametrize("method", ["flips", "adaround"])
+def test_one_layer_gains_two_decibels_on_other_inputs(tmp_path: Path, method: str):
+    """The first layer, whose input is the same in both networks."""
+    data = calibration_file(tmp_path)
+    module = simulated(small_network(SEED), data, bits=4)
+    other = tmp_path / "other.npy"
+    np.save(other, images(64, seed=11))
+
+    def quality() -> float:
+        visit = next(start(module, "test", str(other), 64).visits())
+        return sqnr(visit.float_result(), visit.result())
+
+    before = quality()
+    apply(module, RoundWeights(data, method, iterations=600))
+    assert quality() > before + 2
+
+
+def test_rounded_weights_become_integer_ops(tmp_path: Path):
+    """Simulation and integers differ by what requantization rounds: at most a step or two."""
+    data = calibration_file(tmp_path)
+    module = simulated(small_network(SEED), data, bits=4)
+    apply(module, RoundWeights(data))
+    integer = module.clone()
+    apply(integer, ConvertGraphToQuant("single"))
+    assert not any(isinstance(op, graph.ConvOp) for op in integer.walk())
+    x = images(20, seed=3)
+    step = max(
+        quant.quantized(op.input).scale
+        for op in module.walk()
+        if isinstance(op, quant.DequantizeCastOp) and not quant.quantized(op.input).per_axis
+    )
+    assert np.abs(outputs(integer, x) - outputs(module, x)).max() <= 2.5 * step
+
+
+def test_nearest_changes_nothing(tmp_path: Path):
+    data = calibration_file(tmp_path)
+    module = simulated(small_network(SEED), data, bits=4)
+    text = str(module)
+    apply(module, RoundWeights(data, "nearest"))
+    assert str(module) == text
+
+
+def test_freed_flips_may_go_further(tmp_path: Path):
+    data = calibration_file(tmp_path)
+    module = simulated(small_network(SEED), data, bits=3)
+    apply(module, RoundWeights(data, free=True))
+    assert not in_floor_or_ceil(module)
+
+
+def test_gradients_of_adaround_are_the_numeric_ones():
+    random = np.random.default_rng(4)
+    weight = random.normal(size=(2, 3, 5))
+    scales = np.full((2, 3, 1), 0.3)
+    low = np.floor(weight / scales)
+    bias = random.normal(size=(2, 3, 1))
+    method = AdaRound(weight, scales, low, low + 1, bias, (0.0, 1.5))
+    xhat = random.normal(size=(2, 5, 40))
+    wanted = method.act(weight @ (xhat + 0.1 * random.normal(size=xhat.shape)) + bias)
+    v = soft_inverse(random.uniform(0.1, 0.9, size=weight.shape))
+
+    def loss(v: Array) -> float:
+        return method.loss(low + soft(v)[0], xhat, wanted)
+
+    def penalty(v: Array) -> float:
+        beta = 2 + 9 * (1 + np.cos(np.pi * 0.7))
+        return float((1 - np.abs(2 * soft(v)[0] - 1) ** beta).sum())
+
+    slope, pushed = method.gradient(v, xhat, wanted, 1.0), push(v, 0.7)
+    for place in product(range(2), range(3), range(5)):
+        step = np.zeros_like(v)
+        step[place] = 1e-5
+        numeric = (loss(v + step) - loss(v - step)) / 2e-5
+        assert slope[place] == pytest.approx(numeric, rel=1e-3, abs=1e-4)
+        numeric = (penalty(v + step) - penalty(v - step)) / 2e-5
+        assert pushed[place] == pytest.approx(numeric, rel=1e-4, abs=1e-5)
+
+
+def test_adaround_goes_on_from_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    data, state = calibration_file(tmp_path), tmp_path / "state.npz"
+    whole, again = (simulated(small_network(SEED), data, bits=4) for _ in range(2))
+    options = {"method": "adaround", "iterations": 200}
+    apply(whole, RoundWeights(data, **options))
+    solve, calls = AdaRound.solve, []
+
+    def counted(self: AdaRound, samples: Samples, count: int, random: np.random.Generator) -> Array:
+        if len(calls) == 2:
+            calls.clear()
+            raise KeyboardInterrupt
+        calls.append(self)
+        return solve(self, samples, count, random)
+
+    monkeypatch.setattr(AdaRound, "solve", counted)
+    with pytest.raises(KeyboardInterrupt):
+        apply(again.clone(), RoundWeights(data, state=str(state), **options))
+    apply(again, RoundWeights(data, state=str(state), **options))
+    assert len(calls) == 2  # the other two of the four layers came from the file
+    for first, second in zip(float_inputs(whole), float_inputs(again), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_seq_mse_never_has_a_greater_error_of_a_layer(tmp_path: Path):
+    data = calibration_file(tmp_path)
+    module = simulated(small_network(SEED), data, bits=4)
+    coarse = module.clone()
+    remarks = apply(module, SeqMSE(data))
+    assert len(remarks) == 4
+    before, after = (next(start(m, "test", data, 64).visits()) for m in (coarse, module))
+    assert sqnr(after.float_result(), after.result()) > sqnr(before.float_result(), before.result())
+    for layer in layers_of(module):
+        integers = integers_of(layer)
+        assert integers is not None
+        assert np.abs(integers.codes).max() <= 8
+
+
+def test_seq_mse_keeps_one_scale_per_tensor(tmp_path: Path):
+    data = calibration_file(tmp_path)
+    module = simulated(small_network(SEED), data, bits=4, per_channel=False)
+    apply(module, SeqMSE(data))
+    for layer in layers_of(module):
+        integers = integers_of(layer)
+        assert integers is not None and len(np.unique(integers.scales)) == 1
+
+
+def test_columns_are_what_the_layer_multiplies(tmp_path: Path):
+    """At every sampled position weight times column is the float result without bias."""
+    data = calibration_file(tmp_path, count=3)
+    module = simulated(small_network(SEED), data)
+    for visit in start(module, "test", data, 3).visits():
+        drawn = sample(visit, 10**6, 0)
+        found = rows_of(visit.layer, visit.real_weight) @ drawn.real
+        result = visit.float_result()
+        expected = np.moveaxis(result, 1, 0).reshape(found.shape)
+        bias = visit.layer.bias().reshape(*found.shape[:2], 1)
+        np.testing.assert_allclose(found + bias, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_it_says_what_is_wrong(tmp_path: Path):
+    data = calibration_file(tmp_path)
+    with pytest.raises(RunnelError, match="run insert-quant-casts first"):
+        apply(small_network(0), RoundWeights(data))
+    with pytest.raises(PassFailedException, match="method=best is none of"):
+        apply(small_network(0), RoundWeights(data, "best"))
