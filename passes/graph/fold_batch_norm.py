@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
@@ -256,7 +256,7 @@ def finish(
         rewriter.erase(product)
 
 
-def attach_statistics(op: graph.BatchNormalizationOp, layer: graph.GraphOp) -> None:
+def attach_statistics(op: graph.BatchNormalizationOp, layer: Operation) -> None:
     """Note on `layer` the distribution that its output has, as `op` was trained to give it."""
     scale, bias = float_array(op.scale), float_array(op.bias)
     if scale is not None and bias is not None:
