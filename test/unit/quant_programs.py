@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,15 @@ from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from runnel.dialects import graph, quant
+from runnel.tools import api
+from runnel.tools.artifact import Artifact
 from runnel.tools.pipeline import resolve_pipeline
 from runnel.tools.registry import new_context
 
 Array = NDArray[Any]
 Element = quant.UniformQuantizedType
+SHAPE = (1, 3, 9, 7)
+"""Of the input of `network`."""
 
 
 def per_tensor(scale: float, zero: int = 0) -> Element:
@@ -104,3 +110,51 @@ def random_int8(random: np.random.Generator, *shape: int) -> Array:
     values = random.integers(-128, 128, shape)
     ends = random.random(shape)
     return np.where(ends < 0.05, -128, np.where(ends > 0.95, 127, values)).astype(np.int8)
+
+
+def network(seed: int, name: str = "net") -> ModuleOp:
+    """conv, depthwise, sigmoid, add, max pool, mean, fully connected, softmax, in float."""
+    random = np.random.default_rng(seed)
+    program = Program(name=name)
+
+    def constant(*shape: int) -> SSAValue:
+        return program.constant(random.normal(0, 0.4, shape))
+
+    def conv(x: SSAValue, depth: int, group: int) -> SSAValue:
+        one = (1, 1)
+        w, b = constant(8, depth, 3, 3), constant(8)
+        return program.add(
+            graph.ConvOp(x, w, b, strides=one, pads=(1, 1, 1, 1), dilations=one, group=group)
+        )
+
+    a = program.add(graph.ReluOp(conv(program.real_input(SHAPE), 3, 1)))
+    b = program.add(graph.SigmoidOp(conv(a, 1, 8)))
+    total = program.add(graph.AddOp(a, b))
+    pooled = program.add(
+        graph.MaxPoolOp(
+            total, kernel_shape=(2, 2), strides=(2, 2), pads=(0, 0, 1, 1), dilations=(1, 1)
+        )
+    )
+    mean = program.add(graph.GlobalAveragePoolOp(pooled))
+    flat = program.add(graph.ReshapeOp(mean, (1, 8)))
+    scores = program.add(graph.GemmOp(flat, constant(4, 8), constant(4), trans_b=True))
+    return program.finish(program.add(graph.SoftmaxOp(scores, 1)))
+
+
+def samples(seed: int, count: int) -> Array:
+    shape = (count, *SHAPE[1:])
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@cache
+def compiled(
+    folder: Path, seed: int, name: str = "net", platform: str = "host", kernels: Path | None = None
+) -> Artifact:
+    """The network, calibrated on random data and compiled."""
+    data = folder / f"{name}.npy"
+    np.save(data, samples(seed + 100, 16))
+    quantize = (
+        f"calibrate{{data={data} cache=false}},insert-quant-casts,"
+        "convert-graph-to-quant{rounding=single},cleanup,integer-io,remove-unused-globals"
+    )
+    return api.compile(apply(network(seed, name), quantize), platform, kernels=kernels)

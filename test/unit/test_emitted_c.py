@@ -4,72 +4,20 @@ from __future__ import annotations
 
 import re
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from quant_programs import Array, Program, apply
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
+from quant_programs import Array, compiled
 
-from runnel.dialects import graph
 from runnel.runtime.interpreter import run
 from runnel.runtime.runners import RunResult
-from runnel.tools import api
 from runnel.tools.artifact import Artifact
 from runnel.tools.interpret import interpret
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wshadow"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-SHAPE = (1, 3, 9, 7)
 COUNT = 5
-
-
-def network(seed: int, name: str = "net") -> ModuleOp:
-    """conv, depthwise, sigmoid, add, max pool, mean, fully connected, softmax, in float."""
-    random = np.random.default_rng(seed)
-    program = Program(name=name)
-
-    def constant(*shape: int) -> SSAValue:
-        return program.constant(random.normal(0, 0.4, shape))
-
-    def conv(x: SSAValue, depth: int, group: int) -> SSAValue:
-        one = (1, 1)
-        w, b = constant(8, depth, 3, 3), constant(8)
-        return program.add(
-            graph.ConvOp(x, w, b, strides=one, pads=(1, 1, 1, 1), dilations=one, group=group)
-        )
-
-    a = program.add(graph.ReluOp(conv(program.real_input(SHAPE), 3, 1)))
-    b = program.add(graph.SigmoidOp(conv(a, 1, 8)))
-    total = program.add(graph.AddOp(a, b))
-    pooled = program.add(
-        graph.MaxPoolOp(
-            total, kernel_shape=(2, 2), strides=(2, 2), pads=(0, 0, 1, 1), dilations=(1, 1)
-        )
-    )
-    mean = program.add(graph.GlobalAveragePoolOp(pooled))
-    flat = program.add(graph.ReshapeOp(mean, (1, 8)))
-    scores = program.add(graph.GemmOp(flat, constant(4, 8), constant(4), trans_b=True))
-    return program.finish(program.add(graph.SoftmaxOp(scores, 1)))
-
-
-def samples(seed: int, count: int) -> Array:
-    shape = (count, *SHAPE[1:])
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-@cache
-def compiled(folder: Path, seed: int, name: str = "net") -> Artifact:
-    """The network, calibrated on random data and compiled for the host."""
-    data = folder / f"{name}.npy"
-    np.save(data, samples(seed + 100, 16))
-    quantize = (
-        f"calibrate{{data={data} cache=false}},insert-quant-casts,"
-        "convert-graph-to-quant{rounding=single},cleanup,integer-io,remove-unused-globals"
-    )
-    return api.compile(apply(network(seed, name), quantize), "host")
 
 
 @pytest.fixture(scope="module")
