@@ -1,29 +1,24 @@
-// Ranges of what the data show: inputs from -3 to 4. The layer has a range of what its batch norm was
-// trained to, 1 + 6 * 2 for one channel, -5 - 6 * 0.5 for the other, and its ReLU the part above 0.
-// RUN: opt-tool %s -p "calibrate{data=%S/calibrate-data.npy method=min-max cache=false}" --remarks=all 2>&1 | filecheck %s
-// RUN: opt-tool %s -p "calibrate{data=%S/calibrate-data.npy method=min-max deviations=0 headroom=2.0 cache=false}" | filecheck %s --check-prefix=DATA
-// RUN: opt-tool %s -p "calibrate{data=%S/calibrate-data.npy method=min-max deviations=0 scheme=symmetric-power-of-two cache=false}" | filecheck %s --check-prefix=POWER
+// The range of each float tensor, as the data show it.
+// RUN: python -c "import numpy as np; np.save('%t.npy', np.array([[1, -2], [3, 0.5]], 'f4')); np.save('%t.wrong.npy', np.zeros((2, 3), 'f4')); np.save('%t.nan.npy', np.full((2, 2), np.nan, 'f4')); np.savez('%t.other.npz', a=np.zeros(2), b=np.zeros(2))"
+// RUN: opt-tool %s -p 'calibrate{data=%t.npy method=min-max cache=false}' | filecheck %s
+// RUN: opt-tool %s -p 'calibrate{data=%t.npy method=min-max headroom=2 cache=false}' | filecheck %s --check-prefix=WIDE
+// RUN: not opt-tool %s -p 'calibrate{data=%t.wrong.npy cache=false}' 2>&1 | filecheck %s --check-prefix=SHAPE
+// RUN: not opt-tool %s -p 'calibrate{data=%t.nan.npy cache=false}' 2>&1 | filecheck %s --check-prefix=NAN
+// RUN: not opt-tool %s -p 'calibrate{data=%t.other.npz cache=false}' 2>&1 | filecheck %s --check-prefix=NAMES
+// RUN: not opt-tool %s -p 'calibrate{data=%t.npy method=magic}' 2>&1 | filecheck %s --check-prefix=METHOD
+// RUN: not opt-tool %s -p calibrate 2>&1 | filecheck %s --check-prefix=NONE
 
-graph.global @w : tensor<2x2xf32> = dense<[[1.0, 0.0], [0.0, 0.5]]>
-graph.global @b : tensor<2xf32> = dense<[0.0, 1.0]>
-
-// CHECK: remark: analysis: calibrate [layer]: widened from [-1, 3] to [-11, 13]: 6 deviations of the batch norm that was folded here
-// CHECK: func.func @net(%x: tensor<1x2xf32> {quant.range = array<f64: -3.000000e+00, 4.000000e+00>})
-// CHECK: graph.gemm
-// CHECK-SAME: quant.range = array<f64: -1.100000e+01, 1.300000e+01>
-// CHECK: graph.relu
-// CHECK-SAME: quant.range = array<f64: 0.000000e+00, 1.300000e+01>
-
-// DATA: func.func @net(%x: tensor<1x2xf32> {quant.range = array<f64: -6.000000e+00, 8.000000e+00>})
-// DATA: graph.gemm
-// DATA-SAME: quant.range = array<f64: -2.000000e+00, 6.000000e+00>
-
-// The next power of two above 4 / 127 is 2**-4: codes -128 to 127 reach from -8 to 7.9375.
-// POWER: func.func @net(%x: tensor<1x2xf32> {quant.range = array<f64: -8.000000e+00, 7.937500e+00>})
-func.func @net(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
-  %w = graph.constant @w : tensor<2x2xf32>
-  %b = graph.constant @b : tensor<2xf32>
-  %0 = graph.gemm %x, %w, %b {quant.output_mean = array<f32: 1.0, -5.0>, quant.output_deviation = array<f32: 2.0, 0.5>} : (tensor<1x2xf32>, tensor<2x2xf32>, tensor<2xf32>) -> tensor<1x2xf32> loc("layer")
-  %1 = graph.relu %0 : (tensor<1x2xf32>) -> tensor<1x2xf32>
+// CHECK: %x: tensor<1x2xf32> {graph.name = "x", quant.range = array<f64: -2.000000e+00, 3.000000e+00>}
+// CHECK: graph.relu %x {quant.range = array<f64: 0.000000e+00, 3.000000e+00>}
+// CHECK: graph.neg %0 {quant.range = array<f64: -3.000000e+00, {{-?}}0.000000e+00>}
+// WIDE: quant.range = array<f64: -4.000000e+00, 6.000000e+00>
+// SHAPE: error: pass 'calibrate': @net: input 'x' has shape [2, 3], tensor<1x2xf32> needs [1, 2]
+// NAN: error: pass 'calibrate': {{.*}}not finite
+// NAMES: error: pass 'calibrate': {{.*}}other.npz: holds a, b, the network takes x
+// METHOD: unknown calibration 'magic', expected one of
+// NONE: error: {{.*}}data
+func.func @net(%x: tensor<1x2xf32> {graph.name = "x"}) -> tensor<1x2xf32> {
+  %0 = graph.relu %x : (tensor<1x2xf32>) -> tensor<1x2xf32>
+  %1 = graph.neg %0 : (tensor<1x2xf32>) -> tensor<1x2xf32>
   func.return %1 : tensor<1x2xf32>
 }
