@@ -2,9 +2,9 @@
 
 python bench/emulator.py [--shared FOLDER] [--json FILE]
 
-Builds the programs of `FOLDER/reference/pulp` (default: ../shared) for Siracusa and compares what they
-print with the table of `FOLDER/reference/README.md`. Exit code 1 if a row is off by more than 15 %
-or the emulator runs fewer than 50 million instructions per second.
+Builds the programs of `FOLDER/reference/pulp` (default: ../shared) for Siracusa and compares what
+they print with the table of `FOLDER/reference/README.md`. Exit code 1 if a row is off by more than
+15 % or the emulator runs fewer than 50 million instructions per second.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LEAST_MIPS = 50.0
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: which number of which program's output it is (`nth` line that matches)."""
+    """A row of the table: where its number is in what `program` prints (`nth` match)."""
 
     name: str
     program: str

@@ -12,7 +12,7 @@ from ...dialects.diagnostics import RunnelError
 
 LOAD = 1
 SYMBOLS = 2
-FUNCTION, UNTYPED = 2, 0
+UNTYPED, OBJECT, FUNCTION = 0, 1, 2
 RISCV = 243
 
 
@@ -55,30 +55,43 @@ class Elf:
         return found
 
     @cached_property
-    def _functions(self) -> tuple[list[int], list[str]]:
+    def _symbols(self) -> list[tuple[int, str, int]]:
+        """Address, name and type of what has a section."""
         start = struct.unpack_from("<I", self.data, 32)[0]
         size, count = struct.unpack_from("<HH", self.data, 46)
         headers = [struct.unpack_from("<10I", self.data, start + i * size) for i in range(count)]
-        found: dict[int, str] = {}
+        found: list[tuple[int, str, int]] = []
         for header in headers:
             if header[1] != SYMBOLS:
                 continue
             strings = headers[header[6]][4]
             for at in range(header[4], header[4] + header[5], 16):
                 name, value, _, info, _, section = struct.unpack_from("<IIIBBH", self.data, at)
-                text = self._text(strings + name)
-                code = info & 15 == FUNCTION or (info & 15 == UNTYPED and not text.startswith("$"))
-                if code and section and text:
-                    found.setdefault(value, text)
+                if section and (text := self._text(strings + name)):
+                    found.append((value, text, info & 15))
+        return found
+
+    @cached_property
+    def functions(self) -> tuple[list[int], list[str]]:
+        """Addresses and names of functions and labels, in order of addresses."""
+        found: dict[int, str] = {}
+        for value, name, kind in self._symbols:
+            if kind == FUNCTION or (kind == UNTYPED and not name.startswith("$")):
+                found.setdefault(value, name)
         ordered = sorted(found.items())
         return [address for address, _ in ordered], [name for _, name in ordered]
+
+    @cached_property
+    def objects(self) -> dict[str, int]:
+        """Addresses of variables by name."""
+        return {name: value for value, name, kind in self._symbols if kind == OBJECT}
 
     def _text(self, offset: int) -> str:
         return self.data[offset : self.data.index(b"\0", offset)].decode(errors="replace")
 
     def place(self, address: int) -> str:
         """`function+offset` of a code address, or the address if no symbol is before it."""
-        addresses, names = self._functions
+        addresses, names = self.functions
         index = bisect_right(addresses, address) - 1
         if index < 0:
             return f"{address:#010x}"
