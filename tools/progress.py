@@ -33,6 +33,10 @@ class Progress:
         if self.plain and seconds >= QUIET_BELOW:
             print(f"{text}: {seconds:.1f} s", file=self.stream, flush=True)
 
+    def detail(self, text: str) -> None:
+        """How far the step is, on a terminal."""
+        self._show(text)
+
     def _show(self, text: str) -> None:
         if self.live:
             self.stream.write(f"\r\033[K{text}")

@@ -1,0 +1,237 @@
+"""The search for a quantization: what it tries, when it stops, what it writes, what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import helper
+from onnx_models import model
+from small_networks import images, save_network
+from xdsl.dialects.builtin import ModuleOp
+
+from runnel.dialects.diagnostics import RunnelError
+from runnel.passes import PASSES
+from runnel.tools import api, quantize
+from runnel.tools.cli import main
+from runnel.tools.fidelity import outputs_of
+from runnel.tools.quantize import ADDITIONS, CALIBRATIONS, Goal, search
+from runnel.tools.read_ir import read_mlir
+from runnel.tools.registry import new_context
+from runnel.tools.report.layer_ranges import layer_ranges
+from runnel.tools.road import level_of
+
+Array = NDArray[Any]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> ModuleOp:
+    return api.load(save_network(tmp_path_factory.mktemp("network"), quantized=False))
+
+
+@pytest.fixture(scope="module")
+def labels(network: ModuleOp) -> Array:
+    """What the float network itself chooses, but for one sample."""
+    chosen = outputs_of(network, held_out()).result.argmax(1)
+    chosen[0] = (chosen[0] + 1) % 4
+    return chosen
+
+
+def data() -> dict[str, Array]:
+    return {"image": images(40, seed=2)}
+
+
+def held_out() -> dict[str, Array]:
+    return {"image": images(50, seed=3)}
+
+
+def names(found: quantize.Search) -> list[str]:
+    return [str(attempt.recipe) for attempt in found.attempts]
+
+
+def test_it_stops_at_the_first_that_is_good_enough(network: ModuleOp) -> None:
+    found = search(network, data(), Goal(drop=100.0))
+    assert names(found) == ["min-max"]
+    assert found.best.met and level_of(found.best.integer) == "quant"
+    assert found.accuracy is None and found.attempts[0].simulated.accuracy is None
+
+
+def test_everything_is_tried_for_a_target_out_of_reach(network: ModuleOp, labels: Array) -> None:
+    goal = Goal(drop=-101.0)
+    found = search(network, data(), goal, test=held_out(), labels=labels)
+    additions = [addition for addition in ADDITIONS if addition.name in PASSES]
+    assert len(found.attempts) == len(CALIBRATIONS) + len(additions)
+    assert names(found)[:3] == ["min-max", "mse", "percentile"]
+    assert not found.best.met
+    assert quantize.quality(found.best) == max(map(quantize.quality, found.attempts))
+
+
+def test_measures_are_those_of_the_modules_it_returns(network: ModuleOp, labels: Array) -> None:
+    found = search(network, data(), Goal(drop=100.0), test=held_out(), labels=labels)
+    reference = outputs_of(network, held_out()).result
+    outputs = outputs_of(found.best.integer, held_out()).result
+    noise = ((outputs - reference) ** 2).sum(dtype=np.float64)
+    sqnr = 10 * np.log10((reference**2).sum(dtype=np.float64) / noise)
+    assert found.best.exact.fidelity.sqnr == pytest.approx(sqnr, abs=0.01)
+    assert found.best.exact.fidelity.samples == 50
+    assert found.accuracy == pytest.approx(49 / 50)
+    accuracy = (outputs.argmax(1) == labels).mean()
+    assert found.best.exact.accuracy == pytest.approx(accuracy)
+    assert found.best.drop == pytest.approx(100 * (49 / 50 - accuracy))
+
+
+def test_additions_build_on_the_best_before(network: ModuleOp) -> None:
+    found = search(network, data(), Goal(drop=-101.0), test=held_out())
+    best = max(found.attempts[:3], key=quantize.quality)
+    added = [a for a in found.attempts[3:] if a.recipe.before or a.recipe.after]
+    assert len(added) == len(found.attempts) - 3
+    assert all(a.recipe.method == best.recipe.method for a in added[:1])
+
+
+def test_a_network_without_classes_has_its_goal_in_decibels() -> None:
+    """An image that comes out as it went in: no choice between classes."""
+    node = helper.make_node("Relu", ["x"], ["y"])
+    from runnel.lowering.import_onnx import import_onnx
+
+    module = import_onnx(model([node], {"x": (1, 2, 4, 4)}, ["y"]))
+    inputs = {"x": np.random.default_rng(0).normal(size=(9, 2, 4, 4)).astype(np.float32)}
+    found = search(module, inputs, Goal(sqnr=20.0))
+    assert found.best.drop is None and found.best.exact.fidelity.top1 is None
+    assert found.best.met and found.best.exact.fidelity.sqnr > 20
+    assert not search(module, inputs, Goal(sqnr=200.0)).best.met
+
+
+def test_a_quantized_network_is_refused(tmp_path: Path) -> None:
+    module = api.load(save_network(tmp_path, quantized=True))
+    with pytest.raises(RunnelError, match="quantized already"):
+        search(module, data(), Goal())
+
+
+@pytest.mark.parametrize("bad", [np.zeros(49, int), np.zeros((50, 4), int), np.zeros(50)])
+def test_labels_are_one_integer_per_sample(network: ModuleOp, bad: Array) -> None:
+    with pytest.raises(RunnelError, match=r"expected \[50\], got"):
+        search(network, data(), Goal(), test=held_out(), labels=bad)
+
+
+# The command
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    save_network(tmp_path, quantized=False)
+    np.save(tmp_path / "x.npy", images(40, seed=2))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def runnel(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_the_command_writes_what_compile_takes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["quantize", "real.onnx", "--data", "x.npy", "--target-drop", "100"]
+    code, out, _ = runnel(capsys, *arguments, "-o", "q.mlir", "--platform", "cortex-m4")
+    assert code == 0 and "chosen: min-max; it meets the target" in out
+    code, out, _ = runnel(capsys, "compile", "q.mlir", "--no-build", "-o", "out")
+    assert code == 0 and (folder / "out" / "manifest.json").is_file()
+
+
+def test_the_command_writes_onnx(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["quantize", "real.onnx", "--data", "x.npy", "--target-drop", "100"]
+    code, _, _ = runnel(capsys, *arguments, "-o", "q.onnx")
+    kinds = {node.op_type for node in onnx.load(folder / "q.onnx").graph.node}
+    assert code == 0 and {"QuantizeLinear", "DequantizeLinear", "Conv"} <= kinds
+
+
+def test_the_command_says_so_when_the_target_is_missed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(folder / "y.npy", np.zeros(40, np.int64))
+    code, out, _ = runnel(
+        capsys,
+        *("quantize", "real.onnx", "--data", "x.npy", "--labels", "y.npy", "--count", "30"),
+        *("--target-drop", "0", "--sensitivity", "--all"),
+    )
+    assert "float: " in out and "on 30 samples" in out and "all but it" in out
+    assert code == ("misses the target" in out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "q.c"], "ends in .mlir or .onnx"),
+        (["-o", "none/q.mlir"], "the folder does not exist"),
+        (["--labels", "x.npy"], "labels are one integer per sample"),
+        (["--platform", "cortex-m99"], "cortex-m99"),
+        (["--data", "none.npy"], "none.npy"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    code, _, err = runnel(
+        capsys, "quantize", "real.onnx", "--data", "x.npy", "--target-drop", "100", *arguments
+    )
+    assert code == 1 and message in err and "Traceback" not in err
+
+
+def test_points_are_a_number(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        runnel(capsys, "quantize", "real.onnx", "--data", "x.npy", "--target-drop", "much")
+    assert "expected points from 0 to 100, not 'much'" in capsys.readouterr().err
+
+
+# The report
+
+
+def test_the_report_is_one_file_with_the_measured_numbers(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["quantize", "real.onnx", "--data", "x.npy", "--all", "--target-drop", "100"]
+    code, out, _ = runnel(capsys, *arguments, "--report", "r.html")
+    page = (folder / "r.html").read_text()
+    assert code == 0
+    for title in (
+        "Attempts",
+        "Sensitivity of layers",
+        "Ranges",
+        "Error of layers",
+        "Worst samples",
+    ):
+        assert f"<h2>{title}</h2>" in page
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "<script" not in page and "nan" not in page
+    line = next(line for line in out.splitlines() if line.startswith("mse "))
+    sqnr = next(part for part in line.split("  ") if part.endswith("dB")).strip()
+    assert f"<td>{sqnr}</td>" in page
+    parsed = ElementTree.fromstring(page.partition("\n")[2].replace(" class=chosen", ""))
+    assert len(parsed.findall(".//svg") or parsed.findall(".//{*}svg")) == 4
+
+
+def test_ranges_in_the_report_by_hand() -> None:
+    """A ReLU on a grid from 0 to 25.5 that sees -1 and 60: 60 is clipped."""
+    text = """
+    func.func @net(%x: tensor<1x4xf32>) -> tensor<1x4xf32> {
+      %0 = graph.relu %x : (tensor<1x4xf32>) -> tensor<1x4xf32> loc("act")
+      %1 = quant.qcast %0 : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i8:f32, 0.1:-128>>
+      %2 = quant.dcast %1 : tensor<1x4x!quant.uniform<i8:f32, 0.1:-128>> to tensor<1x4xf32>
+      func.return %2 : tensor<1x4xf32>
+    }
+    """
+    module = read_mlir(new_context(), text, "net.mlir").module
+    x = np.array([[-1, 60, 10.04, 2]], np.float32)
+    (found,) = layer_ranges(module, {"input0": x})
+    assert (found.low, found.high) == pytest.approx((0, 25.5))
+    assert (found.seen_low, found.seen_high) == (0, 60)
+    assert found.clipped == 0.25
+    signal, noise = 60**2 + 10.04**2 + 4, 34.5**2 + 0.04**2
+    assert found.sqnr == pytest.approx(10 * np.log10(signal / noise), abs=1e-3)

@@ -1,0 +1,276 @@
+"""runnel quantize: search for a quantization that keeps the accuracy."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .common import (
+    c_name,
+    channels_last_data,
+    data_layout,
+    dimension,
+    platform_option,
+    progress_of,
+    read_model,
+    remarks_shown,
+)
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from ..quantize import Attempt, Score, Search
+    from ..sensitivity import Sensitivity
+
+DESCRIPTION = """\
+Quantizes a float model to int8: tries methods from the cheapest on (ranges of calibration,
+equalization, bias correction, rounding), measures the integers that the program will compute, and
+stops when they lose no more than the target. Writes the quantized module for `runnel compile`, or
+the same as ONNX with QuantizeLinear and DequantizeLinear.
+
+Without labels, lost points are samples for which another class comes out than in float.
+"""
+
+EXAMPLES = """\
+examples:
+  runnel quantize model.onnx --data images.npy -o model.mlir && \\
+      runnel compile model.mlir --platform cortex-m4 -o out
+  runnel quantize model.onnx --data calibration.npz --test x.npy --labels y.npy --target-drop 0.3
+  runnel quantize model.onnx --data images.npy -o model_qdq.onnx
+  runnel quantize model.onnx --data images.npy --all --report report.html
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("model", type=Path, help=".onnx or .mlir with a float model")
+    add("--data", type=Path, required=True, metavar="DATA", help="real inputs (.npz, .npy)")
+    add(
+        "--test", type=Path, metavar="DATA", help="inputs to measure with; default: those of --data"
+    )
+    add("--labels", type=Path, metavar="NPY", help="classes of the inputs to measure with")
+    add("--count", type=int, default=500, metavar="N", help="measure with the first N (500)")
+    platform_option(parser)
+    add(
+        "--target-drop",
+        type=points,
+        default=0.5,
+        metavar="P",
+        help="points that the integers may lose against float (0.5)",
+    )
+    add(
+        "--target-sqnr",
+        type=float,
+        default=30.0,
+        metavar="DB",
+        help="signal to noise that is enough where outputs are no classes (30)",
+    )
+    add("--per-tensor", action="store_true", help="one scale for all channels of a weight")
+    add("--all", action="store_true", help="try everything, also after the target is met")
+    add("-o", "--output", type=Path, metavar="FILE", help="quantized .mlir, or QDQ .onnx")
+    add("--report", type=Path, metavar="HTML", help="write a report with sensitivities and ranges")
+    add("--sensitivity", action="store_true", help="measure each layer alone quantized")
+    add(
+        "--io",
+        choices=("integer", "float"),
+        default="integer",
+        help="what the quantized .mlir takes and gives (integer)",
+    )
+    add(
+        "--dim", type=dimension, action="append", default=[], metavar="NAME=SIZE", help="as compile"
+    )
+    add("--name", type=c_name, help="the prefix of all C names; default: after the file")
+    data_layout(parser)
+    add("--remarks", choices=("passed", "missed", "analysis", "all"), help="what the passes say")
+    add("-q", "--quiet", action="store_true", help="no progress")
+
+
+def points(text: str) -> float:
+    """A number of points from 0 to 100."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"expected points from 0 to 100, not '{text}'")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    from .. import quantize
+
+    check_output(args)
+    model = read_model(args)
+    data, test, labels = read_data(args, model)
+    goal = quantize.Goal(args.target_drop, args.target_sqnr)
+    progress = progress_of(args)
+    with remarks_shown(args):
+        found = quantize.search(
+            model,
+            data,
+            goal,
+            test=test,
+            labels=labels,
+            every=args.all,
+            per_channel=not args.per_tensor,
+            progress=progress,
+        )
+        check_platform(args, found.best.integer)
+    print(text_of(found))
+    layers = sensitivities(args, found, test)
+    if args.sensitivity:
+        print(sensitivity_table(layers))
+    if args.output is not None:
+        write(args, found.best)
+    if args.report is not None:
+        from ..report.quantization_report import report
+
+        page = report(args.model.name, found, layers, test)
+        args.report.write_text(page, encoding="utf-8")
+    return 0 if found.best.met else 1
+
+
+def check_output(args: argparse.Namespace) -> None:
+    """Refuse before the work is done what could not be written after it."""
+    from ...dialects.diagnostics import RunnelError
+
+    if args.output is not None and args.output.suffix not in (".mlir", ".onnx"):
+        raise RunnelError(f"{args.output}: expected a name that ends in .mlir or .onnx")
+    for path in (args.output, args.report):
+        if path is not None and not path.parent.is_dir():
+            raise RunnelError(f"{path}: the folder does not exist")
+
+
+def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]:
+    """Calibration samples, samples to measure with, and their labels."""
+    from ...dialects.diagnostics import RunnelError
+    from ..samples import first, load, read_samples, sample_count
+    from ..signature import signature_of
+
+    inputs = signature_of(model).inputs
+    last = channels_last_data(args)
+    data = read_samples(args.data, inputs, channels_last=last)
+    test = data if args.test is None else read_samples(args.test, inputs, channels_last=last)
+    labels = None
+    if args.labels is not None:
+        arrays = list(load(args.labels).values())
+        if len(arrays) != 1 or len(arrays[0]) != sample_count(test, inputs):
+            raise RunnelError(
+                f"{args.labels}: expected one array of {sample_count(test, inputs)} classes"
+            )
+        labels = arrays[0].reshape(-1)[: args.count]
+    return data, first(test, inputs, args.count), labels
+
+
+def check_platform(args: argparse.Namespace, integer: ModuleOp) -> None:
+    """Lower to the platform's kernels: what it cannot run is told now."""
+    from ..road import Options, drive
+
+    with progress_of(args).step(f"lower for {args.platform}"):
+        drive(integer.clone(), Options(args.platform), until="cortexm")
+
+
+def text_of(found: Search) -> str:
+    """The table of attempts, what they are, and the outcome."""
+    from ..report.text_table import text_table
+
+    headers = (
+        *("recipe", "simulated", "integer", "lost", "top-1", "top-3", "SQNR", "gain"),
+        *("SQNR, gain out", "seconds"),
+    )
+    rows = [row(attempt) for attempt in found.attempts]
+    why = "\n".join(f"  {a.recipe}: {a.why}" for a in found.attempts)
+    return f"{text_table(headers, rows)}\n{why}\n\n{outcome(found)}"
+
+
+def row(attempt: Attempt) -> tuple[str | None, ...]:
+    fidelity = attempt.exact.fidelity
+    return (
+        str(attempt.recipe),
+        share(accuracy_of(attempt.simulated)),
+        share(accuracy_of(attempt.exact)),
+        None if attempt.drop is None else f"{attempt.drop:+.2f}",
+        share(fidelity.top1),
+        share(fidelity.top3),
+        f"{fidelity.sqnr:.2f} dB",
+        f"{fidelity.gain:.4f}",
+        f"{fidelity.compensated:.2f} dB",
+        f"{attempt.seconds:.1f}",
+    )
+
+
+def accuracy_of(score: Score) -> float | None:
+    """Top-1 with labels, agreement with float without."""
+    return score.fidelity.top1 if score.accuracy is None else score.accuracy
+
+
+def share(value: float | None) -> str | None:
+    return None if value is None else f"{100 * value:.2f} %"
+
+
+def outcome(found: Search) -> str:
+    """One or two lines: what was chosen, and how sure that is."""
+    best, goal = found.best, found.goal
+    fidelity = best.exact.fidelity
+    lines: list[str] = []
+    if found.accuracy is not None:
+        lines.append(f"float: {100 * found.accuracy:.2f} % on {fidelity.samples} samples")
+    if fidelity.top1 is not None and fidelity.error is not None:
+        lines.append(
+            f"agreement with float: {100 * fidelity.top1:.2f} % "
+            f"+- {100 * fidelity.error:.2f} (one standard error)"
+        )
+    wanted = f"{goal.drop:g} points" if best.drop is not None else f"{goal.sqnr:g} dB"
+    got = f"{best.drop:+.2f} points" if best.drop is not None else f"{fidelity.sqnr:.1f} dB"
+    verdict = "meets" if best.met else "is the best, but misses"
+    lines.append(f"chosen: {best.recipe}; it {verdict} the target of {wanted} ({got})")
+    return "\n".join(lines)
+
+
+def sensitivities(args: argparse.Namespace, found: Search, test: Any) -> list[Sensitivity]:
+    """Of all layers, on some samples, if they are asked for."""
+    from ..sensitivity import sensitivity
+
+    if not args.sensitivity and args.report is None:
+        return []
+    some = {name: array[:64] for name, array in test.items()}
+    progress = progress_of(args)
+
+    def tell(done: int, count: int) -> None:
+        progress.detail(f"sensitivity: {done} of {count} layers")
+
+    with progress.step("sensitivity"):
+        return sensitivity(found.best.casts, some, tell)
+
+
+def sensitivity_table(layers: list[Sensitivity]) -> str:
+    from ..report.text_table import text_table
+
+    rows = [
+        (
+            *(entry.layer.name, entry.layer.op, f"{entry.only:.2f}"),
+            *(f"{entry.without:.2f}", f"{entry.gain:.4f}"),
+        )
+        for entry in layers
+    ]
+    headers = ("layer", "op", "only it: SQNR (dB)", "all but it: SQNR (dB)", "gain, only it")
+    return text_table(headers, rows)
+
+
+def write(args: argparse.Namespace, best: Attempt) -> None:
+    """The module as MLIR with its constants beside it, or as ONNX."""
+    from ..pipeline import resolve_pipeline
+    from ..registry import new_context
+    from ..write_ir import write_module
+
+    if args.output.suffix == ".onnx":
+        from ...lowering.export_onnx import export_onnx
+
+        args.output.write_bytes(export_onnx(best.casts).SerializeToString())
+    else:
+        module = best.integer.clone()
+        if args.io == "integer":
+            resolve_pipeline("integer-io,cleanup").run(new_context(), module)
+        write_module(args.output, module)
+    print(f"written to {args.output}")
