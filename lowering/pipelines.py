@@ -30,16 +30,23 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "quantize": NamedPipeline(
         "Float graph to integers: calibrate on data, place quantizers, fuse into integer ops.",
-        "simplify,calibrate{data=$data method=$method percentile=$percentile "
-        "headroom=$headroom},"
-        "insert-quant-casts{per-channel=$channels},convert-graph-to-quant{rounding=single},"
-        "cleanup,remove-unused-globals",
+        "simplify,equalize{clips=$equalize data=$data},absorb-high-bias{method=$absorb data=$data},"
+        "calibrate{data=$data method=$method percentile=$percentile headroom=$headroom},"
+        "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits},"
+        "round-weights{method=$rounding data=$data},"
+        "correct-bias{method=$bias-correction data=$data},"
+        "convert-graph-to-quant{rounding=single},cleanup,remove-unused-globals",
         {
             "data": None,
             "method": "mse",
             "percentile": "99.99",
             "headroom": "1.0",
             "channels": "true",
+            "weight-bits": "8",
+            "equalize": "off",
+            "absorb": "off",
+            "rounding": "nearest",
+            "bias-correction": "off",
         },
     ),
     "import-quantized": NamedPipeline(
@@ -70,13 +77,9 @@ PIPELINES: dict[str, NamedPipeline] = {
         "plan-memory{algorithm=$algorithm},verify-memory",
         {"platform": None, "algorithm": "auto"},
     ),
-    "loops-to-c": NamedPipeline(
-        "Loops on planned buffers to C.",
-        "convert-linalg-to-loops,cse,licm,loop-hoist-memref,convert-cortexm-to-c",
-    ),
     "lower-to-c": NamedPipeline(
-        "Planned kernel calls to C.",
-        "convert-cortexm-to-c",
+        "Kernel calls and loops on planned buffers to C.",
+        "convert-linalg-to-loops,cse,licm,loop-hoist-memref,convert-cortexm-to-c",
     ),
 }
 """Name to pipeline. A pipeline may name others, but not itself."""

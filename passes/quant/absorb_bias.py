@@ -40,9 +40,9 @@ class AbsorbHighBias(ModulePass):
     deviations: float = 3.0
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        if self.method not in METHODS or (self.method == "data") != bool(self.data):
+        if self.method not in METHODS or (self.method == "data" and not self.data):
             raise PassFailedException(
-                f"{PASS}: method is one of {', '.join(METHODS)}, and data goes with method=data"
+                f"{PASS}: method is one of {', '.join(METHODS)}, and method=data needs data"
             )
         if self.method == "off":
             return

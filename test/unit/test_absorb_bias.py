@@ -82,6 +82,7 @@ def test_it_stays_where_it_would_not_be_exact(between: str, pads: int):
     assert ("pads its input" in "".join(remarks)) == (pads == 1)
 
 
-def test_data_goes_with_its_method():
-    with pytest.raises(PassFailedException, match="data goes with"):
-        apply(two_layers("Relu"), AbsorbHighBias("batch-norm", "x.npy"))
+@pytest.mark.parametrize("method", ["data", "best"])
+def test_it_says_what_is_missing(method: str):
+    with pytest.raises(PassFailedException, match="method=data needs data"):
+        apply(two_layers("Relu"), AbsorbHighBias(method))

@@ -22,6 +22,8 @@ from runnel.passes.quant.real_parameters import real_weight
 from runnel.passes.quant.round_weights import RoundWeights
 from runnel.passes.quant.seq_mse import SeqMSE
 from runnel.passes.quant.weight_rounding import Samples, cost, flip, integers_of, rows_of, sample
+from runnel.tools.pipeline import resolve_pipeline
+from runnel.tools.registry import new_context
 
 SEED = 0
 
@@ -239,3 +241,18 @@ def test_it_says_what_is_wrong(tmp_path: Path):
         apply(small_network(0), RoundWeights(data))
     with pytest.raises(PassFailedException, match="method=best is none of"):
         apply(small_network(0), RoundWeights(data, "best"))
+
+
+def test_the_quantize_pipeline_takes_all_of_it(tmp_path: Path):
+    data = calibration_file(tmp_path)
+    x, float_network = images(100, seed=3), small_network(SEED, imbalance=1.0)
+    reference = outputs(float_network, x)
+    options = "equalize=keep absorb=data rounding=flips bias-correction=data"
+    found: list[float] = []
+    for more in ("", options):
+        module = float_network.clone()
+        text = f'quantize{{data="{data}" channels=false weight-bits=4 {more}}}'
+        resolve_pipeline(text).run(new_context(), module)
+        assert not any(op.name == "graph.conv" for op in module.walk())
+        found.append(sqnr(reference, outputs(module, x)))
+    assert found[1] > found[0] + 6

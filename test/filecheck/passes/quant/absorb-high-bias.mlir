@@ -5,7 +5,7 @@
 
 // CHECK-DAG: remark: passed: absorb-high-bias [first]: 1 of 2 biases moved on, by up to 4
 // CHECK-DAG: remark: missed: absorb-high-bias [before_padding]: the next layer pads its input with zeros
-// WRONG: absorb-high-bias: {{.*}}data goes with method=data
+// WRONG: absorb-high-bias: {{.*}}method=data needs data
 
 graph.global @w1 : tensor<2x1x1x1xf32> = dense<[[[[2.0]]], [[[1.0]]]]>
 graph.global @b1 : tensor<2xf32> = dense<[9.0, 1.0]>
