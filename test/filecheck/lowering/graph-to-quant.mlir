@@ -1,0 +1,113 @@
+// qcast(op(dcast(x))) is one integer op; what has no integer form stays, with a remark.
+// RUN: opt-tool %s -p convert-graph-to-quant,dce | filecheck %s
+// RUN: opt-tool %s -p 'convert-graph-to-quant{rounding=single},dce' | filecheck %s --check-prefix=SINGLE
+// RUN: opt-tool %s -p convert-graph-to-quant --remarks=missed 2>&1 | filecheck %s --check-prefix=REMARK
+
+graph.global @w : tensor<2x3x1x1x!quant.uniform<i8:f32:0, {0.5, 0.25}>> = dense<[[[[1]], [[2]], [[3]]], [[[4]], [[5]], [[6]]]]>
+graph.global @b : tensor<2xf32> = dense<[1.0, -1.0]>
+
+// Bias: 1 / (0.5 * 0.5) + 3 * 6 and -1 / (0.5 * 0.25) + 3 * 15; multipliers 0.5 and 0.25; relu is the clamp.
+// CHECK: graph.global @w_bias : tensor<2xi32> = dense<[22, 37]>
+// CHECK-LABEL: func.func @conv
+// CHECK: quant.conv2d %x, %{{.*}}, %{{.*}} {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64, layout = "nchw", requant = #quant.requant<[1073741824, 1073741824], [31, 32], half_even, [-3, 127]>}
+// SINGLE-LABEL: func.func @conv
+// SINGLE: #quant.requant<[1073741824, 1073741824], [31, 32], single, [-3, 127]>
+func.func @conv(%x: tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x2x2x2x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x3x2x2xf32>
+  %w = graph.constant @w : tensor<2x3x1x1x!quant.uniform<i8:f32:0, {0.5, 0.25}>>
+  %1 = quant.dcast %w : tensor<2x3x1x1x!quant.uniform<i8:f32:0, {0.5, 0.25}>> to tensor<2x3x1x1xf32>
+  %b = graph.constant @b : tensor<2xf32>
+  %2 = graph.conv %0, %1, %b {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x3x2x2xf32>, tensor<2x3x1x1xf32>, tensor<2xf32>) -> tensor<1x2x2x2xf32>
+  %3 = graph.relu %2 : (tensor<1x2x2x2xf32>) -> tensor<1x2x2x2xf32>
+  %4 = quant.qcast %3 : tensor<1x2x2x2xf32> to tensor<1x2x2x2x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %4 : tensor<1x2x2x2x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// Two multipliers of 2**22 with 128 each stay in i32, 2**23 would not; with single they have 15 bits.
+// CHECK-LABEL: func.func @add
+// CHECK-NEXT: quant.add %x, %y {multipliers = array<i32: 4194304, 4194304>, bias = 14680064 : i32, shift = 22 : i32, clamp = array<i32: -128, 127>}
+// SINGLE-LABEL: func.func @add
+// SINGLE-NEXT: quant.add %x, %y {multipliers = array<i32: 16384, 16384>, bias = 57344 : i32, shift = 14 : i32, clamp = array<i32: -128, 127>}
+func.func @add(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>, %y: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x4xf32>
+  %1 = quant.dcast %y : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x4xf32>
+  %2 = graph.add %0, %1 : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
+  %3 = quant.qcast %2 : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %3 : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// CHECK-LABEL: func.func @mean
+// CHECK-NEXT: quant.avg_pool2d %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, layout = "nchw", requant = #quant.requant<[1073741824], [32], half_even, [-128, 127]>}
+func.func @mean(%x: tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x3x1x1x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x3x2x2xf32>
+  %1 = graph.global_average_pool %0 : (tensor<1x3x2x2xf32>) -> tensor<1x3x1x1xf32>
+  %2 = quant.qcast %1 : tensor<1x3x1x1xf32> to tensor<1x3x1x1x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %2 : tensor<1x3x1x1x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// CHECK-LABEL: func.func @max
+// CHECK-NEXT: %[[M:.*]] = quant.max_pool2d %x
+// CHECK-NEXT: func.return %[[M]]
+func.func @max(%x: tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x3x1x1x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x3x2x2xf32>
+  %1 = graph.max_pool %0 {kernel_shape = array<i64: 2, 2>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x3x2x2xf32>) -> tensor<1x3x1x1xf32>
+  %2 = quant.qcast %1 : tensor<1x3x1x1xf32> to tensor<1x3x1x1x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %2 : tensor<1x3x1x1x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// CHECK-LABEL: func.func @max_of_integers
+// CHECK-NEXT: quant.max_pool2d %x
+func.func @max_of_integers(%x: tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x3x1x1x!quant.uniform<i8:f32, 0.5:-3>> {
+  %1 = graph.max_pool %x {kernel_shape = array<i64: 2, 2>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x3x1x1x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %1 : tensor<1x3x1x1x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// CHECK-LABEL: func.func @reshape
+// CHECK-NEXT: graph.reshape %x : (tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x12x!quant.uniform<i8:f32, 0.5:-3>>
+// CHECK-NEXT: func.return
+func.func @reshape(%x: tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x12x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<1x3x2x2x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x3x2x2xf32>
+  %1 = graph.reshape %0 : (tensor<1x3x2x2xf32>) -> tensor<1x12xf32>
+  %2 = quant.qcast %1 : tensor<1x12xf32> to tensor<1x12x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %2 : tensor<1x12x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// CHECK-LABEL: func.func @softmax
+// CHECK: %[[T:.*]] = graph.constant @softmax_table : tensor<256xi32>
+// CHECK-NEXT: quant.softmax %x, %[[T]]
+func.func @softmax(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.00390625:-128>> {
+  %0 = quant.dcast %x : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x4xf32>
+  %1 = graph.softmax %0 {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %2 = quant.qcast %1 : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i8:f32, 0.00390625:-128>>
+  func.return %2 : tensor<1x4x!quant.uniform<i8:f32, 0.00390625:-128>>
+}
+
+// CHECK-LABEL: func.func @table
+// CHECK: %[[T:.*]] = graph.constant @tanh_table : tensor<256xi8>
+// CHECK-NEXT: quant.table %x, %[[T]]
+func.func @table(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x4xf32>
+  %1 = graph.tanh %0 : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %2 = quant.qcast %1 : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %2 : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// REMARK-DAG: remark: missed: convert-graph-to-quant{{.*}}: graph.mul stays in float
+// CHECK-LABEL: func.func @multiply
+// CHECK: quant.qcast
+func.func @multiply(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x4xf32>
+  %1 = graph.mul %0, %0 : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
+  %2 = quant.qcast %1 : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %2 : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// REMARK-DAG: remark: missed: convert-graph-to-quant{{.*}}: an integer softmax has an output scale of 1/256
+// CHECK-LABEL: func.func @other_scale
+// CHECK: quant.qcast
+func.func @other_scale(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x4xf32>
+  %1 = graph.softmax %0 {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %2 = quant.qcast %1 : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %2 : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
+}
