@@ -21,7 +21,7 @@ from xdsl.irdl import (
 )
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
-from xdsl.traits import NoMemoryEffect
+from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind, NoMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
@@ -113,6 +113,19 @@ class DestinationStyleOp(Operation):
         return ()
 
 
+class BufferEffects(MemoryEffect):
+    """A buffer is allocated: two of them are never one. A network's input or output is also seen
+    from outside, so that it stays even if nothing here uses it.
+    """
+
+    @classmethod
+    def get_effects(cls, op: Operation) -> set[EffectInstance]:
+        effects = {EffectInstance(MemoryEffectKind.ALLOC)}
+        if "role" in op.properties:
+            effects.add(EffectInstance(MemoryEffectKind.WRITE))
+        return effects
+
+
 @irdl_op_definition
 class BufferOp(IRDLOperation):
     """A buffer in a named memory; `offset` (bytes from the start of its arena) is set by planning.
@@ -133,7 +146,7 @@ class BufferOp(IRDLOperation):
     index = opt_prop_def(IntegerAttr[I64])
     result = result_def(MemRefType)
 
-    traits = traits_def(NoMemoryEffect())
+    traits = traits_def(BufferEffects())
 
     assembly_format = "(`at` $offset^)? ($role^ $index)? attr-dict `:` type($result)"
 

@@ -74,7 +74,7 @@ class ConvertCortexMToC(ModulePass):
 
 
 def model_of(module: ModuleOp, function: func.FuncOp) -> Model:
-    """What writes `function`: layers are calls of kernels, or of functions that are loops."""
+    """What writes `function`: layers are calls of kernels, some maybe functions that are loops."""
     if any(isinstance(op, func.CallOp) for op in function.body.block.ops):
         from .loop_model import LoopModel
 
@@ -166,13 +166,14 @@ class Model:
     constants: dict[str, graph.GlobalOp] = field(default_factory=dict[str, graph.GlobalOp])
     """C name to constant, in the order of first use."""
 
-    LAYER_OP: ClassVar[type[cortexm.KernelOp | func.CallOp]] = cortexm.KernelOp
+    LAYERS: ClassVar[tuple[type[cortexm.KernelOp | func.CallOp], ...]] = (cortexm.KernelOp,)
+    """What a layer may be."""
 
     def __post_init__(self) -> None:
         self.name = self.function.sym_name.data
         self.macros = self.name.upper()
         ops = list(self.function.body.block.ops)
-        known = (self.LAYER_OP, dma.BufferOp, dma.ViewOp, func.ReturnOp)
+        known = (*self.LAYERS, dma.BufferOp, dma.ViewOp, func.ReturnOp)
         foreign = [op for op in ops if not isinstance(op, known)]
         if foreign:
             raise RunnelError(*(f"{describe(op)}: is no kernel call on buffers" for op in foreign))
@@ -181,7 +182,7 @@ class Model:
             raise PassFailedException(f"@{self.name}: has buffers in more than one memory")
         self.arena = max((offset_of(op) + op.size for op in buffers), default=1)
         self.inputs, self.outputs = tensors(buffers, "input"), tensors(buffers, "output")
-        kernels = [op for op in ops if isinstance(op, self.LAYER_OP)]
+        kernels = [op for op in ops if isinstance(op, self.LAYERS)]
         width = len(str(len(kernels)))
         self.layers = [
             Layer(op, f"{self.name}_layer_{i:0{width}}_{identifier(layer_name(op))}")

@@ -14,14 +14,14 @@ from xdsl.ir.affine import AffineExpr
 from xdsl.passes import ModulePass
 
 from ..dialects import dma, graph
-from ..dialects.diagnostics import RunnelError, describe
+from ..dialects.diagnostics import describe
 from ..dialects.graph import ints, shape_of
 from ..dialects.platform import platform_of
+from .bufferizer import Bufferizer, memref_of
 from .c_builder import refuse
 from .linalg_elementwise import ELEMENTWISE, convert
 from .linalg_layer import Layer, Scalars, broadcast_index, dim, dims, number
 from .linalg_windows import average_pool, convolution, max_pool
-from .quant_to_cortexm import Bufferizer, memref_of
 
 
 @dataclass(frozen=True)
@@ -40,24 +40,17 @@ class ConvertGraphToLinalg(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         memory = self.memory or platform_of(op).board.data
         for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
-            LoopBufferizer(op, (), frozenset(), memory).convert(function)
+            LoopBufferizer(op, memory).convert(function)
 
 
 class LoopBufferizer(Bufferizer):
     """Puts all ops of a function on buffers, as loops."""
 
-    def convert(self, function: func.FuncOp) -> None:
-        """Replace the body by one on buffers; refuses all ops that have no loops at once."""
-        body = list(function.body.block.ops)
-        computed = [op for op in body if not isinstance(op, graph.ConstantOp | func.ReturnOp)]
-        unknown = [op for op in computed if not has_loops(op)]
-        if unknown:
-            raise RunnelError(*(f"{describe(op)}: has no form as loops" for op in unknown))
-        for index, argument in enumerate(function.body.block.args):
-            self.values[argument] = self.buffer(argument, ("input", index), function.arg_attrs)
-        for op in computed:
-            lower_layer(op, self)
-        self.finish(function, body[-1])
+    def refuses(self, op: Operation) -> str | None:
+        return None if has_loops(op) else f"{describe(op)}: has no form as loops"
+
+    def lower(self, op: Operation) -> None:
+        lower_layer(op, self)
 
 
 def has_loops(op: Operation) -> bool:

@@ -31,9 +31,9 @@ from xdsl.ir.affine import AffineExpr, AffineMap
 
 from ..dialects import dma, graph
 from ..dialects.diagnostics import describe
+from .bufferizer import Bufferizer
 from .c_builder import refuse
 from .loops_to_c import STACK_LIMIT
-from .quant_to_cortexm import Bufferizer
 
 Access = tuple[SSAValue, Sequence[AffineExpr]]
 """A buffer and the index of each of its axes in terms of the loops."""

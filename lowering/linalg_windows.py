@@ -13,8 +13,8 @@ from xdsl.ir.affine import AffineExpr
 
 from ..dialects import graph
 from ..dialects.graph import ints, shape_of
+from .bufferizer import Bufferizer
 from .linalg_layer import Body, Layer, Scalars, dim, dims
-from .quant_to_cortexm import Bufferizer
 
 
 def padded(layer: Layer, op: graph.WindowOp, value: float) -> SSAValue:

@@ -1,4 +1,4 @@
-"""The files of a model whose layers are functions of loops, one call each."""
+"""The files of a model with layers that are functions of loops, one call each."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ from .loops_to_c import LoweredFunction, includes, lower_function
 class LoopModel(Model):
     """Writes the function of each layer, and behind it one without parameters that calls it."""
 
-    LAYER_OP: ClassVar[type[cortexm.KernelOp | func.CallOp]] = func.CallOp
+    LAYERS: ClassVar[tuple[type[cortexm.KernelOp | func.CallOp], ...]] = (
+        cortexm.KernelOp,
+        func.CallOp,
+    )
 
     @cached_property
     def lowered(self) -> dict[str, LoweredFunction]:
         """The functions of all layers as C, by the symbol that the module has for them."""
-        callees = dict.fromkeys(callee(layer) for layer in self.layers)
+        calls = [layer for layer in self.layers if isinstance(layer.op, func.CallOp)]
+        callees = dict.fromkeys(callee(layer) for layer in calls)
         return {name: self.lower(name) for name in callees}
 
     def lower(self, name: str) -> LoweredFunction:
@@ -41,6 +45,9 @@ class LoopModel(Model):
 
     def layer(self, layer: Layer, block: Block) -> None:
         """The loops (once, if several layers share them), and the call on places in the arena."""
+        if isinstance(layer.op, cortexm.KernelOp):
+            super().layer(layer, block)
+            return
         lowered = self.lowered[callee(layer)]
         block.add_op(c.CommentOp(layer.title()))
         if lowered.op.parent is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,7 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import (
     IntegerAttr,
-    MemRefType,
     ModuleOp,
-    NoneAttr,
     StringAttr,
     SymbolRefAttr,
     TensorType,
@@ -24,14 +22,16 @@ from xdsl.dialects.builtin import (
     i8,
     i32,
 )
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cortexm, dma, graph, quant
 from ..dialects.diagnostics import RunnelError, describe, emit_remark, source_name
 from ..dialects.platform import platform_of
+from .bufferizer import Bufferizer, memref_of
 from .fixed_point import MAX_SHIFT
+from .graph_to_linalg import has_loops, lower_layer
 from .kernels import Kernel, Problem, all_kernels, choose_kernel, read_kernels
 
 HIGH_WORD = 33
@@ -57,19 +57,9 @@ class ConvertQuantToCortexM(ModulePass):
         if unit is None:
             raise PassFailedException(f"platform {platform.label} has no cpu to run kernels")
         for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
-            Bufferizer(op, table, unit.features, platform.board.data).convert(function)
-
-
-def memref_of(type: Attribute, memory: str) -> MemRefType:
-    assert isinstance(type, TensorType)
-    return MemRefType(type.element_type, type.get_shape(), NoneAttr(), StringAttr(memory))
-
-
-def set_name(buffer: dma.BufferOp, index: int, names: Any) -> None:
-    """Keep the model's own name of an input or output on its buffer."""
-    entry = names.data[index].data if names is not None else {}
-    if "graph.name" in entry:
-        buffer.attributes["graph.name"] = entry["graph.name"]
+            memory = platform.board.data
+            to = KernelBufferizer(op, memory, kernels=table, isa=unit.features)
+            to.convert(function)
 
 
 def constant_name(value: SSAValue) -> str:
@@ -131,86 +121,25 @@ def pool_properties(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> dict[str, 
 
 
 @dataclass
-class Bufferizer:
-    """Rewrites one function; `values` maps each tensor to its buffer."""
+class KernelBufferizer(Bufferizer):
+    """Emits the kernel that the table chooses for an op; what has none becomes loops."""
 
-    module: ModuleOp
-    kernels: Sequence[Kernel]
-    isa: frozenset[str]
-    memory: str
-    values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
-    block: Block = field(default_factory=Block)
+    kernels: Sequence[Kernel] = ()
+    isa: frozenset[str] = frozenset()
 
-    def convert(self, function: func.FuncOp) -> None:
-        """Replace the body by one on buffers; refuses all ops that have no kernel at once."""
-        body = list(function.body.block.ops)
-        computed = [op for op in body if not isinstance(op, graph.ConstantOp | func.ReturnOp)]
-        unknown = [op for op in computed if lower.dispatch(type(op)) is lower.dispatch(object)]
-        if unknown:
-            raise RunnelError(
-                *(f"{describe(op)}: no kernel takes this op on this unit" for op in unknown)
-            )
-        problems = [problem for op in computed if (problem := refusal(op)) is not None]
-        if problems:
-            raise RunnelError(*problems)
-        for index, argument in enumerate(function.body.block.args):
-            self.values[argument] = self.buffer(argument, ("input", index), function.arg_attrs)
-        for op in computed:
-            lower(op, self)
-        self.finish(function, body[-1])
-
-    def finish(self, function: func.FuncOp, terminator: Operation) -> None:
-        """Give the results their role and swap the body."""
-        for index, value in enumerate(terminator.operands):
-            buffer = dma.buffer_of(self.values[value]) if value in self.values else None
-            if buffer is None or buffer.role is not None:
-                raise PassFailedException(
-                    f"@{function.sym_name.data}: result {index} is an input, a constant or another "
-                    "result; compute it, or leave it out"
-                )
-            buffer.properties["role"] = StringAttr("output")
-            buffer.properties["index"] = IntegerAttr(index, 64)
-            set_name(buffer, index, function.res_attrs)
-        self.block.add_op(func.ReturnOp())
-        replacement = func.FuncOp(
-            function.sym_name.data, ([], []), Region(self.block), function.sym_visibility
-        )
-        replacement.attributes |= function.attributes
-        parent = function.parent
-        assert parent is not None
-        parent.insert_op_before(replacement, function)
-        parent.detach_op(function)
-        function.erase()
-
-    def emit(self, op: Operation, source: Operation) -> None:
-        op.location = source.location
-        self.block.add_op(op)
-
-    def buffer(
-        self,
-        value: SSAValue,
-        role: tuple[Any, int] | None = None,
-        names: Any = None,
-    ) -> SSAValue:
-        """A new buffer for `value`."""
-        kind, index = role or (None, None)
-        op = dma.BufferOp(memref_of(value.type, self.memory), role=kind, index=index)
-        if index is not None:
-            set_name(op, index, names)
-        op.result.name_hint = value.name_hint
-        self.block.add_op(op)
-        return op.result
-
-    def result(self, value: SSAValue) -> SSAValue:
-        self.values[value] = self.buffer(value)
-        return self.values[value]
-
-    def scratch(self, size: int) -> SSAValue | None:
-        if size == 0:
+    def refuses(self, op: Operation) -> str | None:
+        if has_kernels(op):
+            return refusal(op)
+        if has_loops(op):
             return None
-        op = dma.BufferOp(MemRefType(i8, [size], NoneAttr(), StringAttr(self.memory)))
-        self.block.add_op(op)
-        return op.result
+        return f"{describe(op)}: no kernel takes this op on this unit, and it has no form as loops"
+
+    def lower(self, op: Operation) -> None:
+        if has_kernels(op):
+            lower(op, self)
+        else:
+            emit_remark("missed", ConvertQuantToCortexM.name, op, "no kernel: becomes loops")
+            lower_layer(op, self)
 
     def call(
         self,
@@ -235,11 +164,6 @@ class Bufferizer:
         for reason in missed:
             emit_remark("missed", "convert-quant-to-cortexm", op, reason)
         return kernel
-
-    def constant(self, name: str, array: NDArray[Any], element: Attribute = i8) -> SymbolRefAttr:
-        """A new 1-D constant."""
-        type = TensorType(element, array.shape)
-        return SymbolRefAttr(graph.add_global(self.module, name, array, type).sym_name.data)
 
     def packed_constants(
         self, op: Any, kernel: Kernel, problem: Problem, matrix: NDArray[Any]
@@ -281,14 +205,19 @@ def refusal(op: Operation) -> str | None:
     return None
 
 
+def has_kernels(op: Operation) -> bool:
+    """Whether some kernel is for ops of this kind."""
+    return lower.dispatch(type(op)) is not lower.dispatch(object)
+
+
 @singledispatch
-def lower(op: Operation, to: Bufferizer) -> None:
+def lower(op: Operation, to: KernelBufferizer) -> None:
     """Emit the kernel call of `op`."""
     raise RunnelError(f"{describe(op)}: no kernel takes this op on this unit")
 
 
 @lower.register
-def conv2d(op: quant.Conv2DOp, to: Bufferizer) -> None:
+def conv2d(op: quant.Conv2DOp, to: KernelBufferizer) -> None:
     if op.layout.data != "nhwc":
         raise RunnelError(f"{describe(op)}: kernels are channels-last; run channels-last first")
     weight, bias = constant_operand(op, op.weight), constant_operand(op, op.bias)
@@ -320,7 +249,7 @@ def conv2d(op: quant.Conv2DOp, to: Bufferizer) -> None:
 
 
 @lower.register
-def fully_connected(op: quant.FullyConnectedOp, to: Bufferizer) -> None:
+def fully_connected(op: quant.FullyConnectedOp, to: KernelBufferizer) -> None:
     weight, bias = constant_operand(op, op.weight), constant_operand(op, op.bias)
     bound = accumulator_bound(weight, bias, op.input)
     requant, acc_shift = high_word_form(op.requant, len(weight), bound)
@@ -340,13 +269,13 @@ def fully_connected(op: quant.FullyConnectedOp, to: Bufferizer) -> None:
 
 
 @lower.register
-def add(op: quant.AddOp, to: Bufferizer) -> None:
+def add(op: quant.AddOp, to: KernelBufferizer) -> None:
     problem = Problem("add", outputs=int(np.prod(quant.shape_of(op.result))))
     to.call(cortexm.AddOp, problem, op, [op.lhs, op.rhs], lambda _: dict(op.properties))
 
 
 @lower.register
-def avg_pool2d(op: quant.AveragePool2DOp, to: Bufferizer) -> None:
+def avg_pool2d(op: quant.AveragePool2DOp, to: KernelBufferizer) -> None:
     window = pool_window(op)
     low, high = quant.quantized(op.input).bounds
     bound = window.k_h * window.k_w * (high - low)
@@ -365,41 +294,41 @@ def avg_pool2d(op: quant.AveragePool2DOp, to: Bufferizer) -> None:
 
 
 @lower.register
-def max_pool2d(op: quant.MaxPool2DOp, to: Bufferizer) -> None:
+def max_pool2d(op: quant.MaxPool2DOp, to: KernelBufferizer) -> None:
     problem = Problem("max_pool2d", pool_window(op))
     to.call(cortexm.MaxPool2DOp, problem, op, [op.input], lambda _: pool_properties(op))
 
 
 @lower.register
-def table(op: quant.TableOp, to: Bufferizer) -> None:
+def table(op: quant.TableOp, to: KernelBufferizer) -> None:
     table = SymbolRefAttr(constant_name(op.table))
     pointwise(op, to, cortexm.TableOp, "table", {"table": table})
 
 
 @lower.register
-def softmax(op: quant.SoftmaxOp, to: Bufferizer) -> None:
+def softmax(op: quant.SoftmaxOp, to: KernelBufferizer) -> None:
     table = SymbolRefAttr(constant_name(op.table))
     pointwise(op, to, cortexm.SoftmaxOp, "softmax", {"table": table})
 
 
 @lower.register
-def quantize(op: quant.QuantizeCastOp, to: Bufferizer) -> None:
+def quantize(op: quant.QuantizeCastOp, to: KernelBufferizer) -> None:
     pointwise(op, to, cortexm.QuantizeOp, "quantize", {})
 
 
 @lower.register
-def dequantize(op: quant.DequantizeCastOp, to: Bufferizer) -> None:
+def dequantize(op: quant.DequantizeCastOp, to: KernelBufferizer) -> None:
     pointwise(op, to, cortexm.DequantizeOp, "dequantize", {})
 
 
 @lower.register
-def transpose(op: graph.TransposeOp, to: Bufferizer) -> None:
+def transpose(op: graph.TransposeOp, to: KernelBufferizer) -> None:
     pointwise(op, to, cortexm.TransposeOp, "transpose", {"permutation": op.perm})
 
 
 def pointwise(
     op: Operation,
-    to: Bufferizer,
+    to: KernelBufferizer,
     kind: type[cortexm.KernelOp],
     name: str,
     properties: dict[str, Attribute],
@@ -410,7 +339,7 @@ def pointwise(
 
 
 @lower.register
-def reshape(op: graph.ReshapeOp, to: Bufferizer) -> None:
+def reshape(op: graph.ReshapeOp, to: KernelBufferizer) -> None:
     view = dma.ViewOp(to.values[op.input], memref_of(op.result.type, to.memory))
     to.emit(view, op)
     to.values[op.result] = view.result

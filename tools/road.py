@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 
 from ..dialects.diagnostics import RunnelError
 from .pipeline import resolve_pipeline
@@ -87,9 +88,20 @@ class Road:
         return "loops" in self.stops
 
     @property
+    def has_loops(self) -> bool:
+        """Whether some layer computes in float: all, or what has no integer form in a mixed one."""
+        planned = self.stops.get("cortexm")
+        calls = () if planned is None else (op for op in planned.module.walk() if is_call(op))
+        return self.in_float or any(calls)
+
+    @property
     def start(self) -> Stop:
         """Where the module came from."""
         return next(iter(self.stops.values()))
+
+
+def is_call(op: Operation) -> bool:
+    return op.name == "func.call"
 
 
 def level_of(module: ModuleOp) -> str:
@@ -191,8 +203,7 @@ def _step(
             f"convert-quant-to-cortexm{kernels},place-buffers"
         )
         return "lower to kernels and plan memory", lower
-    in_float = level_of(module) == "loops"
-    return "write C", "loops-to-c" if in_float else "lower-to-c"
+    return "write C", "lower-to-c"
 
 
 def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) -> tuple[str, str]:

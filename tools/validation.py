@@ -92,7 +92,7 @@ def check_lowered(
         with progress.step(f"interpret {where}"):
             outputs = run_level(artifact.road, level, twice(samples))
         check = compare(where, "interpreter", outputs, reference, twice=True)
-        checks.append(near(check, outputs, reference) if artifact.road.in_float else check)
+        checks.append(near(check, outputs, reference) if artifact.road.has_loops else check)
     return checks
 
 
@@ -116,7 +116,7 @@ def check_program(
     how = " ".join(text for text in ("binary,", board.runner, board.machine) if text)
     stored = in_model_order(artifact.signature, outputs)
     check = compare(label, how, stored, reference, twice=True)
-    return near(check, stored, reference) if artifact.road.in_float else check
+    return near(check, stored, reference) if artifact.road.has_loops else check
 
 
 def near(check: Check, outputs: Sequence[Array], reference: Sequence[Array]) -> Check:

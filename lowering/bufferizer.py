@@ -1,0 +1,125 @@
+"""Tensors become buffers: what every lowering of a function to buffers shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+from xdsl.dialects import func
+from xdsl.dialects.builtin import (
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    NoneAttr,
+    StringAttr,
+    SymbolRefAttr,
+    TensorType,
+    i8,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.utils.exceptions import PassFailedException
+
+from ..dialects import dma, graph
+from ..dialects.diagnostics import RunnelError
+
+
+def memref_of(type: Attribute, memory: str) -> MemRefType:
+    assert isinstance(type, TensorType)
+    return MemRefType(type.element_type, type.get_shape(), NoneAttr(), StringAttr(memory))
+
+
+def set_name(buffer: dma.BufferOp, index: int, names: Any) -> None:
+    """Keep the model's own name of an input or output on its buffer."""
+    entry = names.data[index].data if names is not None else {}
+    if "graph.name" in entry:
+        buffer.attributes["graph.name"] = entry["graph.name"]
+
+
+@dataclass
+class Bufferizer:
+    """Rewrites one function; `values` maps each tensor to its buffer."""
+
+    module: ModuleOp
+    memory: str
+    values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    block: Block = field(default_factory=Block)
+
+    def refuses(self, op: Operation) -> str | None:
+        """Why `op` cannot be lowered, or None."""
+        raise NotImplementedError
+
+    def lower(self, op: Operation) -> None:
+        """Emit what computes `op` on buffers."""
+        raise NotImplementedError
+
+    def convert(self, function: func.FuncOp) -> None:
+        """Replace the body by one on buffers; tells all that cannot be lowered at once."""
+        body = list(function.body.block.ops)
+        computed = [op for op in body if not isinstance(op, graph.ConstantOp | func.ReturnOp)]
+        problems = [problem for op in computed if (problem := self.refuses(op)) is not None]
+        if problems:
+            raise RunnelError(*problems)
+        for index, argument in enumerate(function.body.block.args):
+            self.values[argument] = self.buffer(argument, ("input", index), function.arg_attrs)
+        for op in computed:
+            self.lower(op)
+        self.finish(function, body[-1])
+
+    def finish(self, function: func.FuncOp, terminator: Operation) -> None:
+        """Give the results their role and swap the body."""
+        for index, value in enumerate(terminator.operands):
+            buffer = dma.buffer_of(self.values[value]) if value in self.values else None
+            if buffer is None or buffer.role is not None:
+                raise PassFailedException(
+                    f"@{function.sym_name.data}: result {index} is an input, a constant or another "
+                    "result; compute it, or leave it out"
+                )
+            buffer.properties["role"] = StringAttr("output")
+            buffer.properties["index"] = IntegerAttr(index, 64)
+            set_name(buffer, index, function.res_attrs)
+        self.block.add_op(func.ReturnOp())
+        replacement = func.FuncOp(
+            function.sym_name.data, ([], []), Region(self.block), function.sym_visibility
+        )
+        replacement.attributes |= function.attributes
+        parent = function.parent
+        assert parent is not None
+        parent.insert_op_before(replacement, function)
+        parent.detach_op(function)
+        function.erase()
+
+    def emit(self, op: Operation, source: Operation) -> None:
+        op.location = source.location
+        self.block.add_op(op)
+
+    def buffer(
+        self,
+        value: SSAValue,
+        role: tuple[Any, int] | None = None,
+        names: Any = None,
+    ) -> SSAValue:
+        """A new buffer for `value`."""
+        kind, index = role or (None, None)
+        op = dma.BufferOp(memref_of(value.type, self.memory), role=kind, index=index)
+        if index is not None:
+            set_name(op, index, names)
+        op.result.name_hint = value.name_hint
+        self.block.add_op(op)
+        return op.result
+
+    def result(self, value: SSAValue) -> SSAValue:
+        self.values[value] = self.buffer(value)
+        return self.values[value]
+
+    def scratch(self, size: int) -> SSAValue | None:
+        if size == 0:
+            return None
+        op = dma.BufferOp(MemRefType(i8, [size], NoneAttr(), StringAttr(self.memory)))
+        self.block.add_op(op)
+        return op.result
+
+    def constant(self, name: str, array: NDArray[Any], element: Attribute = i8) -> SymbolRefAttr:
+        """A new 1-D constant."""
+        type = TensorType(element, array.shape)
+        return SymbolRefAttr(graph.add_global(self.module, name, array, type).sym_name.data)
