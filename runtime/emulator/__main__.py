@@ -10,18 +10,19 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ...dialects.diagnostics import RunnelError
 from ..platforms import load_platform
-from .machine import machine_of
+from .machine import FreeRange, machine_of
 from .report import Report
 from .soc import Emulator
 from .tables import report_text
 from .trace import chrome_trace
 
 NOT_RUN = 98
+FREE = "what --poison fills after which layer: JSON, a list of [layer, address, bytes]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,12 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--json", type=Path, metavar="FILE", help="write what was measured")
     add("--trace", type=Path, metavar="FILE", help="write a Chrome trace")
     add("--poison", action="store_true", help="fill memory with rubbish, deliver transfers late")
+    add("--free", type=Path, metavar="FILE", help=FREE)
     add("--no-contention", action="store_true", help="no cost for conflicts at the L1's banks")
     add("--limit", type=int, default=1 << 62, metavar="CYCLES", help="stop after so many cycles")
     args = parser.parse_args(argv)
     try:
         platform = load_platform(args.platform)
         machine = machine_of(platform, poison=args.poison, contention=not args.no_contention)
+        if args.free is not None:
+            machine = replace(machine, free=_free_ranges(args.free))
         report = Emulator(machine).run(args.program, limit=args.limit)
     except RunnelError as error:
         sys.stdout.flush()
@@ -54,6 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json is not None:
         args.json.write_text(json.dumps(_facts(report), indent=2) + "\n")
     return report.exit_code & 0xFF
+
+
+def _free_ranges(path: Path) -> tuple[FreeRange, ...]:
+    try:
+        return tuple(FreeRange(*map(int, entry)) for entry in json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise RunnelError(f"{path}: not a list of [layer, address, bytes]: {error}") from None
 
 
 def _facts(report: Report) -> dict[str, object]:

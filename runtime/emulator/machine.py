@@ -1,7 +1,7 @@
 """What is emulated, from a platform description.
 
 The clusters' unit says with its facts what the hardware has; a fact that is not there has the value
-below. Times are in cycles of the cluster.
+below, which the reference programs gave. Times are in cycles of the cluster.
 """
 
 from __future__ import annotations
@@ -25,6 +25,15 @@ class Region:
     core_latency: int
     controller_latency: int
     is_l1: bool
+
+
+@dataclass(frozen=True)
+class FreeRange:
+    """Bytes that nobody needs after `layer` (the mark at its end); `poison` destroys them there."""
+
+    layer: int
+    address: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -52,9 +61,10 @@ class Machine:
     dma_bytes_per_cycle: int = 8
     dma_row_cycles: int = 1
     dma_max_bytes: int = 0x1_0000
-    quantum: int = 1_000_000
+    quantum: int = 20_000
     trace_limit: int = 2_000_000
     memories: tuple[Region, ...] = ()
+    free: tuple[FreeRange, ...] = ()
 
 
 FACTS = (
@@ -73,6 +83,12 @@ def machine_of(platform: PlatformAttr, *, poison: bool = False, contention: bool
             '"cluster"'
         )
     facts = {key: value for key in FACTS if (value := _fact(cluster, key)) is not None}
+    banks = facts.get("banks", Machine.banks)
+    if banks not in (1, 2, 4, 8, 16, 32, 64):
+        raise RunnelError(
+            f"platform {platform.label}: the L1 has {banks} banks; the emulator takes a power of "
+            "two up to 64"
+        )
     l1 = _fact(cluster, "l1") or platform.memories[0].name
     npu = any(unit.kind == "npu" for unit in platform.units)
     return Machine(

@@ -51,12 +51,11 @@ class Summary:
 class Kind(IntEnum):
     """`log_kind` of soc.h."""
 
-    RUN = 0
-    WAIT = 1
-    DMA_IN = 2
-    DMA_OUT = 3
-    NPU = 4
-    LAYER = 5
+    WAIT = 0
+    DMA_IN = 1
+    DMA_OUT = 2
+    NPU = 3
+    LAYER = 4
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from .machine import Machine
 from .native_library import library
 from .report import Event, HartReport, Report, Summary
 
-CONFIG = tuple(field.name for field in fields(Machine) if field.name != "memories")
+CONFIG = tuple(field.name for field in fields(Machine) if field.name not in ("memories", "free"))
 Console = Callable[[bytes], None]
 U64 = ctypes.c_uint64
 CONSOLE = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_char), U64)
@@ -56,6 +56,7 @@ def _native() -> ctypes.CDLL:
     native.soc_new.restype = pointer
     native.soc_new.argtypes = [pointer, CONSOLE]
     native.soc_add_memory.argtypes = [pointer, word, word, word, word, ctypes.c_int]
+    native.soc_add_free_range.argtypes = [pointer, ctypes.c_int, word, word]
     native.soc_write.argtypes = [pointer, word, ctypes.c_char_p, word]
     native.soc_read.argtypes = [pointer, word, ctypes.c_char_p, word]
     native.soc_start.argtypes = [pointer, word]
@@ -109,6 +110,12 @@ class Emulator:
             numbers = (r.address, r.size, r.core_latency, r.controller_latency, int(r.is_l1))
             if not native.soc_add_memory(soc, *numbers):
                 raise RunnelError(f"memory {r.name}: the emulator has no room for more memories")
+        for free in self.machine.free:
+            if not native.soc_add_free_range(soc, free.layer, free.address, free.size):
+                raise RunnelError(
+                    f"free after layer {free.layer}: {free.size} bytes at {free.address:#010x} "
+                    "are in no memory"
+                )
         for address, data in elf.segments:
             if not native.soc_write(soc, address, data, len(data)):
                 raise RunnelError(

@@ -35,7 +35,7 @@ static uint64_t lost_cycles(const soc *s, uint32_t cores, const hart *h)
 {
     double expected = 0.0;
     uint64_t bound = 0;
-    for (int bank = 0; bank < BANKS; bank++) {
+    for (int bank = 0; bank < (int)s->config.banks; bank++) {
         double rate = 0.0;
         for (int k = 0; k < s->hart_count; k++) {
             const hart *other = &s->harts[k];
@@ -65,7 +65,7 @@ void contention_resolve(soc *s, uint32_t cores)
         h->now += lost[k];
         h->wait_start += lost[k];
         h->stats.contention_cycles += lost[k];
-        for (int bank = 0; bank < BANKS; bank++) {
+        for (int bank = 0; bank < (int)s->config.banks; bank++) {
             h->stats.l1_accesses += h->bank_accesses[bank];
             h->bank_accesses[bank] = 0;
         }

@@ -25,7 +25,7 @@ static inline uint8_t *locate(soc *s, hart *h, uint32_t address, uint32_t bytes)
 {
     uint32_t offset = address - s->l1->base;
     if (offset <= s->l1->size - bytes) {
-        h->bank_accesses[offset >> 2 & (BANKS - 1)]++;
+        h->bank_accesses[offset >> 2 & (uint32_t)(s->config.banks - 1u)]++;
         if ((offset & 3u) + bytes > 4u) {
             h->now++;
             h->stats.memory_stalls++;
@@ -431,10 +431,7 @@ stop_reason hart_run(soc *s, hart *h)
                 NEXT_INSTRUCTION;
             }
             case OP_MARK:
-                h->layer = i->imm;
-                log_add(s, LOG_LAYER, (uint32_t)h->index, h->now - (b->cycles - i->before),
-                        h->stats.instructions - b->instructions + (uint32_t)(i - b->code),
-                        (uint32_t)i->imm, 0);
+                mark_layer(s, h, i->imm, h->now - (b->cycles - i->before));
                 NEXT_INSTRUCTION;
             BRANCH(BEQ, X(rs1) == X(rs2))
             BRANCH(BNE, X(rs1) != X(rs2))

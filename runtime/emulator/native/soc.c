@@ -9,6 +9,7 @@ int soc_add_memory(soc *s, uint32_t base, uint32_t size, uint32_t core_latency,
                    uint32_t controller_latency, int is_l1);
 int soc_write(soc *s, uint32_t address, const uint8_t *bytes, uint32_t count);
 int soc_read(const soc *s, uint32_t address, uint8_t *bytes, uint32_t count);
+int soc_add_free_range(soc *s, int layer, uint32_t address, uint32_t bytes);
 void soc_start(soc *s, uint32_t pc);
 int soc_run(soc *s, uint64_t limit);
 void soc_free(soc *s);
@@ -74,6 +75,14 @@ int soc_read(const soc *s, uint32_t address, uint8_t *bytes, uint32_t count)
     if (from != NULL)
         memcpy(bytes, from, count);
     return from != NULL;
+}
+
+int soc_add_free_range(soc *s, int layer, uint32_t address, uint32_t bytes)
+{
+    if (s->range_count == RANGES || memory_at(s, address, bytes) == NULL)
+        return 0;
+    s->ranges[s->range_count++] = (free_range){layer, address, bytes};
+    return 1;
 }
 
 void soc_start(soc *s, uint32_t pc)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { MAX_HARTS = 17, MAX_MEMORIES = 8, BANKS = 16, BARRIERS = 8, DMA_IDS = 16, FILES = 16 };
+enum { MAX_HARTS = 17, MAX_MEMORIES = 8, BANKS = 64, BARRIERS = 8, DMA_IDS = 16, FILES = 16, RANGES = 4096 };
 enum { EVENT_DMA = 8, EVENT_TIMER = 10, EVENT_NPU = 12, EVENT_BARRIER = 16, EVENT_MUTEX = 17 };
 enum { NO_REGISTER = 32 }; /* where writes to x0 go */
 #define NEVER UINT64_MAX
@@ -72,7 +72,7 @@ typedef struct {
     hart_state state;
     uint64_t now; /* its own time, in cycles of the cluster */
     hart_stats stats;
-    uint64_t bank_accesses[BANKS]; /* since the last barrier */
+    uint64_t bank_accesses[BANKS]; /* since the last barrier; config.banks of them are used */
     uint64_t mark;                 /* when the last barrier ended */
     uint64_t wait_start;
     int32_t may_touch;   /* it has the least time: its next device access goes ahead */
@@ -80,11 +80,9 @@ typedef struct {
     hardware_loop loop[2];
     uint32_t event_mask, event_buffer, clear_on_wake;
     uint32_t wait_register; /* gets the events that woke it */
-    uint32_t dispatch;
     int32_t *icache_tags; /* [set][way], most recent first */
     uint32_t counter_base[32];
     uint32_t cycle_base, instret_base;
-    int32_t wait_resumed;
     int32_t layer;
 } hart;
 
@@ -138,18 +136,24 @@ typedef struct {
 } timer_half;
 
 /* One line of the time line: what `unit` did from `start` to `end`. */
-typedef enum { LOG_RUN, LOG_WAIT, LOG_DMA_IN, LOG_DMA_OUT, LOG_NPU, LOG_LAYER } log_kind;
+typedef enum { LOG_WAIT, LOG_DMA_IN, LOG_DMA_OUT, LOG_NPU, LOG_LAYER } log_kind;
 typedef struct {
     uint64_t start, end;
     uint32_t kind, unit;
     uint32_t a, b; /* DMA: bytes and id; NPU: job and MACs / 1024; layer: its number */
 } log_entry;
 
+/* Memory that nobody needs after a layer: with `poison` it is filled with rubbish there. */
+typedef struct {
+    int32_t layer;
+    uint32_t address, bytes;
+} free_range;
+
 struct soc {
     soc_config config;
     memory memories[MAX_MEMORIES];
     int32_t memory_count;
-    memory *l1, *l2; /* the two that the fast path knows */
+    memory *l1; /* looked up first */
     hart harts[MAX_HARTS];
     int32_t hart_count;
     block **blocks;
@@ -166,6 +170,8 @@ struct soc {
     fault_kind fault;
     uint32_t fault_hart, fault_pc, fault_address, fault_size;
     const char *fault_text;
+    free_range ranges[RANGES];
+    int32_t range_count;
     log_entry *log;
     uint64_t log_count;
     void (*console)(const char *text, uint64_t bytes);
@@ -220,6 +226,9 @@ uint64_t timer_next_event(const soc *s);
 void timer_advance(soc *s, uint64_t now);
 bus_result timer_load(soc *s, hart *h, uint32_t offset, uint32_t *value);
 bus_result timer_store(soc *s, hart *h, uint32_t offset, uint32_t value);
+
+/* marks.c: core 0 has come to the end of a layer. */
+void mark_layer(soc *s, hart *h, int32_t layer, uint64_t now);
 
 /* cluster_control.c */
 bus_result control_load(soc *s, hart *h, uint32_t offset, uint32_t *value);

@@ -59,7 +59,8 @@ static inline void rn_pulp_barrier(void)
     rn_pulp_event_load(0x21cu);
 }
 
-/* Sleeps until one of `events` (a mask) has happened, and forgets it. */
+/* Sleeps until one of `events` (a mask) has happened, and forgets it. One that came earlier and that
+   nobody has waited for counts: the end of every NPU job is an event for all cores. */
 static inline void rn_pulp_wait(uint32_t events)
 {
     RN_PULP_REGISTER(RN_PULP_EVENTS) = events;

@@ -1,0 +1,16 @@
+/* Layer marks: `slti x0, x0, n`, a hint of the ISA without effect, stands behind layer n. */
+#include "soc.h"
+
+#include <string.h>
+
+void mark_layer(soc *s, hart *h, int32_t layer, uint64_t now)
+{
+    h->layer = layer;
+    log_add(s, LOG_LAYER, (uint32_t)h->index, now, now, (uint32_t)layer, 0);
+    if (!s->config.poison || h->index != 0)
+        return;
+    for (int k = 0; k < s->range_count; k++)
+        if (s->ranges[k].layer == layer)
+            memset(memory_at(s, s->ranges[k].address, s->ranges[k].bytes), 0xa5,
+                   s->ranges[k].bytes);
+}
