@@ -1,0 +1,237 @@
+"""What equalization, rounding and bias correction keep: accuracy of the integers, by recipe.
+
+python bench/quantization.py [--networks resnet8,mobilenet_v1] [--recipes NAME,...] [--count N]
+                             [--json FILE]
+
+Every recipe is options of the `quantize` pipeline, calibrated on the calibration set of the shared
+folder; the integers it gives run on the last test set. `agree` is the share of inputs for which
+they choose the class of the float model, `SQNR` that of the float outputs (after softmax) in dB,
+`seconds` what the pipeline took on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import lzma
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from runnel.bench.networks import NETWORKS, Array, models_folder
+from runnel.runtime.interpreter import run
+from runnel.tools import api
+from runnel.tools.pipeline import resolve_pipeline
+from runnel.tools.progress import Progress
+from runnel.tools.registry import new_context
+from runnel.tools.report.text_table import text_table
+
+BATCH = 32
+CROP = 224
+
+RECIPES: dict[str, str] = {
+    "w8": "",
+    "w8 flips": "rounding=flips",
+    "w8 tensor": "channels=false",
+    "w8 tensor equalize": "channels=false equalize=bounded",
+    "w8 tensor flips": "channels=false rounding=flips",
+    "w8 tensor equalize flips": "channels=false equalize=bounded rounding=flips",
+    "w4": "weight-bits=4",
+    "w4 bias": "weight-bits=4 bias-correction=data",
+    "w4 flips": "weight-bits=4 rounding=flips",
+    "w4 equalize flips": "weight-bits=4 equalize=bounded rounding=flips",
+    "w4 adaround": "weight-bits=4 rounding=adaround",
+}
+"""Name to options of the pipeline `quantize`; `tensor` is one scale per weight tensor."""
+
+
+class Case(Protocol):
+    """A network with its data."""
+
+    def path(self, folder: Path) -> Path:
+        """The float model; `folder` is for what must be unpacked."""
+        ...
+
+    def calibration(self) -> Array: ...
+
+    def test(self) -> Array: ...
+
+    def score(self, inputs: Array, outputs: Array) -> float: ...
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A network of `networks.py`, on its last test set."""
+
+    name: str
+
+    def path(self, folder: Path) -> Path:
+        return NETWORKS[self.name].path("float")
+
+    def calibration(self) -> Array:
+        return NETWORKS[self.name].calibration_inputs()
+
+    def test(self) -> Array:
+        network = NETWORKS[self.name]
+        return network.inputs(network.tests[-1])
+
+    def score(self, inputs: Array, outputs: Array) -> float:
+        network = NETWORKS[self.name]
+        data = network.tests[-1]
+        count = len(network.labels(data)) * len(inputs) // len(self.test())
+        return network.score(data, inputs, outputs, count)
+
+
+@dataclass(frozen=True)
+class ImageNet:
+    """A classifier of photographs of `size` pixels; `offset` outputs come before the classes."""
+
+    file: str
+    size: int
+    offset: int = 0
+
+    def path(self, folder: Path) -> Path:
+        stored = models_folder() / "imagenet/models" / self.file
+        if stored.suffix != ".xz":
+            return stored
+        unpacked = folder / stored.stem
+        unpacked.write_bytes(lzma.decompress(stored.read_bytes()))
+        return unpacked
+
+    def calibration(self) -> Array:
+        return np.stack([image for image, _ in photographs("calib", self.size)])
+
+    def test(self) -> Array:
+        return np.stack([image for image, _ in photographs("val", self.size)])
+
+    def score(self, inputs: Array, outputs: Array) -> float:
+        with open(models_folder() / "imagenet/val_labels.csv") as file:
+            labels = np.array([int(label) for _, label in csv.reader(file)])[: len(inputs)]
+        return float((outputs[:, self.offset :].argmax(1) == labels).mean())
+
+
+CASES: dict[str, Case] = {
+    **{name: Tiny(name) for name in NETWORKS},
+    "mobilenet_v1": ImageNet("mobilenetv1_025_128_bn.onnx", 128),
+    "mobilenet_v2": ImageNet("mobilenetv2_100_224_deq.onnx.xz", 224, 1),
+}
+
+
+def photographs(part: str, size: int) -> Iterator[tuple[Array, int]]:
+    """Images [3, size, size] in -1..1 with labels: centre crop, then a bilinear resize."""
+    from PIL import Image  # only these networks take photographs
+
+    root = models_folder() / "imagenet"
+    with open(root / f"{part}_labels.csv") as file:
+        rows = list(csv.reader(file))
+    for name, label in rows:
+        with Image.open(root / f"{part}_jpeg" / name) as stored:
+            image = stored.convert("RGB")
+        edge = (image.size[0] - CROP) // 2
+        image = image.crop((edge, edge, edge + CROP, edge + CROP))
+        if size != CROP:
+            image = image.resize((size, size), Image.Resampling.BILINEAR)
+        yield np.asarray(image, np.float32).transpose(2, 0, 1) / np.float32(127.5) - 1, int(label)
+
+
+@dataclass(frozen=True)
+class Row:
+    network: str
+    recipe: str
+    inputs: int
+    score: float
+    agreement: float
+    sqnr: float
+    seconds: float
+
+
+def outputs_of(module: ModuleOp, inputs: Array) -> Array:
+    """The first output for all inputs, [n, values]."""
+    parts = [
+        next(iter(run(module, [inputs[start : start + BATCH]]).values()))
+        for start in range(0, len(inputs), BATCH)
+    ]
+    found = np.concatenate(parts)
+    return found.reshape(len(found), -1)
+
+
+def measure(
+    name: str, recipes: Sequence[str], count: int | None, progress: Progress
+) -> Iterator[Row]:
+    """The float network, then each recipe."""
+    case, context = CASES[name], new_context()
+    inputs = case.test()[:count]
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        model = api.load(case.path(folder))
+        with progress.step(f"{name} float"):
+            reference = outputs_of(model, inputs)
+        yield Row(name, "float", len(inputs), case.score(inputs, reference), 1.0, np.inf, 0.0)
+        data = folder / "calibration.npy"
+        np.save(data, case.calibration())
+        for recipe in recipes:
+            module = model.clone()
+            start = time.perf_counter()
+            with progress.step(f"{name} {recipe}"):
+                text = f'quantize{{data="{data}" {RECIPES[recipe]}}}'
+                resolve_pipeline(text).run(context, module)
+                seconds = time.perf_counter() - start
+                found = outputs_of(module, inputs)
+            yield Row(
+                name,
+                recipe,
+                len(inputs),
+                case.score(inputs, found),
+                float((found.argmax(1) == reference.argmax(1)).mean()),
+                sqnr(reference, found),
+                seconds,
+            )
+
+
+def sqnr(reference: Array, found: Array) -> float:
+    """In dB, sums in double precision."""
+    exact = reference.astype(np.float64)
+    return float(10 * np.log10((exact**2).sum() / ((exact - found) ** 2).sum()))
+
+
+def table(rows: Sequence[Row]) -> str:
+    headers = ("network", "recipe", "inputs", "score", "agree", "SQNR", "seconds")
+    cells = [
+        (
+            *(row.network, row.recipe, row.inputs, f"{row.score:.4f}", f"{row.agreement:.4f}"),
+            *(f"{row.sqnr:.1f}", f"{row.seconds:.1f}"),
+        )
+        for row in rows
+    ]
+    return text_table(headers, cells)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Accuracy of integers by quantization recipe.")
+    add = parser.add_argument
+    add("--networks", default=",".join(CASES), help=f"of {', '.join(CASES)}")
+    add("--recipes", default=",".join(RECIPES), help=f"of {', '.join(RECIPES)}")
+    add("--count", type=int, help="only the first inputs of each set")
+    add("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
+    args = parser.parse_args(argv)
+    rows: list[Row] = []
+    for name in args.networks.split(","):
+        for row in measure(name, args.recipes.split(","), args.count, Progress()):
+            rows.append(row)
+            print(table([row]).splitlines()[-1], file=sys.stderr, flush=True)
+    print(table(rows), end="")
+    if args.json is not None:
+        args.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
