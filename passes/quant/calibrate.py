@@ -22,6 +22,7 @@ from .calibrators import METHODS, calibrator
 from .calibrators.batch_norm import trained_range, widen
 from .calibrators.cost import histogram_sqnr
 from .calibrators.cross_entropy import cross_entropy
+from .calibrators.data_free import data_free_ranges
 from .observe import Observer, batches, collect, is_float
 from .scheme import Scheme
 from .statistics import RangeStatistics
@@ -46,7 +47,9 @@ class Calibrate(ModulePass):
     `data` is an .npz with one array per network input (samples on the first axis), or an .npy for a
     network with one input. Methods: mse (least squared error), min-max, moving-average, percentile
     (of `percentile` %), sqnr (squared error in which clipping counts more), entropy, cross-entropy
-    (mse, but for logits what softmax makes of them). `scheme` is asymmetric, symmetric, strict,
+    (mse, but for logits what softmax makes of them); batch-norm needs no data (`data=""`): ranges
+    are `deviations` around the means that folded batch norms knew, carried through the network from
+    inputs between `input-low` and `input-high`. `scheme` is asymmetric, symmetric, strict,
     power-of-two or symmetric-power-of-two; `bits` are those that the search assumes.
 
     Data show what is usual, and an anomaly detector is there for what is not. So no range is less
@@ -65,12 +68,17 @@ class Calibrate(ModulePass):
     bits: int = 8
     scheme: str = "asymmetric"
     deviations: float = 6.0
+    input_low: float = -1.0
+    input_high: float = 1.0
     batch: int = 32
     cache: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = next(f for f in op.body.block.ops if isinstance(f, func.FuncOp))
         ranges = self.ranges()
+        if self.method == "batch-norm":
+            self.without_data(function, ranges)
+            return
         inputs = load_inputs(Path(self.data), input_names(function))
         seen = self.statistics(op, function, inputs)
         for inner, statistics in seen.ops.items():
@@ -78,6 +86,23 @@ class Calibrate(ModulePass):
         function.arg_attrs = ArrayAttr(
             DictionaryAttr({**old, RANGE: note(ranges.of_argument(function, statistics))})
             for old, statistics in zip(argument_attributes(function), seen.arguments, strict=True)
+        )
+
+    def without_data(self, function: func.FuncOp, ranges: Ranges) -> None:
+        """Write what batch norms tell."""
+        if self.data or self.input_low >= self.input_high or not self.deviations:
+            raise RunnelError(
+                "calibrate: batch-norm takes no data, input-low below input-high, and deviations "
+                "above 0"
+            )
+        bounds = (self.input_low, self.input_high)
+        found = data_free_ranges(function, bounds, self.deviations)
+        for inner in function.body.block.ops:
+            if len(inner.results) == 1 and inner.results[0] in found:
+                inner.attributes[RANGE] = note(ranges.finish(found[inner.results[0]]))
+        function.arg_attrs = ArrayAttr(
+            DictionaryAttr({**old, RANGE: note(ranges.finish(bounds))})
+            for old in argument_attributes(function)
         )
 
     def ranges(self) -> Ranges:
