@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,9 @@ class Calibrate(ModulePass):
     cache: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        function = next(f for f in op.body.block.ops if isinstance(f, func.FuncOp))
+        function = next((f for f in op.body.block.ops if isinstance(f, func.FuncOp)), None)
+        if function is None:
+            raise RunnelError("calibrate: the module has no function")
         ranges = self.ranges()
         if self.method == "batch-norm":
             self.without_data(function, ranges)
@@ -226,12 +229,16 @@ def load_inputs(path: Path, names: list[str]) -> dict[str, Array]:
     """The arrays of a data file by input name; refuses what does not fit the names."""
     try:
         loaded = np.load(path)
-    except (OSError, ValueError) as error:
+        single = isinstance(loaded, np.ndarray)
+        arrays = {"": loaded} if single else {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise RunnelError(f"{path}: cannot be read as .npz or .npy: {error}") from error
-    if isinstance(loaded, np.ndarray):
-        arrays = {"": loaded}
-    else:
-        arrays = {name: loaded[name] for name in loaded.files}
+    for array in arrays.values():
+        if array.dtype.kind not in "fiub" or not array.ndim or not len(array):
+            raise RunnelError(
+                f"{path}: samples of numbers are expected on the first axis, not {array.dtype} of "
+                f"shape {list(array.shape)}"
+            )
     if len(names) == 1 and len(arrays) == 1:
         return {names[0]: next(iter(arrays.values()))}
     if set(arrays) != set(names):
