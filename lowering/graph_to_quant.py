@@ -23,7 +23,8 @@ from xdsl.pattern_rewriter import (
 )
 
 from ..dialects import graph, quant
-from ..dialects.diagnostics import emit_remark
+from ..dialects.diagnostics import RunnelError, emit_remark
+from ..dialects.quant_types import ROUNDINGS
 from .fixed_point import NoFixedPoint
 from .fusion import (
     PASS,
@@ -62,6 +63,10 @@ class ConvertGraphToQuant(ModulePass):
     rounding: str = "half_even"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.rounding not in ROUNDINGS:
+            raise RunnelError(
+                f"unknown rounding '{self.rounding}', expected one of {', '.join(ROUNDINGS)}"
+            )
         patterns: list[RewritePattern] = [
             SinkDequantize(),
             SinkDequantizeBelowMaxPool(),

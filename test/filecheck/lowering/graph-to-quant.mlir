@@ -2,6 +2,9 @@
 // RUN: opt-tool %s -p convert-graph-to-quant,dce | filecheck %s
 // RUN: opt-tool %s -p 'convert-graph-to-quant{rounding=single},dce' | filecheck %s --check-prefix=SINGLE
 // RUN: opt-tool %s -p convert-graph-to-quant --remarks=missed 2>&1 | filecheck %s --check-prefix=REMARK
+// RUN: not opt-tool %s -p 'convert-graph-to-quant{rounding=up}' 2>&1 | filecheck %s --check-prefix=WRONG
+
+// WRONG: error: pass 'convert-graph-to-quant': unknown rounding 'up', expected one of single, double, half_even, floor
 
 graph.global @w : tensor<2x3x1x1x!quant.uniform<i8:f32:0, {0.5, 0.25}>> = dense<[[[[1]], [[2]], [[3]]], [[[4]], [[5]], [[6]]]]>
 graph.global @b : tensor<2xf32> = dense<[1.0, -1.0]>
