@@ -44,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         platform = load_platform(args.platform)
         machine = machine_of(platform, poison=args.poison, contention=not args.no_contention)
+        if not (args.report or args.json or args.trace):
+            machine = replace(machine, trace_limit=0)
         if args.free is not None:
             machine = replace(machine, free=_free_ranges(args.free))
         report = Emulator(machine).run(args.program, limit=args.limit)

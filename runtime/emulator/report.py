@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,13 @@ class Kind(IntEnum):
     LAYER = 4
 
 
-@dataclass(frozen=True)
-class Event:
-    """One line of the time line; `a` and `b` depend on the kind (see soc.h)."""
+class Event(NamedTuple):
+    """One line of the time line, `log_entry` of soc.h; `a` and `b` depend on the kind."""
 
-    kind: int
-    unit: int
     start: int
     end: int
+    kind: int
+    unit: int
     a: int
     b: int
 

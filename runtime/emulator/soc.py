@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -43,11 +44,8 @@ FAULTS = (
 """By `fault_kind` of soc.h."""
 
 
-class _LogEntry(ctypes.Structure):
-    _fields_ = [
-        *(("start", U64), ("end", U64), ("kind", ctypes.c_uint32), ("unit", ctypes.c_uint32)),
-        *(("a", ctypes.c_uint32), ("b", ctypes.c_uint32)),
-    ]
+LOG_ENTRY = struct.Struct("=QQIIII")
+"""`log_entry` of soc.h."""
 
 
 def _native() -> ctypes.CDLL:
@@ -64,7 +62,7 @@ def _native() -> ctypes.CDLL:
     native.soc_hart_stats.argtypes = [pointer, ctypes.c_int, pointer]
     native.soc_hart_state.argtypes = [pointer, ctypes.c_int, pointer]
     native.soc_summary.argtypes = [pointer, pointer]
-    native.soc_log.argtypes = [pointer, ctypes.POINTER(ctypes.POINTER(_LogEntry))]
+    native.soc_log.argtypes = [pointer, ctypes.POINTER(pointer)]
     native.soc_log.restype = U64
     native.soc_fault_text.argtypes = [pointer]
     native.soc_fault_text.restype = ctypes.c_char_p
@@ -132,11 +130,10 @@ def _report(native: ctypes.CDLL, soc: int, cores: int, seconds: float) -> Report
         numbers = (U64 * len(fields(HartReport)))()
         native.soc_hart_stats(soc, index, numbers)
         harts.append(HartReport(*numbers))
-    entries = ctypes.POINTER(_LogEntry)()
+    entries = ctypes.c_void_p()
     count = native.soc_log(soc, ctypes.byref(entries))
-    events = tuple(
-        Event(e.kind, e.unit, e.start, e.end, e.a, e.b) for e in (entries[i] for i in range(count))
-    )
+    data = ctypes.string_at(entries, count * LOG_ENTRY.size) if count else b""
+    events = tuple(map(Event._make, LOG_ENTRY.iter_unpack(data)))
     return Report(tuple(harts), Summary(*summary), events, seconds)
 
 

@@ -48,7 +48,7 @@ def test_runner_explains_with_the_emulators_message(tmp_path: Path) -> None:
 
 
 def test_covered_counts_overlapping_events_once() -> None:
-    events = [Event(Kind.NPU, 0, start, end, 0, 0) for start, end in ((5, 10), (8, 12), (20, 30))]
+    events = [Event(start, end, Kind.NPU, 0, 0, 0) for start, end in ((5, 10), (8, 12), (20, 30))]
     assert covered(events, 0, 100) == 17
     assert covered(events, 9, 25) == 8
 

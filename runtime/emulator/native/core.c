@@ -313,7 +313,8 @@ static int touch_device(soc *s, hart *h, const block *b, const instruction *i, s
         goto fall;
 #define BYTE(v, k) ((int8_t)((v) >> 8 * (k)))
 #define UBYTE(v, k) ((uint8_t)((v) >> 8 * (k)))
-#define DOT4(a, b, A, B) (A(a, 0) * B(b, 0) + A(a, 1) * B(b, 1) + A(a, 2) * B(b, 2) + A(a, 3) * B(b, 3))
+#define DOT4(a, b, A, B) \
+    (A(a, 0) * B(b, 0) + A(a, 1) * B(b, 1) + A(a, 2) * B(b, 2) + A(a, 3) * B(b, 3))
 
 stop_reason hart_run(soc *s, hart *h)
 {

@@ -128,7 +128,8 @@ static void multiply(tile *t, int lane, int channels)
                 for (int c = 0; c < channels; c++)
                     sum += x[c] * t->weight[tap][c];
             }
-            t->acc[row][column][lane] = (int32_t)((uint32_t)t->acc[row][column][lane] + (uint32_t)sum);
+            int64_t *acc = &t->acc[row][column][lane];
+            *acc = (int32_t)((uint32_t)*acc + (uint32_t)sum);
         }
 }
 

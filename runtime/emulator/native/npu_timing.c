@@ -71,7 +71,7 @@ uint64_t npu_macs(const uint32_t reg[24])
     const int last_wo = j.remainder_wo != 0 ? j.remainder_wo : TILE;
     const uint64_t ko = (uint64_t)((j.number_ko - 1) * j.lanes_out + last_ko);
     const uint64_t ki = j.depthwise ? 1u : (uint64_t)((j.number_ki - 1) * j.lanes_in + last_ki);
-    const uint64_t pixels =
-        (uint64_t)((j.number_ho - 1) * TILE + last_ho) * (uint64_t)((j.number_wo - 1) * TILE + last_wo);
-    return pixels * ko * ki * (uint64_t)(j.kernel * j.kernel);
+    const uint64_t height = (uint64_t)((j.number_ho - 1) * TILE + last_ho);
+    const uint64_t width = (uint64_t)((j.number_wo - 1) * TILE + last_wo);
+    return height * width * ko * ki * (uint64_t)(j.kernel * j.kernel);
 }

@@ -9,7 +9,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { MAX_HARTS = 17, MAX_MEMORIES = 8, BANKS = 64, BARRIERS = 8, DMA_IDS = 16, FILES = 16, RANGES = 4096 };
+enum {
+    MAX_HARTS = 17,
+    MAX_MEMORIES = 8,
+    BANKS = 64,
+    BARRIERS = 8,
+    DMA_IDS = 16,
+    FILES = 16,
+    RANGES = 4096
+};
 enum { EVENT_DMA = 8, EVENT_TIMER = 10, EVENT_NPU = 12, EVENT_BARRIER = 16, EVENT_MUTEX = 17 };
 enum { NO_REGISTER = 32 }; /* where writes to x0 go */
 #define NEVER UINT64_MAX

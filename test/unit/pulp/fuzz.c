@@ -29,8 +29,10 @@ int main(void)
     for (int i = 0; i < 16; i++)
         scratch[i] = (uint32_t)i * 0x01234567u;
     /* s1 (x9) is kept here, as the compiler may have something in it */
-    __asm__ volatile("addi sp, sp, -16\n\tsw s1, 0(sp)\n\tcall fuzz\n\tlw s1, 0(sp)\n\taddi sp, sp, 16" ::
-                         : "ra", "t0", "t1", "t2", "t6", "a0", "a1", "a2", "a3", "a4", "a5", "memory");
+    __asm__ volatile("addi sp, sp, -16\n\tsw s1, 0(sp)\n\tcall fuzz\n\t"
+                     "lw s1, 0(sp)\n\taddi sp, sp, 16" ::
+                         : "ra", "t0", "t1", "t2", "t6", "a0", "a1", "a2", "a3", "a4", "a5",
+                           "memory");
     const int32_t out = rn_file_open("out.bin", 1);
     const int status = rn_file_write(out, &state[5], 44) + rn_file_write(out, scratch, 64);
     rn_file_close(out);

@@ -1,5 +1,5 @@
-/* A PULP cluster: core id, cycle counter, barrier, fork and join, DMA, NPU. Register maps: PULP cluster
-   (event unit flex v3, mchan v7) and N-EUREKA, as documented by their public sources. */
+/* A PULP cluster: core id, cycle counter, barrier, fork and join, DMA, NPU. Register maps: PULP
+   cluster (event unit flex v3, mchan v7) and N-EUREKA, as documented by their public sources. */
 #ifndef RN_PULP_H
 #define RN_PULP_H
 
