@@ -17,7 +17,9 @@ from xdsl.rewriter import Rewriter
 
 from ..dialects import graph, quant
 from ..dialects.diagnostics import source_name
+from ..dialects.graph_base import tensor_type
 from ..passes.quant.insert_casts import ACTIVATIONS, REAL
+from ..passes.quant.real_parameters import REAL_BIAS
 from .fidelity import fidelity, outputs_of
 from .signature import network_function
 
@@ -84,9 +86,22 @@ def with_casts(simulated: ModuleOp, keep: Callable[[int], bool]) -> ModuleOp:
             continue
         value = float_value(op)
         if value is not None:
+            restore_bias(op)
             op.result.replace_all_uses_with(value)
             Rewriter.erase_op(op)
     return module
+
+
+def restore_bias(cast: quant.DequantizeCastOp) -> None:
+    """A float weight goes with the bias from before any correction."""
+    if not isinstance(cast.input.owner, graph.ConstantOp):
+        return
+    for use in list(cast.result.uses):
+        symbol, layer = use.operation.attributes.get(REAL_BIAS), use.operation
+        if isinstance(symbol, SymbolRefAttr) and layer.parent is not None:
+            bias = graph.ConstantOp(symbol.string_value(), tensor_type(layer.operands[2]))
+            layer.parent.insert_op_before(bias, layer)
+            layer.operands[2] = bias.result
 
 
 def float_value(cast: quant.DequantizeCastOp) -> SSAValue | None:

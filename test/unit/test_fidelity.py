@@ -94,8 +94,23 @@ def test_without_any_cast_it_is_the_float_network(simulated: ModuleOp, tmp_path:
     assert np.abs(everything.result - expected).max() > 1e-3
 
 
+def test_a_corrected_bias_goes_with_its_quantized_weight(
+    simulated: ModuleOp, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", images(20))
+    corrected = simulated.clone()
+    resolve_pipeline(f'correct-bias{{data="{tmp_path}/x.npy"}}').run(new_context(), corrected)
+    outputs = [
+        outputs_of(with_casts(module, keep), samples()).result
+        for module in (simulated, corrected)
+        for keep in (lambda place: False, lambda place: True)
+    ]
+    np.testing.assert_array_equal(outputs[0], outputs[2])
+    assert np.abs(outputs[1] - outputs[3]).max() > 0
+
+
 def test_sensitivity_finds_the_layer_that_is_worst(simulated: ModuleOp) -> None:
-    """The scale of one layer's result is made 100 times as coarse: it must come out as the worst."""
+    """One layer's result is made 100 times as coarse: it must come out as the worst."""
     broken = simulated.clone()
     layer = layers_of(broken)[2]
     back: Any = list(network_function(broken).body.block.ops)[max(layer.casts)]
