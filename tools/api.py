@@ -27,7 +27,7 @@ from .signature import network_function, signature_of
 from .verifier import verify_all
 from .write_ir import data_path
 
-METHODS = ("mse", "min-max", "percentile")
+METHODS = ("mse", "min-max", "moving-average", "percentile", "sqnr", "entropy", "cross-entropy")
 
 
 def load(path: str | Path, *, dims: Mapping[str, int] | None = None, name: str | None = None):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..road import Options
 
 REMARKS = ("passed", "missed", "analysis", "all")
+METHODS = ("mse", "min-max", "moving-average", "percentile", "sqnr", "entropy", "cross-entropy")
 
 
 def dimension(text: str) -> tuple[str, int]:
@@ -74,7 +75,7 @@ def model_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--method",
-        choices=("mse", "min-max", "percentile"),
+        choices=METHODS,
         default="mse",
         help="how calibration chooses ranges (mse)",
     )
