@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from quant_programs import Array, compiled
+from quant_programs import Array, Program, apply, compiled, per_tensor
 
+from runnel.dialects import cortexm, graph
+from runnel.dialects.quant_types import ROUNDINGS
 from runnel.runtime.interpreter import run
 from runnel.runtime.runners import RunResult
+from runnel.tools import api
 from runnel.tools.artifact import Artifact
 from runnel.tools.interpret import interpret
 
@@ -53,6 +56,27 @@ def test_binary_and_levels_give_the_same_bytes(
         assert outputs[:COUNT].tobytes() == expected.tobytes(), level
     assert outputs[:COUNT].tobytes() == outputs[COUNT:].tobytes()  # nothing is left behind
     assert len(np.unique(outputs)) > COUNT
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("scale", [0.25, 1.0], ids=["shifted", "one"])
+def test_roundings_with_large_multipliers(scale: float, rounding: str, tmp_path: Path) -> None:
+    """Multipliers of 1/4 and 1: the accumulator is shifted, and at 1/4 many sums are ties."""
+    random = np.random.default_rng(6)
+    program = Program()
+    x = program.input((1, 12), per_tensor(0.5, 3))
+    weight = program.weight(random.integers(-3, 4, (16, 12)).astype(np.int8), per_tensor(scale))
+    core = program.add(graph.GemmOp(x, weight, trans_b=True))
+    module = program.finish(core, per_tensor(0.5, -1))
+    module = apply(module, f"convert-graph-to-quant{{rounding={rounding}}},cleanup")
+    artifact = api.compile(module, "host")
+    (op,) = (op for op in artifact.road["cortexm"].module.walk() if op.name.startswith("cortexm."))
+    assert isinstance(op, cortexm.FullyConnectedOp)
+    assert (op.acc_shift.value.data > 0) == (op.requant.rounding.data != "double")
+    stored = random.integers(-20, 20, (COUNT, 12)).astype(np.int8)
+    program_there = artifact.build(tmp_path, flags=SANITIZERS)
+    _, (found,) = artifact.run(program_there, {artifact.signature.inputs[0].name: stored})
+    assert found.tobytes() == run(module, [stored])["output0"].tobytes()
 
 
 def test_the_layout_is_all_that_differs_at_quant(folder: Path) -> None:
