@@ -3,7 +3,7 @@
 Gradients are written by hand. With h = clip(1.2 sigmoid(v) - 0.1, 0, 1), w(v) = s (floor + h (ceil
 - floor)), z = w(v) xhat + b, the loss over n positions is
 
-    sum (f(z) - f(w x + b))^2 / sum f(w x + b)^2  +  lambda mean(1 - |2 h - 1|^beta)
+    sum (f(z) - f(w x + b))^2 / sum f(w x + b)^2  +  lambda sum(1 - |2 h - 1|^beta)
 
 dL/dz = 2 (f(z) - f(z*)) f'(z) / power; dL/dw = dL/dz xhat^T; dw/dv = s (ceil - floor) dh/dv.
 """
@@ -114,7 +114,7 @@ class AdaRound:
             loss = power * len(batch)
             slope = self.gradient(v, samples.quantized[..., batch], wanted[..., batch], loss)
             if time >= 0:
-                slope += WEIGHT / v[0, 0].size * push(v, time)
+                slope += WEIGHT * push(v, time)
             adam.step(slope)
             if time < 0 or (step + 1) % CHECK:
                 continue
