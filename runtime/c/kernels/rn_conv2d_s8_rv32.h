@@ -17,19 +17,8 @@
 #define RN_CONV2D_RV32_BYTES 2048
 #endif
 
-/* A convolution of single pixels is one row of them all. */
-RN_INLINE rn_conv2d_shape rn_conv2d_rv32_flat(const rn_conv2d_shape *s) {
-    rn_conv2d_shape f = *s;
-    if (s->k_h == 1 && s->k_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 && s->pad_left == 0 &&
-        s->out_h == s->in_h && s->out_w == s->in_w) {
-        f.in_h = f.out_h = 1;
-        f.in_w = f.out_w = s->out_h * s->out_w;
-    }
-    return f;
-}
-
 RN_INLINE int32_t rn_conv2d_s8_rv32_scratch(const rn_conv2d_shape *s) {
-    const rn_conv2d_shape f = rn_conv2d_rv32_flat(s);
+    const rn_conv2d_shape f = rn_rv32_flat(s);
     const rn_rv32_plan p = rn_rv32_make_plan(&f, RN_CONV2D_RV32_BYTES);
     return rn_rv32_scratch(&p);
 }
@@ -89,16 +78,15 @@ RN_INLINE void rn_conv2d_rv32_row(const rn_conv2d_shape *s, const rn_requant *q,
 
 RN_INLINE void rn_conv2d_s8_rv32(const rn_conv2d_shape *shape, const rn_requant *q, const rn_channels *c,
                                  const int8_t *x, const int8_t *w, int8_t *y, void *scratch) {
-    const rn_conv2d_shape flat = rn_conv2d_rv32_flat(shape), *const s = &flat;
+    const rn_conv2d_shape flat = rn_rv32_flat(shape), *const s = &flat;
     const rn_rv32_plan p = rn_rv32_make_plan(s, RN_CONV2D_RV32_BYTES);
     const int32_t k = s->k_h * s->k_w * s->in_c, row = s->out_w * s->out_c;
     for (int32_t oy = 0; oy < s->out_h; oy += p.band) {
         const int32_t band = rn_min(p.band, s->out_h - oy);
         const int8_t *const windows = rn_rv32_windows(s, &p, x, oy, (int8_t *)scratch);
         for (int32_t o = 0; o < s->out_c; o += 4) {
-            const int32_t channels = s->out_c % 4 == 0 ? 4 : rn_min(s->out_c - o, 4);
             rn_rv32_channel ch[4];
-            for (int32_t i = 0; i < 4; i++) ch[i] = rn_rv32_prepare(c, q, o + rn_min(i, channels - 1));
+            const int32_t channels = rn_rv32_prepare_four(ch, c, q, o, s->out_c);
             for (int32_t r = 0; r < band; r++) {
                 rn_conv2d_rv32_row(s, q, ch, channels, p.pitch, windows + r * s->stride_h * p.pitch, w + o * k,
                                    y + r * row + o);

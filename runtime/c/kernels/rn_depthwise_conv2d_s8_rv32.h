@@ -3,7 +3,7 @@
  * Along a row of outputs every column of three inputs is loaded once: it is the right column of one window,
  * the middle one of the next and the left one of the one after, so it is multiplied by all nine taps into
  * three sums that are under way (stride 2: two columns per output, every other one shared by two windows).
- * About 30 instructions per output, 18 of them the products.
+ * About 30 instructions per output, 18 of them the products (with Xpulp 9: P.MAC).
  *
  * w: packed with rows = 9, cols = 1: the nine taps of a channel are neighbours.
  * Needs a 3x3 kernel, stride_w 1 or 2, dilation 1, rounding single, every shift in [33, 54]. With stride 1 and
@@ -35,7 +35,9 @@ RN_INLINE rn_rv32_column rn_rv32_load_column(const int8_t *x, int32_t pitch) {
 }
 
 RN_INLINE int32_t rn_rv32_mac_column(int32_t acc, rn_rv32_column v, rn_rv32_column taps) {
-    return acc + v.top * taps.top + v.middle * taps.middle + v.bottom * taps.bottom;
+    acc = rn_xpulp_mac(acc, v.top, taps.top);
+    acc = rn_xpulp_mac(acc, v.middle, taps.middle);
+    return rn_xpulp_mac(acc, v.bottom, taps.bottom);
 }
 
 /* One output row of one channel, stride 1; x: the first window. */

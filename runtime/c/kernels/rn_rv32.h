@@ -1,13 +1,14 @@
-/* What the *_rv32.h kernels share: RISC-V cores with MUL and MULH but no SIMD (rv32im and up).
+/* What the *_rv32.h and *_xpulp.h kernels share: RISC-V cores with MUL and MULH (rv32im and up).
  *
- * Plain C throughout. On these cores every int8 costs its own load, so what a kernel can save is loads
- * (register tiles) and loop control (constant bounds, offsets in the load instructions).
+ * Plain C, but for what Xpulp does in one instruction where there is Xpulp. On cores without SIMD
+ * every int8 costs its own load, so what a kernel can save is loads (register tiles) and loop control
+ * (constant bounds, offsets in the load instructions).
  * Libraries for small cores copy byte by byte, hence the word copies here.
  */
 #ifndef RN_RV32_H
 #define RN_RV32_H
 
-#include "rn_requant.h"
+#include "rn_insn_xpulp.h"
 
 /* Fast requantisation, rounding `single`, shift in [33, 54]: MULH, ADD, SRA.
  *   y = clamp((hi32(acc * multiplier) + addend) >> (shift - 32)),  addend = (1 + 2 * out_zero) << (shift - 33)
@@ -26,18 +27,26 @@ RN_INLINE rn_rv32_channel rn_rv32_prepare(const rn_channels *c, const rn_requant
     return rn_rv32_scale(q, c->bias[o], c->multiplier[o], c->shift[o]);
 }
 
+/* Channels o .. o + 3; returns how many there are. The partners of a last, incomplete four have zero weights. */
+RN_INLINE int32_t rn_rv32_prepare_four(rn_rv32_channel ch[4], const rn_channels *c, const rn_requant *q, int32_t o,
+                                       int32_t out_c) {
+    const int32_t channels = out_c % 4 == 0 ? 4 : rn_min(out_c - o, 4);
+    for (int32_t i = 0; i < 4; i++) ch[i] = rn_rv32_prepare(c, q, o + rn_min(i, channels - 1));
+    return channels;
+}
+
 RN_INLINE int8_t rn_rv32_requantize(int32_t acc, const rn_rv32_channel *ch, const rn_requant *q) {
     const int32_t high = (int32_t)(((int64_t)(acc * (1 << q->acc_shift)) * ch->multiplier) >> 32);
-    return (int8_t)rn_clamp((high + ch->addend) >> ch->shift, q->lo, q->hi);
+    return (int8_t)rn_xpulp_clamp((high + ch->addend) >> ch->shift, q->lo, q->hi);
 }
 
 RN_INLINE int rn_rv32_is_aligned(const void *p, int32_t bytes) { return (((uintptr_t)p | (uintptr_t)bytes) & 3) == 0; }
 
-/* Without the barrier, compilers turn the loops below into calls of memmove and memset. */
+/* Keeps memory accesses on their side of it: compilers turn copy loops into calls of memmove otherwise. */
 #if defined(__GNUC__)
-#define RN_RV32_KEEP_LOOP() __asm__ volatile("")
+#define RN_RV32_BARRIER() __asm__ volatile("" ::: "memory")
 #else
-#define RN_RV32_KEEP_LOOP() ((void)0)
+#define RN_RV32_BARRIER() ((void)0)
 #endif
 
 /* memmove for to <= from, or no overlap. */
@@ -48,20 +57,20 @@ RN_INLINE void rn_rv32_copy(int8_t *to, const int8_t *from, int32_t bytes) {
             uint32_t v[4];
             memcpy(v, __builtin_assume_aligned(from, 4), 16);
             memcpy(__builtin_assume_aligned(to, 4), v, 16);
-            RN_RV32_KEEP_LOOP();
+            RN_RV32_BARRIER();
         }
         for (; left > 0; left -= 4, to += 4, from += 4) {
             uint32_t v;
             memcpy(&v, __builtin_assume_aligned(from, 4), 4);
             memcpy(__builtin_assume_aligned(to, 4), &v, 4);
-            RN_RV32_KEEP_LOOP();
+            RN_RV32_BARRIER();
         }
         return;
     }
     RN_UNROLL(4)
     for (int32_t i = 0; i < bytes; i++) {
         to[i] = from[i];
-        RN_RV32_KEEP_LOOP();
+        RN_RV32_BARRIER();
     }
 }
 
@@ -72,14 +81,25 @@ RN_INLINE void rn_rv32_fill(int8_t *to, int32_t value, int32_t bytes) {
         RN_UNROLL(4)
         for (; i < bytes; i += 4) {
             memcpy(__builtin_assume_aligned(to + i, 4), &word, 4);
-            RN_RV32_KEEP_LOOP();
+            RN_RV32_BARRIER();
         }
     }
     RN_UNROLL(4)
     for (; i < bytes; i++) {
         to[i] = (int8_t)value;
-        RN_RV32_KEEP_LOOP();
+        RN_RV32_BARRIER();
     }
+}
+
+/* A convolution of single pixels is one row of them all. */
+RN_INLINE rn_conv2d_shape rn_rv32_flat(const rn_conv2d_shape *s) {
+    rn_conv2d_shape f = *s;
+    if (s->k_h == 1 && s->k_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 && s->pad_left == 0 &&
+        s->out_h == s->in_h && s->out_w == s->in_w) {
+        f.in_h = f.out_h = 1;
+        f.in_w = f.out_w = s->out_h * s->out_w;
+    }
+    return f;
 }
 
 /* How windows are read: straight from the image where there is no padding, else from a band of padded
