@@ -75,6 +75,8 @@ class Bufferizer:
                     f"@{function.sym_name.data}: result {index} is an input, a constant or another "
                     "result; compute it, or leave it out"
                 )
+            if buffer.result.type != self.values[value].type:
+                buffer = self.seen_as(buffer, self.values[value].type)
             buffer.properties["role"] = StringAttr("output")
             buffer.properties["index"] = IntegerAttr(index, 64)
             set_name(buffer, index, function.res_attrs)
@@ -88,6 +90,16 @@ class Bufferizer:
         parent.insert_op_before(replacement, function)
         parent.detach_op(function)
         function.erase()
+
+    def seen_as(self, buffer: dma.BufferOp, type: Attribute) -> dma.BufferOp:
+        """A buffer of `type` in place of `buffer`, which becomes a view of it."""
+        assert isinstance(type, MemRefType) and isinstance(buffer.result.type, MemRefType)
+        whole = dma.BufferOp(type)
+        view = dma.ViewOp(whole.result, buffer.result.type)
+        self.block.insert_ops_before([whole, view], buffer)
+        buffer.result.replace_all_uses_with(view.result)
+        self.block.erase_op(buffer)
+        return whole
 
     def emit(self, op: Operation, source: Operation) -> None:
         op.location = source.location

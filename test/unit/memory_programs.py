@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from runnel.dialects.diagnostics import add_remark_handler
-from runnel.dialects.dma import BufferOp, DestinationStyleOp, buffer_of
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects.builtin import MemRefType, ModuleOp, StringAttr, i8
@@ -21,6 +19,9 @@ from xdsl.irdl import (
 )
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
+
+from runnel.dialects.diagnostics import add_remark_handler
+from runnel.dialects.dma import BufferOp, DestinationStyleOp, buffer_of
 
 
 class KernelBase(IRDLOperation, DestinationStyleOp):

@@ -9,6 +9,7 @@ import pytest
 from kernel_harness import cases, dsp, shapes
 from kernel_harness.reference import Window
 from kernel_harness.toolchain import CORTEX_M4, HOST, HOST_CHECKED, Machine
+
 from runnel.dialects import cortexm
 from runnel.lowering import kernels, kernels_dsp
 

@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+
 from runnel.passes.memory.liveness import Interval
 from runnel.tools.report.memory_map import HEIGHT, TOP, MemoryMap, draw, main
 

@@ -6,12 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_programs import Machine, Program, apply, offsets
-from runnel.dialects.diagnostics import RunnelError
-from runnel.dialects.dma import BufferOp, ViewOp, arenas_of
-from runnel.passes.memory.liveness import buffer_liveness
-from runnel.passes.memory.plan_memory import PlanMemory
-from runnel.passes.memory.reuse_in_place import ReuseInPlace
-from runnel.passes.memory.verify_memory import VerifyMemory
 from xdsl.dialects import scf, test
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import IndexType, IntegerAttr, MemRefType, ModuleOp, StringAttr, i8, i64
@@ -19,6 +13,13 @@ from xdsl.dialects.func import FuncOp
 from xdsl.dialects.memref import DimOp
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.utils.exceptions import PassFailedException
+
+from runnel.dialects.diagnostics import RunnelError
+from runnel.dialects.dma import BufferOp, ViewOp, arenas_of
+from runnel.passes.memory.liveness import buffer_liveness
+from runnel.passes.memory.plan_memory import PlanMemory
+from runnel.passes.memory.reuse_in_place import ReuseInPlace
+from runnel.passes.memory.verify_memory import VerifyMemory
 
 
 def place_at(module: ModuleOp, *offsets: int | None) -> ModuleOp:

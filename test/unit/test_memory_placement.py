@@ -5,6 +5,7 @@ import importlib.util
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from runnel.dialects.diagnostics import RunnelError
 from runnel.passes.memory import placement
 from runnel.passes.memory.liveness import Interval, liveness_bound

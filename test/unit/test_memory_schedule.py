@@ -5,9 +5,6 @@ from itertools import permutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_programs import apply
-from runnel.dialects.reuse import InPlace, SameBytes
-from runnel.passes.memory.schedule import Graph, Node, Storage, best_order
-from runnel.passes.memory.schedule_for_memory import ScheduleForMemory, memory_graph
 from xdsl.builder import Builder
 from xdsl.dialects import test
 from xdsl.dialects.builtin import ModuleOp, TensorType, i8
@@ -22,6 +19,10 @@ from xdsl.irdl import (
 )
 from xdsl.rewriter import InsertPoint
 from xdsl.traits import Pure
+
+from runnel.dialects.reuse import InPlace, SameBytes
+from runnel.passes.memory.schedule import Graph, Node, Storage, best_order
+from runnel.passes.memory.schedule_for_memory import ScheduleForMemory, memory_graph
 
 
 class TensorOp(IRDLOperation):

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
+from xdsl.dialects.builtin import ModuleOp, TensorType, f16, f32, i1, i8
+
 from runnel.dialects.diagnostics import RunnelError, add_remark_handler, emit_remark
 from runnel.dialects.graph import GlobalOp, add_global
 from runnel.tools import constants_file
@@ -23,7 +25,6 @@ from runnel.tools.read_ir import read_mlir, split_chunks
 from runnel.tools.registry import new_context
 from runnel.tools.verify_diagnostics import expectations
 from runnel.tools.write_ir import PrintStyle, module_text, write_module
-from xdsl.dialects.builtin import ModuleOp, TensorType, f16, f32, i1, i8
 
 TEXT = """\
 func.func @f() -> i32 {

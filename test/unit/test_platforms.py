@@ -6,6 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from xdsl.context import Context
+from xdsl.dialects.builtin import Builtin, ModuleOp
+from xdsl.parser import Parser
+from xdsl.utils.exceptions import VerifyException
+
 from runnel.dialects import platform as platform_dialect
 from runnel.dialects.diagnostics import RunnelError
 from runnel.dialects.platform import (
@@ -25,10 +30,6 @@ from runnel.dialects.platform import (
     unit_model,
 )
 from runnel.runtime.platforms import list_platforms, load_platform
-from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin, ModuleOp
-from xdsl.parser import Parser
-from xdsl.utils.exceptions import VerifyException
 
 TINY = """
 name = "tiny"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from runnel.dialects.diagnostics import RunnelError
 from runnel.runtime.platforms import BOARDS, load_platform
 from runnel.runtime.runners import Array, Program, RunResult, Tensor, build
