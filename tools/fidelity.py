@@ -13,6 +13,7 @@ from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.ir import Operation, SSAValue
 
 from ..dialects.quant_types import UniformQuantizedType
+from ..passes.quant.observe import bounded_batch
 from .signature import network_function, signature_of
 
 Array = NDArray[Any]
@@ -99,7 +100,7 @@ def outputs_of(module: ModuleOp, samples: Mapping[str, Array]) -> Outputs:
     signature = signature_of(module)
     source = logits_value(module)
     capture = Capture(source.owner if isinstance(source.owner, Operation) else None, [])
-    step = BATCH * max((info.shape[0] for info in signature.inputs), default=1)
+    step = bounded_batch(network_function(module), BATCH)
     results: list[Array] = []
     for start in range(0, len(next(iter(samples.values()))), step):
         part = {name: array[start : start + step] for name, array in samples.items()}
