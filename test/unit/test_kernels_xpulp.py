@@ -70,7 +70,7 @@ def emulated(folder: Path) -> Machine:
     sources = [str(path) for board in boards for path in sorted(board.glob("rn_start.c"))]
     includes = [f"-I{board}" for board in boards]
     toolchain = platform.toolchain
-    flags = [*toolchain.cpu, *toolchain.optimize, "-DBARE", "-DRN_XPULP", *includes, *sources]
+    flags = [*toolchain.cpu, *toolchain.optimize, "-DBARE", *includes, *sources]
     link = [f"-L{folder}", f"-T{BOARDS / 'pulp' / 'sections.ld'}", *toolchain.link]
     run = (sys.executable, "-m", "runnel.runtime.emulator", "--platform", "siracusa")
     return Machine(toolchain.prefix + toolchain.compiler, (*flags, *link), run)
