@@ -1,8 +1,8 @@
 """RUN lines executed in this process: a test costs milliseconds, not the start of three Pythons.
 
 `opt-tool`, `runnel`, `filecheck` and `not` are called as functions with their streams replaced;
-other commands run as subprocesses in the same pipe. A line with shell syntax that lit's own parser
-does not know goes to bash as a whole.
+other commands run as subprocesses in the same pipe, `python` as the one that runs the tests. A line
+with shell syntax that lit's own parser does not know goes to bash as a whole.
 
 Directives: `RUN: command` (continued with `\\`), `REQUIRES: program, ...` (skip unless all are on
 the PATH), `XFAIL: reason`. Substitutions: %s the file, %S its folder, %t a scratch path, %% a
@@ -201,8 +201,9 @@ def call(args: Sequence[str], stdin: bytes, *, together: bool) -> tuple[int, byt
         code, output, errors = call(args[1:], stdin, together=together)
         return (0 if code else 1), output, errors
     if args[0] not in TOOLS:
+        program = sys.executable if args[0] == "python" else args[0]
         done = subprocess.run(
-            args,
+            [program, *args[1:]],
             input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if together else subprocess.PIPE,

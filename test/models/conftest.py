@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -21,11 +21,8 @@ def row(record_property: Callable[[str, object], None]) -> Callable[..., None]:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """The rows come with the reports, also from the workers of pytest-xdist."""
     if report.when == "call":
-        _rows.extend(
-            (*cells, report.outcome)
-            for name, cells in report.user_properties
-            if name == "network row"
-        )
+        found = [cells for name, cells in report.user_properties if name == "network row"]
+        _rows.extend((*cast("tuple[Any, ...]", cells), report.outcome) for cells in found)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

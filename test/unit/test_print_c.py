@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import time
 from io import StringIO
@@ -310,6 +311,7 @@ def two_files() -> ModuleOp:
     return module
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler, g++")
 def test_a_header_serves_c_and_cpp(tmp_path: Path) -> None:
     files = print_c(two_files())
     assert files["net.h"].startswith("#ifndef NET_H\n#define NET_H\n")
