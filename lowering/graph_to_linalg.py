@@ -29,7 +29,7 @@ class ConvertGraphToLinalg(ModulePass):
     """Turn tensors into buffers and each graph op into a private function on them.
 
     The model calls the functions in order; `plan-memory` places its buffers, and
-    `convert-linalg-to-loops` with `convert-loops-to-c` writes it as C. `memory` is where the
+    `convert-linalg-to-loops` with `convert-cortexm-to-c` writes it as C. `memory` is where the
     buffers live: by default the main memory of the module's platform.
     """
 
