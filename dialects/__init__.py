@@ -4,7 +4,9 @@ DIALECTS: dict[str, str] = {
     "platform": "platform:Platform",
     "graph": "graph:Graph",
     "quant": "quant:Quant",
+    "tile": "tile:Tile",
     "dma": "dma:Dma",
+    "cluster": "cluster:Cluster",
     "cortexm": "cortexm:CortexM",
     "c": "c:C",
 }

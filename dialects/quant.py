@@ -43,6 +43,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
 from .graph import constant_array
+from .quant_tiling import ConvTiling, FullyConnectedTiling, Pointwise, PoolTiling
 from .quant_types import (
     RequantAttr,
     UniformQuantizedType,
@@ -233,6 +234,8 @@ class Conv2DOp(Op2D):
     groups = prop_def(IntegerAttr[I64])
     requant = prop_def(RequantAttr)
 
+    traits = traits_def(ConvTiling())
+
     def __init__(
         self,
         input: SSAValue,
@@ -315,7 +318,7 @@ class FullyConnectedOp(IRDLOperation):
     result = result_def(TensorType)
     requant = prop_def(RequantAttr)
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), FullyConnectedTiling())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "operands attr-dict `:` functional-type(operands, results)"
 
@@ -367,7 +370,7 @@ class AddOp(IRDLOperation):
     shift = prop_def(IntegerAttr[I32])
     clamp = prop_def(DenseArrayBase[I32])
 
-    traits = traits_def(Pure(), InPlace(((0, 0), (1, 0))))
+    traits = traits_def(Pure(), InPlace(((0, 0), (1, 0))), Pointwise(2))
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "operands attr-dict `:` functional-type(operands, results)"
 
@@ -418,6 +421,8 @@ class PoolOp(Op2D):
     """What the poolings share."""
 
     kernel = prop_def(DenseArrayBase[I64])
+
+    traits = traits_def(PoolTiling())
 
     def kernel_size(self) -> Sequence[int]:
         return self.kernel.get_values()
@@ -529,7 +534,7 @@ class TableOp(IRDLOperation):
     table = operand_def(TensorType)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure(), InPlace(((0, 0),)))
+    traits = traits_def(Pure(), InPlace(((0, 0),)), Pointwise(1))
     assembly_format = "operands attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, input: SSAValue, table: SSAValue, result_type: TensorType):
