@@ -219,8 +219,8 @@ def check_rounding(op: KernelOp, rounding: StringAttr) -> None:
 class ProductOp(KernelOp, ABC):
     """What convolution and matrix product share: the requantization of each channel.
 
-    `y = clamp(out_zero + round((acc << acc_shift) * multiplier / 2^shift))`; multipliers and shifts are in
-    the chunk.
+    `y = clamp(out_zero + round((acc << acc_shift) * multiplier / 2^shift))`; multipliers and shifts
+    are in the chunk.
     """
 
     CONSTANT_COUNT: ClassVar[int] = 1
@@ -264,8 +264,8 @@ class Conv2DOp(ProductOp, WindowOp):
     """Convolution; with `depthwise` one filter per channel.
 
     ```mlir
-    cluster.conv2d ins(%x : memref<...>) constants(%c : memref<1x640xi8, "l1">) outs(%y : memref<...>)
-      scratch(%s : memref<...>) pads(%top, %left) {kernel = "rn_cluster_conv2d_s8_xpulp", ...}
+    cluster.conv2d ins(%x : memref<...>) constants(%c : memref<1x640xi8, "l1">)
+      outs(%y : memref<...>) scratch(%s : memref<...>) pads(%top, %left) {kernel = "rn_cluster_conv2d_s8_xpulp", ...}
     ```
     """
 
@@ -304,8 +304,8 @@ class AddOp(KernelOp):
 
     ```mlir
     cluster.add ins(%a, %b : memref<...>, memref<...>) outs(%y : memref<...>)
-      {kernel = "rn_cluster_add_s8", multipliers = array<i32: 1048576, 2097152>, bias = 524288 : i32,
-       shift = 20 : i32, clamp = array<i32: -128, 127>}
+      {kernel = "rn_cluster_add_s8", multipliers = array<i32: 1048576, 2097152>,
+       bias = 524288 : i32, shift = 20 : i32, clamp = array<i32: -128, 127>}
     ```
     """
 
@@ -365,7 +365,8 @@ class TableOp(KernelOp):
     """`y = table[x - least stored integer]`; the table is the chunk.
 
     ```mlir
-    cluster.table ins(%x : memref<...>) constants(%t : memref<1x256xi8, "l1">) outs(%y : memref<...>)
+    cluster.table ins(%x : memref<...>) constants(%t : memref<1x256xi8, "l1">)
+      outs(%y : memref<...>)
       {kernel = "rn_cluster_table_s8"}
     ```
     """

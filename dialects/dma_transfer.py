@@ -1,7 +1,7 @@
 """Copies between memories, before and after they are scheduled; part of the dma dialect.
 
-Before scheduling a `dma.pipeline` says in which order windows are loaded, computed and stored, and a
-`dma.copy` ends before the next op begins. Afterwards `dma.start` begins a copy that belongs to a
+Before scheduling a `dma.pipeline` says in which order windows are loaded, computed and stored, and
+a `dma.copy` ends before the next op begins. Afterwards `dma.start` begins a copy that belongs to a
 token, and only `dma.wait` says that all copies of the token have ended.
 """
 
@@ -97,7 +97,8 @@ class TransferOp(IRDLOperation, DestinationStyleOp):
             )
         if source.memory_space == target.memory_space:
             raise VerifyException(
-                f"{describe(self)}: both ends are in {source.memory_space}; a copy joins two memories"
+                f"{describe(self)}: both ends are in {source.memory_space}; a copy joins two "
+                "memories"
             )
 
 
@@ -187,8 +188,7 @@ class PipelineOp(IRDLOperation):
 
     Each stage takes the number of the round. Stages of one round follow one another, and so do
     rounds; a schedule may let stages of neighbouring rounds overlap through the slots that
-    their buffers have, `buffers` of them. `early`: the constants of the first round may be
-    fetched while what comes before computes.
+    their buffers have, `buffers` of them.
 
     ```mlir
     dma.pipeline 4 buffers 2 constants {...} inputs {...} compute {...} store {...}

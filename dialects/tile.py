@@ -104,9 +104,9 @@ class GroupOp(IRDLOperation):
 
     The result, whose home is the memory `home`, is cut into boxes of `sizes` (one number per
     dimension; the last box of a dimension may be smaller); `order` lists its dimensions from the
-    outermost loop to the innermost. Loads and stores go through `buffers` buffers each in `near`, so
-    that with two of them one tile moves while another is computed. In a chain of ops what
-    flows between them stays in `near`.
+    outermost loop to the innermost. Loads and stores go through `buffers` buffers each in `near`,
+    so that with two of them one tile moves while another is computed. In a chain of ops what flows
+    between them stays in `near`.
 
     ```mlir
     %y = tile.group "cluster" near "l1" home "l2" sizes [1, 8, 32, 16] order [0, 1, 2, 3] buffers 2
@@ -231,8 +231,8 @@ class GroupOp(IRDLOperation):
         for dim, (size, extent) in enumerate(zip(sizes, shape, strict=True)):
             if not 1 <= size <= extent:
                 raise VerifyException(
-                    f"{describe(self)}: a tile of {size} along dimension {dim}, which has {extent}; "
-                    f"choose 1 to {extent}"
+                    f"{describe(self)}: a tile of {size} along dimension {dim}, which has "
+                    f"{extent}; choose 1 to {extent}"
                 )
             if size < extent and last is not None and tiling and not tiling.tileable(last)[dim]:
                 raise VerifyException(
@@ -258,8 +258,8 @@ class GroupOp(IRDLOperation):
 
 
 def home_of(value: SSAValue, default: str) -> str:
-    """The memory in which a tensor lives: said by its group, else `default`, where a network's inputs
-    are and what ops outside groups compute.
+    """The memory in which a tensor lives: its group says it, else it is `default`: network inputs,
+    and what ops outside groups compute.
     """
     owner = value.owner
     while isinstance(owner, Operation) and owner.has_trait(SameBytes):
