@@ -25,6 +25,7 @@ from xdsl.irdl import (
     irdl_attr_definition,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     prop_def,
     region_def,
     result_def,
@@ -110,16 +111,32 @@ def _shape(type: MemRefType) -> str:
 class CopyOp(TransferOp):
     """A copy that has ended when the next op begins.
 
+    In a stage of a pipeline, `every` says after how many rounds its windows change: in the other
+    rounds the target holds what it should already.
+
     ```mlir
     dma.copy %0 to %1 : memref<1x?x32x16xi8, strided<...>, "l2"> to memref<1x?x32x16xi8, "l1">
     ```
     """
 
     name = "dma.copy"
-    assembly_format = "$source `to` $target attr-dict `:` type($source) `to` type($target)"
 
-    def __init__(self, source: SSAValue, target: SSAValue):
-        super().__init__(operands=[source, target])
+    every = opt_prop_def(IntegerAttr[I64])
+
+    assembly_format = (
+        "$source `to` $target (`every` $every^)? attr-dict `:` type($source) `to` type($target)"
+    )
+
+    def __init__(self, source: SSAValue, target: SSAValue, *, every: int = 1):
+        super().__init__(
+            operands=[source, target],
+            properties={"every": None if every == 1 else IntegerAttr(every, i64)},
+        )
+
+    @property
+    def period(self) -> int:
+        """After how many rounds the copy is to be made again."""
+        return 1 if self.every is None else self.every.value.data
 
 
 @irdl_op_definition

@@ -1,0 +1,301 @@
+"""quant ops as kernels that all cores of a cluster compute together on a window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, singledispatchmethod
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, i32, i64
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from ..dialects import cluster, cortexm, quant
+from ..dialects.cluster import ChunkAttr, ChunkLayout
+from ..dialects.diagnostics import RunnelError, describe, emit_remark
+from ..dialects.platform import PlatformAttr, Unit
+from ..dialects.quant_types import RequantAttr
+from ..dialects.tiling import extent, shape_of, tiling_of
+from .kernels import Kernel, Problem, choose_kernel
+from .kernels_cluster import CLUSTER_KERNELS
+from .quant_to_cortexm import (
+    accumulator_bound,
+    constant_operand,
+    high_word_form,
+    pool_window,
+    refusal,
+)
+
+KernelOps = quant.Conv2DOp | quant.FullyConnectedOp
+
+
+class ClusterBackend:
+    """The cores of one cluster."""
+
+    def __init__(self, platform: PlatformAttr, unit: Unit):
+        self.unit = unit
+        self.near = str(unit.fact("l1"))
+        self._problems: dict[Operation, tuple[Problem, int]] = {}
+
+    @cached_property
+    def kernels(self) -> Sequence[Kernel]:
+        return CLUSTER_KERNELS
+
+    def refuses(self, op: Operation) -> str | None:
+        if tiling_of(op) is None:
+            return f"{describe(op)}: is not computed tile by tile"
+        if (reason := refusal(op)) is not None:
+            return reason
+        if isinstance(op, quant.Conv2DOp | quant.AveragePool2DOp | quant.MaxPool2DOp):
+            if op.layout.data != "nhwc":
+                return f"{describe(op)}: kernels are channels-last; run channels-last first"
+        if isinstance(op, quant.Conv2DOp) and op.groups.value.data > 1 and not op.depthwise:
+            return f"{describe(op)}: cores share convolutions of one group, or depthwise ones"
+        return None
+
+    def granule(self, op: Operation) -> int:
+        return 4
+
+    def chunk_bytes(self, op: Operation, channels: int) -> int:
+        if isinstance(op, KernelOps):
+            return self._layout(op, channels).size
+        return 256 if isinstance(op, quant.TableOp) else 0
+
+    def scratch_bytes(self, op: Operation, tile: Sequence[int]) -> int:
+        problem, _ = self._problem(op)
+        if problem.window is not None:
+            problem = _cut(op, problem, tile)
+        return self.unit.cores * cluster.align(self._kernel(op).scratch(problem))
+
+    def chunks(self, op: Operation, channels: int) -> NDArray[Any]:
+        if isinstance(op, quant.TableOp):
+            return constant_operand(op, op.table).reshape(1, -1)
+        assert isinstance(op, KernelOps)
+        matrix = constant_operand(op, op.weight)
+        bias = constant_operand(op, op.bias)
+        total = len(matrix)
+        starts = range(0, total, channels)
+        rows = [
+            self._chunk(op, matrix, bias, at, min(at + channels, total), channels) for at in starts
+        ]
+        return np.stack(rows)
+
+    def _chunk(
+        self,
+        op: KernelOps,
+        matrix: NDArray[Any],
+        bias: NDArray[Any],
+        first: int,
+        last: int,
+        channels: int,
+    ) -> NDArray[np.int8]:
+        """The chunk of channels [first, last) in the layout for `channels` of them."""
+        requant = self._requant(op)
+        layout, packing = self._layout(op, channels), self._packing(op)
+        kernel = (1, 1) if isinstance(op, quant.FullyConnectedOp) else tuple(op.kernel_size())
+        part = matrix[first:last].reshape(last - first, -1).astype(np.int8)
+        depthwise = _depthwise(op)
+        packed = packing.pack(part.T if depthwise else part, (kernel[0], kernel[1]))
+        chunk = np.zeros(layout.size, np.int8)
+        _put(chunk, layout.weights, packed)
+        _put(chunk, layout.bias, bias[first:last].astype("<i4"))
+        _put(chunk, layout.multiplier, requant.multiplier_array()[first:last].astype("<i4"))
+        _put(chunk, layout.shift, requant.shift_array()[first:last].astype(np.int8))
+        return chunk
+
+    def compute(
+        self,
+        op: Operation,
+        ins: Sequence[SSAValue],
+        out: SSAValue,
+        pads: Sequence[SSAValue],
+        *,
+        channels: int,
+        constants: SSAValue | None,
+        scratch: SSAValue | None,
+    ) -> list[Operation]:
+        kernel = self._kernel(op)
+        kind, properties = self._properties(op, channels)
+        if kernel.header is not None:
+            properties["header"] = StringAttr(kernel.include)
+        given = pads[: kind.PAD_COUNT]
+        new = kind(
+            kernel.symbol, ins, out, properties, constants=constants, scratch=scratch, pads=given
+        )
+        new.location = op.location
+        return [new]
+
+    @singledispatchmethod
+    def _properties(
+        self, op: Operation, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        raise RunnelError(f"{describe(op)}: no kernel of the cluster takes this op")
+
+    @_properties.register
+    def _conv2d(
+        self, op: quant.Conv2DOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        groups = op.groups.value.data
+        return cluster.Conv2DOp, {
+            "window": _numbers((*op.kernel_size(), *op.strides.get_values(), *op.dilation())),
+            "groups": IntegerAttr(groups, i64),
+            **self._product(op, channels),
+        }
+
+    @_properties.register
+    def _fully_connected(
+        self, op: quant.FullyConnectedOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        return cluster.FullyConnectedOp, self._product(op, channels)
+
+    @_properties.register
+    def _add(
+        self, op: quant.AddOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        return cluster.AddOp, dict(op.properties)
+
+    @_properties.register
+    def _avg_pool2d(
+        self, op: quant.AveragePool2DOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        requant, acc_shift = self._pool_requant(op)
+        return cluster.AveragePool2DOp, {
+            "window": _numbers((*op.kernel_size(), *op.strides.get_values(), 1, 1)),
+            "multiplier": IntegerAttr(int(requant.multiplier_array()[0]), i32),
+            "shift": IntegerAttr(int(requant.shift_array()[0]), i32),
+            "acc_shift": IntegerAttr(acc_shift, i32),
+            "rounding": requant.rounding,
+            "clamp": _clamp(requant),
+        }
+
+    @_properties.register
+    def _max_pool2d(
+        self, op: quant.MaxPool2DOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        window = _numbers((*op.kernel_size(), *op.strides.get_values(), 1, 1))
+        return cluster.MaxPool2DOp, {"window": window}
+
+    @_properties.register
+    def _table(
+        self, op: quant.TableOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        return cluster.TableOp, {}
+
+    def _product(self, op: KernelOps, channels: int) -> dict[str, Attribute]:
+        requant, acc_shift = self._requant(op), self._problem(op)[1]
+        return {
+            "chunk": ChunkAttr.get(channels, _depth(op), self._packing(op)),
+            "acc_shift": IntegerAttr(acc_shift, i32),
+            "rounding": requant.rounding,
+            "clamp": _clamp(requant),
+        }
+
+    def _requant(self, op: KernelOps) -> RequantAttr:
+        requant = self._problem(op)[0].requant
+        assert requant is not None
+        return requant
+
+    def _packing(self, op: KernelOps) -> cortexm.PackingAttr:
+        return self._kernel(op).packing(self._problem(op)[0])
+
+    def _layout(self, op: KernelOps, channels: int) -> ChunkLayout:
+        chunk = ChunkAttr.get(channels, _depth(op), self._packing(op))
+        return chunk.layout(depthwise=_depthwise(op))
+
+    def _kernel(self, op: Operation) -> Kernel:
+        kernel, missed = choose_kernel(self._problem(op)[0], self.unit.features, self.kernels)
+        for reason in missed:
+            emit_remark("missed", "convert-tile-to-dma", op, reason)
+        return kernel
+
+    def _pool_requant(self, op: quant.AveragePool2DOp) -> tuple[RequantAttr, int]:
+        low, high = quant.quantized(op.input).bounds
+        return high_word_form(op.requant, 1, prod(op.kernel_size()) * (high - low))
+
+    def _problem(self, op: Operation) -> tuple[Problem, int]:
+        """The facts that choose the kernel, of the whole op, and the shift of its accumulators."""
+        if op not in self._problems:
+            self._problems[op] = self._find_problem(op)
+        return self._problems[op]
+
+    def _find_problem(self, op: Operation) -> tuple[Problem, int]:
+        match op:
+            case quant.Conv2DOp():
+                weight, bias = constant_operand(op, op.weight), constant_operand(op, op.bias)
+                bound = accumulator_bound(weight, bias, op.input)
+                requant, acc_shift = high_word_form(op.requant, len(weight), bound)
+                name = "depthwise_conv2d" if op.depthwise else "conv2d"
+                problem = Problem(name, conv_window(op), op.groups.value.data, requant=requant)
+                return problem, acc_shift
+            case quant.FullyConnectedOp():
+                weight, bias = constant_operand(op, op.weight), constant_operand(op, op.bias)
+                bound = accumulator_bound(weight, bias, op.input)
+                requant, acc_shift = high_word_form(op.requant, len(weight), bound)
+                rows, depth = shape_of(op.input)
+                outputs = len(weight)
+                return (
+                    Problem(
+                        "fully_connected", rows=rows, depth=depth, outputs=outputs, requant=requant
+                    ),
+                    acc_shift,
+                )
+            case quant.AveragePool2DOp():
+                requant, acc_shift = self._pool_requant(op)
+                return Problem("avg_pool2d", pool_window(op), requant=requant), acc_shift
+            case quant.MaxPool2DOp():
+                return Problem("max_pool2d", pool_window(op)), 0
+            case _:
+                name = op.name.split(".")[1]
+                return Problem(name, outputs=prod(shape_of(op.results[0]))), 0
+
+
+def conv_window(op: quant.Conv2DOp) -> cortexm.Window:
+    """The geometry of a whole channels-last convolution."""
+    pads, strides, dilations = op.pads.get_values(), op.strides.get_values(), op.dilation()
+    _, in_h, in_w, in_c = shape_of(op.input)
+    _, out_h, out_w, out_c = shape_of(op.result)
+    k_h, k_w = op.kernel_size()
+    return cortexm.Window(
+        in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w,
+        strides[0], strides[1], dilations[0], dilations[1], pads[0], pads[1],
+        quant.quantized(op.input).zero_point,
+    )  # fmt: skip
+
+
+def _cut(op: Operation, problem: Problem, tile: Sequence[int]) -> Problem:
+    """The problem of the largest tile."""
+    tiling = tiling_of(op)
+    assert tiling is not None
+    accesses, shape = tiling.accesses(op)[0], shape_of(op.operands[0])
+    _, in_h, in_w, in_c = (
+        extent(tile[a.dim] if a.dim is not None else size, a, size)
+        for a, size in zip(accesses, shape, strict=True)
+    )
+    window = problem.shape._replace(
+        in_h=in_h, in_w=in_w, in_c=in_c, out_h=tile[1], out_w=tile[2], out_c=tile[3]
+    )
+    return Problem(problem.op, window, problem.groups, requant=problem.requant)
+
+
+def _depthwise(op: KernelOps) -> bool:
+    return isinstance(op, quant.Conv2DOp) and op.depthwise
+
+
+def _depth(op: KernelOps) -> int:
+    """Products of one output."""
+    return prod(shape_of(op.weight)[1:])
+
+
+def _numbers(values: Sequence[int]) -> DenseArrayBase[Any]:
+    return DenseArrayBase.from_list(i64, list(values))
+
+
+def _clamp(requant: RequantAttr) -> DenseArrayBase[Any]:
+    return DenseArrayBase.from_list(i32, list(requant.clamp))
+
+
+def _put(chunk: NDArray[np.int8], at: int, array: NDArray[Any]) -> None:
+    data = np.frombuffer(array.tobytes(), np.int8)
+    chunk[at : at + len(data)] = data

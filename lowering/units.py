@@ -1,0 +1,75 @@
+"""What each unit of a platform asks of an op before it can compute it tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+from xdsl.ir import Operation, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from ..dialects.platform import PlatformAttr
+
+Windows = Sequence[SSAValue]
+
+
+class UnitBackend(Protocol):
+    """A unit that computes windows in the near memory."""
+
+    near: str
+    """The memory in which it computes."""
+
+    def refuses(self, op: Operation) -> str | None:
+        """Why the unit cannot compute `op` tile by tile, or None."""
+        ...
+
+    def granule(self, op: Operation) -> int:
+        """A tile that cuts the channels has a multiple of so many."""
+        ...
+
+    def chunk_bytes(self, op: Operation, channels: int) -> int:
+        """Bytes of the constants of a tile of `channels` channels; 0 without constants."""
+        ...
+
+    def scratch_bytes(self, op: Operation, tile: Sequence[int]) -> int:
+        """Bytes of scratch that a tile of the result takes, for all cores together."""
+        ...
+
+    def chunks(self, op: Operation, channels: int) -> NDArray[Any]:
+        """The constants as i8 [chunks, bytes], a chunk for each tile of `channels` channels."""
+        ...
+
+    def compute(
+        self,
+        op: Operation,
+        ins: Windows,
+        out: SSAValue,
+        pads: Sequence[SSAValue],
+        *,
+        channels: int,
+        constants: SSAValue | None,
+        scratch: SSAValue | None,
+    ) -> list[Operation]:
+        """What computes one tile.
+
+        `ins` and `out` are windows, `pads` the rows and columns that are missing before the first
+        input, `channels` how many of them a chunk of `constants` is for.
+        """
+        ...
+
+
+def backend_of(platform: PlatformAttr, unit: str) -> UnitBackend:
+    """The backend of a unit by its kind."""
+    found = platform.unit(unit)
+    if found.kind == "cluster":
+        from .cluster_unit import ClusterBackend
+
+        return ClusterBackend(platform, found)
+    if found.kind == "npu":
+        from .npu_unit import NpuBackend
+
+        return NpuBackend(platform, found)
+    raise VerifyException(
+        f'platform {platform.label}: unit "{unit}" is a {found.kind}, tiles run on a cluster or an npu'
+    )
