@@ -24,6 +24,7 @@ from .dma_transfer import (
     TokenType,
     TransferOp,
     WaitOp,
+    transfer_dimensions,
 )
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "WaitOp",
     "arenas_of",
     "buffer_of",
+    "transfer_dimensions",
 ]
 
 Dma = Dialect(

@@ -243,3 +243,29 @@ class PipelineOp(IRDLOperation):
         for region in (self.constants, self.inputs, self.compute, self.store):
             if [arg.type for arg in region.block.args] != [IndexType()]:
                 raise VerifyException(f"{describe(self)}: each stage takes the number of the round")
+
+
+def transfer_dimensions(op: TransferOp) -> list[tuple[int, ...]]:
+    """The dimensions of a copy, outermost first: those of the window that are one run at both ends
+    count as one. The last one is the run of bytes; a single element has none.
+    """
+    shape = op.source.type.get_shape()
+    strides = [value.type.get_strides() for value in (op.source, op.target)]
+    merged: list[list[int]] = []
+    for dim, size in enumerate(shape):
+        if size == 1:
+            continue
+        last = merged[-1][-1] if merged else None
+        if last is not None and size > 0 and all(_runs_on(s, last, dim, size) for s in strides):
+            merged[-1].append(dim)
+        else:
+            merged.append([dim])
+    return [tuple(dims) for dims in merged]
+
+
+def _runs_on(strides: Sequence[int | None] | None, outer: int, inner: int, size: int) -> bool:
+    """Whether a step along `outer` is a whole turn along `inner`."""
+    if strides is None:
+        return False
+    far, near = strides[outer], strides[inner]
+    return far is not None and near is not None and far == near * size
