@@ -170,6 +170,8 @@ class StartOp(TransferOp):
 
     name = "dma.start"
 
+    source = operand_def(MemRefType)
+    target = operand_def(MemRefType)
     token = operand_def(TokenType)
 
     assembly_format = (

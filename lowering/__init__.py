@@ -5,6 +5,7 @@ LOWERINGS: dict[str, str] = {
     "convert-loops-to-c": "loops_to_c:ConvertLoopsToC",
     "convert-graph-to-quant": "graph_to_quant:ConvertGraphToQuant",
     "convert-quant-to-cortexm": "quant_to_cortexm:ConvertQuantToCortexM",
+    "convert-tile-to-dma": "tile_to_dma:ConvertTileToDma",
     "convert-cortexm-to-c": "cortexm_to_c:ConvertCortexMToC",
 }
 """Pass name to `module:Class` below this package."""

@@ -29,7 +29,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue, TypeAttribute
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
-from ..dialects import c, cortexm, dma, graph
+from ..dialects import c, cluster, cortexm, dma, graph
 from ..dialects.diagnostics import RunnelError, describe, source_name
 from ..dialects.quant_types import UniformQuantizedType
 from ..dialects.types import byte_size, stored_element
@@ -75,6 +75,10 @@ class ConvertCortexMToC(ModulePass):
 
 def model_of(module: ModuleOp, function: func.FuncOp) -> Model:
     """What writes `function`: layers are calls of kernels, some maybe functions that are loops."""
+    if any(isinstance(op, cluster.ForkOp) for op in function.body.block.ops):
+        from .cluster_to_c import ClusterModel
+
+        return ClusterModel(module, function)
     if any(isinstance(op, func.CallOp) for op in function.body.block.ops):
         from .loop_model import LoopModel
 
@@ -302,9 +306,7 @@ class Model:
         arena = c.ArrayType(self.arena, U8)
         block.add_op(c.GlobalOp(f"{self.name}_arena", arena, static=True, alignment=16))
         block.add_ops([self.descriptions("input"), self.descriptions("output")])
-        names = ArrayAttr(StringAttr(layer.node) for layer in self.layers)
-        type = c.ArrayType(len(names), c.STRING)
-        block.add_op(c.GlobalOp(f"{self.name}_layer_names", type, names, static=True, const=True))
+        block.add_op(self.layer_names())
         for layer in self.layers:
             self.layer(layer, block)
         for _, function in self.interface(declaration=False):
@@ -318,6 +320,11 @@ class Model:
         kernels = sorted({op.include for op in ops if isinstance(op, cortexm.KernelOp)})
         own = (f"{self.name}.h", f"{self.name}_weights.h")
         return [c.IncludeOp(name) for name in (*own, *kernels, "rn_profile.h")]
+
+    def layer_names(self) -> c.GlobalOp:
+        names = ArrayAttr(StringAttr(layer.node) for layer in self.layers)
+        type = c.ArrayType(len(names), c.STRING)
+        return c.GlobalOp(f"{self.name}_layer_names", type, names, static=True, const=True)
 
     def descriptions(self, role: str) -> c.GlobalOp:
         found = self.inputs if role == "input" else self.outputs

@@ -170,7 +170,7 @@ def lower_function(
         static=function.sym_visibility is not None,
     )
     lowered = LoweredFunction(result, arena=_arena(function, f"{name}_arena"))
-    lowering = _FunctionLowering(Builder(result.body.block), lowered, constant_name)
+    lowering = FunctionLowering(Builder(result.body.block), lowered, constant_name)
     for (_, old), new in zip(parameters, result.args, strict=True):
         lowering.values[old] = new
         if not old.uses:
@@ -236,7 +236,7 @@ def _written(value: SSAValue) -> bool:
     return False
 
 
-class _FunctionLowering:
+class FunctionLowering:
     """Lowers the ops of one function; `values` maps each value to its C value."""
 
     def __init__(

@@ -43,13 +43,9 @@ class ConvertTileToDma(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         platform = platform_of(op)
-        units = {unit.name: unit for unit in platform.units}
         cluster = next(unit for unit in platform.units if unit.kind == "cluster")
-        backends = {
-            name: backend_of(platform, name)
-            for name, unit in units.items()
-            if unit.kind in ("cluster", "npu")
-        }
+        used = {group.unit.data for group in op.walk() if isinstance(group, tile.GroupOp)}
+        backends = {name: backend_of(platform, name) for name in sorted(used)}
         for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
             to = TileBufferizer(
                 op,
