@@ -36,6 +36,9 @@ from .records import (
 KEY = "platform.platform"
 """The module attribute that holds the platform."""
 
+CORE_STACK = 0x400
+"""Bytes of stack of each core of a cluster whose facts do not say `stack`."""
+
 MemoryKind = Literal["flash", "ram"]
 UnitKind = Literal["cpu", "cluster", "npu", "remote"]
 
@@ -90,7 +93,9 @@ class Unit:
 
     `isa` and `extensions` choose its kernels. `ops` are patterns (`quant.*`) of the ops that it may
     run. `costs` are linear; what is not linear is computed by `model`, a name in the entry point
-    group `runnel.unit_models`, from `facts`. `counts` says what the costs count.
+    group `runnel.unit_models`, from `facts`. `counts` says what the costs count. The facts of a
+    cluster say with `l1` which memory its cores work in, and with `stack` how many bytes of it each
+    core's stack takes.
     """
 
     name: str
@@ -124,12 +129,19 @@ class Unit:
 
     def fact(self, key: str) -> int | float | str:
         """One of the unit's `facts`."""
+        found = self.find_fact(key)
+        if found is None:
+            raise VerifyException(
+                f'unit "{self.name}" has no fact "{key}"; add it to [units.facts] of the platform'
+            )
+        return found
+
+    def find_fact(self, key: str) -> int | float | str | None:
+        """One of the unit's `facts`, or None if they do not say it."""
         for entry in self.facts:
             if entry.key == StringAttr(key):
                 return fact_value(entry.value)
-        raise VerifyException(
-            f'unit "{self.name}" has no fact "{key}"; add it to [units.facts] of the platform'
-        )
+        return None
 
 
 @dataclass(frozen=True)
@@ -185,9 +197,10 @@ class Board:
     """How a program runs: the runner, the folders of board code, and where code and data go.
 
     `code` and `data` name memories; the vector table is at the start of `vectors` (`code` if not
-    given). `stack` bytes are at the start of `data`. `timer_*` and `icount_shift` (one instruction
-    takes 2**icount_shift ns of virtual time) are for exact instruction counts. `folders` are below
-    `runtime/c/boards`, or paths. `packages` are the Debian packages that bring the runner.
+    given). `stack` bytes of `data` are for main(); the cores of a cluster have stacks of their own.
+    `timer_*` and `icount_shift` (one instruction takes 2**icount_shift ns of virtual time) are for
+    exact instruction counts. `folders` are below `runtime/c/boards`, or paths. `packages` are the
+    Debian packages that bring the runner.
     """
 
     runner: str
@@ -258,6 +271,7 @@ def _relations(raw: dict[str, Any]) -> Iterator[str]:
         yield from _unknown(entry.get("joins"), f"{path}.joins", names["memories"], "memory")
         yield from _self_joins(entry.get("joins"), f"{path}.joins")
     yield from _links(raw, names["units"])
+    yield from _clusters(_entries(raw, "units"), _entries(raw, "memories"), names["memories"])
     if isinstance(raw.get("board"), dict):
         yield from _board(raw["board"], _entries(raw, "memories"), names["memories"])
 
@@ -303,6 +317,28 @@ def _links(raw: dict[str, Any], units: Sequence[str]) -> Iterator[str]:
     for path, entry in _entries(raw, "units"):
         if entry.get("kind") == "remote" and entry.get("name") not in linked:
             yield f'{path}: no link leads to remote unit "{entry.get("name")}"; add one to links'
+
+
+def _clusters(
+    units: list[tuple[str, dict[str, Any]]],
+    memories: list[tuple[str, dict[str, Any]]],
+    names: Sequence[str],
+) -> Iterator[str]:
+    """The memory in which the cores of a cluster work, and their stacks there."""
+    sizes = {entry.get("name"): entry.get("size") for _, entry in memories}
+    for path, entry in units:
+        facts = cast(dict[str, Any], entry.get("facts"))
+        if entry.get("kind") != "cluster" or not isinstance(facts, dict):
+            continue
+        l1, stack, cores = facts.get("l1"), facts.get("stack", CORE_STACK), entry.get("cores", 1)
+        yield from _unknown(l1, f"{path}.facts.l1", names, "memory")
+        if type(stack) is not int or stack < 0 or stack % 16:
+            yield f"{path}.facts.stack: expected bytes, a multiple of 16, got {stack!r}"
+        elif type(size := sizes.get(l1)) is int and type(cores) is int and cores * stack > size:
+            yield (
+                f'{path}.facts.stack: {cores} stacks of {stack} bytes do not fit "{l1}" of {size} '
+                "bytes"
+            )
 
 
 def _board(
@@ -414,6 +450,31 @@ class PlatformAttr(Data[Description]):
     def data_memory(self) -> Memory:
         """Where the arena goes."""
         return self.memory(self.board.data)
+
+    @property
+    def cluster(self) -> Unit | None:
+        """The unit whose cores run the network together, or None."""
+        return next((unit for unit in self.units if unit.kind == "cluster"), None)
+
+    @property
+    def cluster_memory(self) -> Memory | None:
+        """The memory in which the cluster's cores work (its fact `l1`), or None."""
+        name = None if self.cluster is None else self.cluster.find_fact("l1")
+        return None if name is None else self.memory(str(name))
+
+    @property
+    def core_stack(self) -> int:
+        """Bytes of stack of each core of the cluster; they are in `cluster_memory`."""
+        stack = None if self.cluster is None else self.cluster.find_fact("stack")
+        return CORE_STACK if stack is None else int(stack)
+
+    def stack_bytes(self, memory: str) -> int:
+        """What stacks take of the memory of this name."""
+        main = self.board.stack if memory == self.board.data else 0
+        cluster, home = self.cluster, self.cluster_memory
+        if cluster is None or home is None or home.name != memory:
+            return main
+        return main + cluster.cores * self.core_stack
 
     def memory(self, name: str) -> Memory:
         """The memory of this name; an unknown name is an error that lists the known ones."""

@@ -19,7 +19,7 @@ class Space:
 
     @property
     def bytes(self) -> int:
-        """What is left beside the stack."""
+        """What is left beside the stacks."""
         return self.size - self.stack
 
     def __str__(self) -> str:
@@ -35,5 +35,4 @@ def space_for_buffers(module: ModuleOp, memory: str) -> Space | None:
         return None
     platform = platform_of(module)
     found = platform.memory(memory)
-    stack = platform.board.stack if platform.board.data == memory else 0
-    return Space(found.size, stack, found.kind != "flash")
+    return Space(found.size, platform.stack_bytes(memory), found.kind != "flash")

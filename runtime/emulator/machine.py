@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import StringAttr
-
 from ...dialects.diagnostics import RunnelError
-from ...dialects.platform import Dma, Memory, PlatformAttr, Unit
-from ...dialects.records import fact_value
+from ...dialects.platform import Dma, Memory, PlatformAttr
 
 
 @dataclass(frozen=True)
@@ -76,20 +73,20 @@ FACTS = (
 
 def machine_of(platform: PlatformAttr, *, poison: bool = False, contention: bool = True) -> Machine:
     """The machine of a platform with one cluster; raises `RunnelError` if it has none."""
-    cluster = next((unit for unit in platform.units if unit.kind == "cluster"), None)
+    cluster = platform.cluster
     if cluster is None:
         raise RunnelError(
             f"platform {platform.label}: the emulator runs clusters, and there is no unit of kind "
             '"cluster"'
         )
-    facts = {key: value for key in FACTS if (value := _fact(cluster, key)) is not None}
+    facts = {key: value for key in FACTS if (value := cluster.find_fact(key)) is not None}
     banks = facts.get("banks", Machine.banks)
     if banks not in (1, 2, 4, 8, 16, 32, 64):
         raise RunnelError(
             f"platform {platform.label}: the L1 has {banks} banks; the emulator takes a power of "
             "two up to 64"
         )
-    l1 = _fact(cluster, "l1") or platform.memories[0].name
+    home = platform.cluster_memory or platform.memories[0]
     npu = any(unit.kind == "npu" for unit in platform.units)
     return Machine(
         **{
@@ -99,16 +96,9 @@ def machine_of(platform: PlatformAttr, *, poison: bool = False, contention: bool
             "poison": int(poison),
             **facts,
             **(_dma(platform.dma[0]) if platform.dma else {}),
-            "memories": tuple(_region(memory, str(l1)) for memory in platform.memories),
+            "memories": tuple(_region(memory, home.name) for memory in platform.memories),
         }  # pyright: ignore[reportArgumentType]
     )
-
-
-def _fact(unit: Unit, key: str) -> int | float | str | None:
-    for entry in unit.facts:
-        if entry.key == StringAttr(key):
-            return fact_value(entry.value)
-    return None
 
 
 def _dma(engine: Dma) -> dict[str, int]:

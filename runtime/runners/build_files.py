@@ -104,6 +104,7 @@ def memory_script(platform: PlatformAttr) -> str:
         f'REGION_ALIAS("DATA", {board.data})',
         f'REGION_ALIAS("VECTORS", {board.vectors or board.code})',
         f"RN_STACK_BYTES = {board.stack:#x};",
+        *_cluster_lines(platform),
     ]
     others = [m for m in platform.memories if m.name not in (board.code, board.data)]
     flash = [memory.name for memory in others if memory.kind == "flash"]
@@ -115,6 +116,22 @@ def memory_script(platform: PlatformAttr) -> str:
     if others:
         lines += ["SECTIONS", "{", *(_section(memory) for memory in others), "}"]
     return "\n".join(lines) + "\n"
+
+
+def _cluster_lines(platform: PlatformAttr) -> list[str]:
+    """Where the stacks of a cluster's cores are."""
+    if platform.cluster is None or platform.cluster_memory is None:
+        return []
+    return [
+        f'REGION_ALIAS("L1", {platform.cluster_memory.name})',
+        f"RN_CORES = {platform.cluster.cores};",
+        f"RN_CORE_STACK_BYTES = {platform.core_stack:#x};",
+    ]
+
+
+def defines(platform: PlatformAttr) -> list[str]:
+    """The macros by which emitted code and board know the platform."""
+    return [] if platform.cluster is None else [f"-DRN_CORES={platform.cluster.cores}"]
 
 
 def _section(memory: Memory) -> str:
@@ -130,7 +147,7 @@ def _makefile(
 ) -> str:
     board, toolchain = platform.board, platform.toolchain
     runner = runner_of(platform)
-    defines = {
+    timer = {
         "RN_TIMER_ADDRESS": None if board.timer_address is None else f"{board.timer_address:#x}u",
         "RN_TIMER_HZ": None if board.timer_hz is None else f"{board.timer_hz}u",
         "RN_ICOUNT_SHIFT": board.icount_shift,
@@ -145,9 +162,8 @@ def _makefile(
         "CC": [toolchain.prefix + toolchain.compiler],
         "CPU": list(toolchain.cpu),
         "OPTIMIZE": list(toolchain.optimize),
-        "BOARD_DEFINES": [
-            f"-D{key}={value}" for key, value in defines.items() if value is not None
-        ],
+        "DEFINES": defines(platform),
+        "BOARD_DEFINES": [f"-D{key}={value}" for key, value in timer.items() if value is not None],
         "LINKER_FILES": linker_files,
         "LINK": [
             *(["-T", script, "-Lboard", "-Wl,--gc-sections"] if script else []),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 NOBITS = 8
 WRITE, ALLOC = 1, 2
-STACK = ".stack"
-"""The section that reserves the stack: it is no part of what a model needs."""
+STACKS = (".stack", ".stack.cores")
+"""The sections that reserve stacks: they are no part of what a model needs."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Section:
 
     @property
     def ram(self) -> int:
-        return self.size if self.writable and self.name != STACK else 0
+        return self.size if self.writable and self.name not in STACKS else 0
 
 
 def read_sections(elf: Path) -> list[Section]:
@@ -74,7 +74,9 @@ _PART = re.compile(r"^ \S*\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S.*)$")
 
 def measure_sizes(elf: Path) -> Sizes:
     """Sizes of a linked program; its map (same name, `.map`) says which object brought what."""
-    sections = {section.name: section for section in read_sections(elf) if section.name != STACK}
+    sections = {
+        section.name: section for section in read_sections(elf) if section.name not in STACKS
+    }
     flash: Counter[str] = Counter()
     ram: Counter[str] = Counter()
     text = elf.with_suffix(".map").read_text(errors="replace")

@@ -1,4 +1,6 @@
-"""Builds the small bare-metal programs of `test/unit/pulp` and runs them on the emulator."""
+"""Builds small programs of `test/unit/pulp` and `test/unit/cluster`: bare-metal ones that run on
+the emulator, and the same with threads for cores.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,10 @@ import pytest
 from runnel.dialects.platform import PlatformAttr
 from runnel.runtime.emulator import Emulator, Report, machine_of
 from runnel.runtime.platforms import board_folder, load_platform
-from runnel.runtime.runners.build_files import memory_script
+from runnel.runtime.runners.build_files import defines, memory_script
 
-SOURCES = Path(__file__).parent / "pulp"
+HERE = Path(__file__).parent
+SOURCES = HERE / "pulp"
 COMPILER = "riscv64-unknown-elf-gcc"
 SMALL = SOURCES / "small_cluster.toml"
 
@@ -25,17 +28,22 @@ needs_compiler = pytest.mark.skipif(
 
 
 def build(name: str, folder: Path, platform: PlatformAttr, flags: Sequence[str] = ()) -> Path:
-    """The program of `pulp/<name>.c` with start-up and semihosting of the platform's board."""
+    """The program of `pulp/<name>.c`, or of another folder here (`cluster/hal`), with the board of
+    the platform; all warnings are errors.
+    """
+    source = HERE / f"{name}.c" if "/" in name else SOURCES / f"{name}.c"
     folders = [board_folder("common"), *(board_folder(f) for f in platform.board.folders)]
     (folder / "memory.ld").write_text(memory_script(platform))
     sources = [path for f in folders[1:] for path in sorted(f.glob("*.c"))]
-    program = folder / f"{name}.elf"
+    scripts = [path for f in folders[1:] for path in f.glob("sections.ld")]
+    program = folder / f"{source.stem}.elf"
     toolchain = platform.toolchain
     command = [
-        *(COMPILER, *toolchain.cpu, *toolchain.optimize, "-std=gnu99", "-Wall", "-Wextra"),
-        *("-Werror", *flags, *(f"-I{f}" for f in folders), "-L", str(folder)),
-        *("-T", str(board_folder("pulp") / "sections.ld")),
-        *(str(SOURCES / f"{name}.c"), *map(str, sources), "-o", str(program), *toolchain.link),
+        *(toolchain.prefix + toolchain.compiler, *toolchain.cpu, *toolchain.optimize),
+        *("-std=gnu99", "-Wall", "-Wextra", "-Werror", *defines(platform), *flags),
+        *(f"-I{f}" for f in folders),
+        *(["-L", str(folder), "-T", str(scripts[0])] if scripts else []),
+        *(str(source), *map(str, sources), "-o", str(program), *toolchain.link),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ from test_kernels_rv32 import KERNELS, SAME, depthwise, depthwise_cases, scratch
 
 from runnel.lowering import kernels, kernels_xpulp
 from runnel.runtime.platforms import load_platform
-from runnel.runtime.runners.build_files import memory_script
+from runnel.runtime.runners.build_files import defines, memory_script
 
 CONV_BYTES = 2048
 
@@ -70,7 +70,8 @@ def emulated(folder: Path) -> Machine:
     sources = [str(path) for board in boards for path in sorted(board.glob("rn_start.c"))]
     includes = [f"-I{board}" for board in boards]
     toolchain = platform.toolchain
-    flags = [*toolchain.cpu, *toolchain.optimize, "-DBARE", *includes, *sources]
+    flags = [*toolchain.cpu, *toolchain.optimize, "-DBARE", *defines(platform), *includes]
+    flags += sources
     link = [f"-L{folder}", f"-T{BOARDS / 'pulp' / 'sections.ld'}", *toolchain.link]
     run = (sys.executable, "-m", "runnel.runtime.emulator", "--platform", "siracusa")
     return Machine(toolchain.prefix + toolchain.compiler, (*flags, *link), run)

@@ -2,8 +2,9 @@
    and polls the status (or waits for the event) until the id is idle.
 
    Transfers run one after the other in the order they were asked for. A transfer's bytes move when
-   it is asked for; with `poison` its destination is destroyed then, and the bytes move only when
-   somebody has seen that it is over: a missing wait reads rubbish. */
+   it is asked for; with `poison` its destination is destroyed then, and the bytes move only when it
+   is over and its id is released, which ends a wait for it: who has not waited reads rubbish, also
+   behind a wait for a later transfer. */
 #include "soc.h"
 
 #include <string.h>
@@ -87,8 +88,8 @@ static void forget(dma_engine *d, int k)
     memmove(&d->queue[k], &d->queue[k + 1], (size_t)(d->queued - k) * sizeof *d->queue);
 }
 
-/* Someone saw that these ids are idle: what was held back moves now. */
-void dma_observe(soc *s, uint32_t ids)
+/* These ids are released: what was held back moves now. */
+static void deliver(soc *s, uint32_t ids)
 {
     dma_engine *d = &s->dma;
     for (int k = 0; k < d->queued;)
@@ -162,7 +163,7 @@ void dma_advance(soc *s, uint64_t now)
         const uint32_t core = t.hart < (int)s->config.cores ? 1u << t.hart : 0u;
         if ((t.command & EVENT_LINE) != 0u && !is_active(d, t.id))
             events_raise(s, 1u << EVENT_DMA, (t.command & BROADCAST) != 0u ? 0u : core, t.end);
-        k = 0; /* waking a core may have emptied the queue further */
+        k = s->config.poison ? k + 1 : k;
     }
 }
 
@@ -185,7 +186,6 @@ bus_result dma_load(soc *s, hart *h, uint32_t offset, uint32_t *value)
     uint32_t active = 0;
     for (uint32_t id = 0; id < DMA_IDS; id++)
         active |= (uint32_t)is_active(d, id) << id;
-    dma_observe(s, ~active);
     *value = active | d->allocated << 16;
     return BUS_DONE;
 }
@@ -195,6 +195,7 @@ bus_result dma_store(soc *s, hart *h, uint32_t offset, uint32_t value)
     dma_engine *d = &s->dma;
     if (offset == STATUS) {
         d->allocated &= ~value;
+        deliver(s, value);
         return BUS_DONE;
     }
     if (offset != COMMAND)

@@ -21,8 +21,6 @@ static void wake(soc *s, hart *h, uint64_t when)
         h->now = when;
     h->stats.wait_cycles += h->now - h->wait_start;
     log_add(s, LOG_WAIT, (uint32_t)h->index, h->wait_start, h->now, events, 0);
-    if ((events >> EVENT_DMA & 1u) != 0u)
-        dma_observe(s, ~0u);
     if ((events >> EVENT_NPU & 1u) != 0u)
         npu_observe(s);
 }

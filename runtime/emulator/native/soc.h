@@ -102,7 +102,7 @@ typedef struct {
     uint32_t command, l1, external, count, stride, l1_count, l1_stride, id;
     int32_t hart;
     uint64_t start, end;
-    int32_t done; /* its time is over; poisoned transfers wait here until someone has looked */
+    int32_t done; /* its time is over; poisoned transfers wait here for the release of their id */
 } transfer;
 
 enum { QUEUE = 64 };
@@ -216,7 +216,6 @@ bus_result dma_load(soc *s, hart *h, uint32_t offset, uint32_t *value);
 bus_result dma_store(soc *s, hart *h, uint32_t offset, uint32_t value);
 uint64_t dma_next_event(const soc *s);
 void dma_advance(soc *s, uint64_t now);
-void dma_observe(soc *s, uint32_t ids);
 
 /* npu.c, npu_compute.c, npu_timing.c */
 bus_result npu_load(soc *s, hart *h, uint32_t offset, uint32_t *value);

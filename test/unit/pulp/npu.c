@@ -1,7 +1,7 @@
 /* Runs one NPU job whose registers and data the test has made: job.bin holds 24 registers, then the
    bytes of L1 from L1_DATA on; out.bin gets them back. */
 #include "rn_board.h"
-#include "rn_pulp.h"
+#include "rn_npu.h"
 
 enum { REGISTERS = 24, BYTES = 0x20000 };
 #define L1_DATA ((uint8_t *)0x10010000u)
@@ -14,11 +14,11 @@ int main(void)
     if (in < 0 || rn_file_read(in, registers, sizeof registers) != 0 ||
         rn_file_read(in, L1_DATA, BYTES) != 0)
         return 1;
-    rn_pulp_npu_acquire();
+    const int32_t job = rn_npu_acquire();
     for (uint32_t i = 0; i < REGISTERS; i++)
-        rn_pulp_npu_set(i, registers[i]);
-    rn_pulp_npu_start();
-    rn_pulp_npu_wait();
+        rn_npu_set(i, registers[i]);
+    rn_npu_start();
+    rn_npu_wait(job);
     const int32_t out = rn_file_open("out.bin", 1);
     const int status = rn_file_write(out, L1_DATA, BYTES);
     rn_file_close(out);

@@ -6,7 +6,7 @@
 EXTRA_CFLAGS ?=
 WARNINGS := -std=c99 -Wall -Wextra
 FLAGS := $(CPU) $(OPTIMIZE) -g -ffunction-sections -fdata-sections $(WARNINGS) \
-	-I. -Iboard -Ikernels
+	-I. -Iboard -Ikernels $(DEFINES)
 BOARD_FLAGS := -DRN_MODEL=$(MODEL) -DRN_MODEL_MACROS=$(MODEL_MACROS) $(BOARD_DEFINES)
 PLAIN := build/$(MODEL).elf
 PROFILE := build/$(MODEL)-profile.elf
