@@ -25,15 +25,16 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c
+from ..dialects.dma import TokenType
 from ..dialects.types import stored_element
 
 _SPECIAL = ("INFINITY", "NAN")
 
 
 def c_type(type: Attribute) -> Attribute:
-    """The C type of a value: an index is an `int32_t`, a buffer a pointer to what it stores."""
+    """The C type of a value: an index or a token is an `int32_t`, a buffer a pointer to what it stores."""
     match type:
-        case IndexType():
+        case IndexType() | TokenType():
             return i32
         case MemRefType():
             return c.pointer(c_type(type.element_type))

@@ -18,7 +18,7 @@ from .c_builder import Builder
 from .cluster_arguments import Size, sizes_of
 from .cluster_function import CORE, KernelFunction, c_name
 from .cortexm_to_c import U8, Body, Layer, Model, identifier, layer_name, offset_of, tensors
-from .loops_to_c import FunctionLowering, LoweredFunction
+from .loops_to_c import FunctionLowering, LoweredFunction, includes
 
 MOVES = (dma.TokenOp, dma.StartOp, dma.WaitOp, cortexm.KernelOp)
 """What core 0 does alone."""
@@ -77,8 +77,11 @@ class ClusterModel(Model):
             }
         )
         own = (f"{self.name}.h", f"{self.name}_weights.h")
-        system = c.IncludeOp("stddef.h", system=True)
-        return [system, *(c.IncludeOp(name) for name in (*own, *kernels, "rn_cluster.h"))]
+        work = ClusterFunction(self)
+        work.build()
+        self.work = work.function
+        system = [c.IncludeOp("stddef.h", system=True), *includes([LoweredFunction(self.work)])]
+        return [*system, *(c.IncludeOp(name) for name in (*own, *sorted(kernels), "rn_cluster.h"))]
 
     def source(self) -> c.FileOp:
         file = self.file(".c")
@@ -100,7 +103,7 @@ class ClusterModel(Model):
         block.add_op(self.layer_names())
         self.kernel_functions(block)
         block.add_op(c.CommentOp("What every core runs; core 0 drives the DMA."))
-        block.add_op(ClusterFunction(self).build())
+        block.add_op(self.work)
         for _, function in self.interface(declaration=False):
             block.add_op(function)
             self.define(function)
@@ -229,7 +232,7 @@ class ClusterFunction(FunctionLowering):
 
     def close(self) -> None:
         """Let the branch of core 0 end here."""
-        if self.alone is not None:
+        if self.alone is not None and not self.inside_alone:
             self.to.block.add_op(self.alone)
             self.alone = None
 
