@@ -1,0 +1,142 @@
+/* Depthwise 3x3 convolution on a cluster, int8, Xpulp: four channels by strips of one or two output columns.
+ *
+ * A strip is read as four input columns of four channels; the 4 x 4 bytes of a row are transposed to a word of four
+ * columns per channel, which goes to scratch, padding included. Then each channel walks down its words: three words
+ * and six PV.SDOTSP.B give two neighbouring outputs (the second with the taps shifted by a byte), or three one output
+ * where stride_w is not 1. Cores share rows and blocks of four channels.
+ *
+ * w: packed with rows = 9, cols = 1: the taps of a channel are neighbours.
+ * Needs a 3x3 kernel, channels that are a multiple of 4, dilation = 1, rounding single, every shift in [33, 54].
+ * scratch: cores x rn_cluster_depthwise_conv2d_s8_xpulp_scratch(s) bytes, word aligned.
+ */
+#ifndef RN_CLUSTER_DEPTHWISE_CONV2D_S8_XPULP_H
+#define RN_CLUSTER_DEPTHWISE_CONV2D_S8_XPULP_H
+
+#include "rn_cluster_part.h"
+#include "rn_cluster_store.h"
+
+/* Input rows of a strip that are transposed at a time. */
+#ifndef RN_CLUSTER_STRIP_ROWS
+#define RN_CLUSTER_STRIP_ROWS 27
+#endif
+
+/* Bytes per core. */
+RN_INLINE int32_t rn_cluster_depthwise_conv2d_s8_xpulp_scratch(const rn_conv2d_shape *s) {
+    return 16 * rn_min((s->out_h - 1) * s->stride_h + 3, RN_CLUSTER_STRIP_ROWS);
+}
+
+/* Four columns of an input: column i at x[i], where padding has a step of 0 from row to row. */
+typedef struct {
+    const int8_t *x[4];
+    int32_t step[4];
+} rn_cluster_strip;
+
+/* `rows` (at least 1) rows of a strip: words of four columns of channels 0 to 3. 18 instructions per row. */
+RN_INLINE void rn_xpulp_transpose(const rn_cluster_strip *in, int32_t rows, int8_t *to) {
+    const int8_t *x0 = in->x[0], *x1 = in->x[1], *x2 = in->x[2], *x3 = in->x[3];
+#if RN_XPULP_ASM
+    const uint32_t low = 0x05010400, high = 0x07030602, upper = 0x07060302;
+    __asm__ volatile(".option push\n\t.option norvc\n\t.balign 4\n\t"
+                     ".insn i 0x7b, 4, x0, %[n], 36\n\t"                   /* lp.setup: 18 instructions */
+                     ".insn r 0x0b, 7, 0x10, t0, %[x0], %[s0]\n\t"         /* p.lw t0, s0(x0!) */
+                     ".insn r 0x0b, 7, 0x10, t1, %[x1], %[s1]\n\t"
+                     ".insn r 0x0b, 7, 0x10, t2, %[x2], %[s2]\n\t"
+                     ".insn r 0x0b, 7, 0x10, t3, %[x3], %[s3]\n\t"
+                     "mv t4, t0\n\t"
+                     "mv t5, t2\n\t"
+                     ".insn r 0x57, 1, 0x64, t4, t1, %[low]\n\t"           /* pv.shuffle2.b */
+                     ".insn r 0x57, 1, 0x64, t5, t3, %[low]\n\t"
+                     ".insn r 0x57, 1, 0x64, t0, t1, %[high]\n\t"
+                     ".insn r 0x57, 1, 0x64, t2, t3, %[high]\n\t"
+                     ".insn r 0x57, 0, 0x68, t1, t5, t4\n\t"               /* pv.pack.h */
+                     ".insn r 0x57, 0, 0x68, t3, t2, t0\n\t"
+                     ".insn r 0x57, 1, 0x64, t4, t5, %[upper]\n\t"
+                     ".insn r 0x57, 1, 0x64, t0, t2, %[upper]\n\t"
+                     ".insn s 0x2b, 2, t1, 4(%[to])\n\t"                   /* p.sw t1, 4(to!) */
+                     ".insn s 0x2b, 2, t4, 4(%[to])\n\t"
+                     ".insn s 0x2b, 2, t3, 4(%[to])\n\t"
+                     ".insn s 0x2b, 2, t0, 4(%[to])\n\t"
+                     ".option pop"
+                     : [x0] "+r"(x0), [x1] "+r"(x1), [x2] "+r"(x2), [x3] "+r"(x3), [to] "+r"(to)
+                     : [n] "r"(rows), [s0] "r"(in->step[0]), [s1] "r"(in->step[1]), [s2] "r"(in->step[2]),
+                       [s3] "r"(in->step[3]), [low] "r"(low), [high] "r"(high), [upper] "r"(upper)
+                     : "t0", "t1", "t2", "t3", "t4", "t5", "memory");
+#else
+    for (; rows > 0; rows--, x0 += in->step[0], x1 += in->step[1], x2 += in->step[2], x3 += in->step[3]) {
+        for (int32_t i = 0; i < 4; i++, to += 4) to[0] = x0[i], to[1] = x1[i], to[2] = x2[i], to[3] = x3[i];
+    }
+#endif
+}
+
+/* `rows` outputs of one channel, one or two (`pair`) next to each other, from its words at v, 16 bytes apart. */
+RN_INLINE void rn_cluster_walk(int pair, const rn_requant *q, const rn_rv32_channel *ch, const int8_t *tap,
+                               const int8_t *v, int32_t v_step, int8_t *y, int32_t y_row, int32_t y_pixel,
+                               int32_t rows) {
+    const uint32_t second0 = rn_xpulp_load(tap) << 8, second1 = rn_xpulp_load(tap + 3) << 8;
+    const uint32_t first2 = rn_xpulp_load(tap + 5) >> 8, second2 = first2 << 8;
+    const uint32_t first0 = second0 >> 8, first1 = second1 >> 8;
+    for (; rows > 0; rows--, v += v_step, y += y_row) {
+        const uint32_t v0 = rn_xpulp_load(v), v1 = rn_xpulp_load(v + 16), v2 = rn_xpulp_load(v + 32);
+        const int32_t a = rn_xpulp_sdotsp(rn_xpulp_sdotsp(rn_xpulp_sdotsp(ch->bias, v0, first0), v1, first1), v2, first2);
+        y[0] = rn_rv32_requantize(a, ch, q);
+        if (!pair) continue;
+        const int32_t b =
+            rn_xpulp_sdotsp(rn_xpulp_sdotsp(rn_xpulp_sdotsp(ch->bias, v0, second0), v1, second1), v2, second2);
+        y[y_pixel] = rn_rv32_requantize(b, ch, q);
+    }
+}
+
+/* Input rows iy .. iy + rows - 1 of the columns from ix on; x: the first of four channels in the first pixel. */
+RN_INLINE void rn_cluster_read_strip(const rn_conv2d_shape *s, rn_pitch xp, const int8_t *x, const int32_t *zero,
+                                     int32_t iy, int32_t ix, int32_t rows, int8_t *to) {
+    const int32_t from = rn_clamp(-iy, 0, rows), inside = rn_clamp(s->in_h - iy, from, rows) - from;
+    int32_t left = from;
+    for (; left > 0; left--, to += 16) {
+        for (int32_t i = 0; i < 16; i += 4) rn_xpulp_store(to + i, (uint32_t)*zero);
+    }
+    if (inside > 0) {
+        rn_cluster_strip in;
+        RN_UNROLL(4)
+        for (int32_t i = 0; i < 4; i++) {
+            const int column = rn_is_below(ix + i, s->in_w);
+            in.x[i] = column ? x + (iy + from) * xp.row + (ix + i) * xp.pixel : (const int8_t *)zero;
+            in.step[i] = column ? xp.row : 0;
+        }
+        rn_xpulp_transpose(&in, inside, to);
+    }
+    to += 16 * inside;
+    for (left = rows - from - inside; left > 0; left--, to += 16) {
+        for (int32_t i = 0; i < 16; i += 4) rn_xpulp_store(to + i, (uint32_t)*zero);
+    }
+}
+
+RN_INLINE void rn_cluster_depthwise_conv2d_s8_xpulp(const rn_conv2d_shape *s, rn_pitch xp, rn_pitch yp,
+                                                    const rn_requant *q, const rn_channels *c, const int8_t *x,
+                                                    const int8_t *w, int8_t *y, void *scratch, int32_t core,
+                                                    int32_t cores) {
+    const int32_t zero = rn_cluster_splat(s->in_zero), most = (RN_CLUSTER_STRIP_ROWS - 3) / s->stride_h + 1;
+    const int32_t wide = s->stride_w == 1 ? 2 : 1;
+    const rn_split split = rn_cluster_row_split(s->out_h, s->out_c / 4, 6, 2, core, cores);
+    int8_t *const words = rn_cluster_scratch(scratch, rn_cluster_depthwise_conv2d_s8_xpulp_scratch(s), core);
+    for (int32_t o = 4 * split.b.from; o < 4 * split.b.to; o += 4) {
+        for (int32_t oy = split.a.from; oy < split.a.to; oy += most) {
+            const int32_t rows = rn_min(most, split.a.to - oy);
+            for (int32_t ox = 0; ox < s->out_w; ox += wide) {
+                rn_cluster_read_strip(s, xp, x + o, &zero, oy * s->stride_h - s->pad_top,
+                                      ox * s->stride_w - s->pad_left, (rows - 1) * s->stride_h + 3, words);
+                const int pair = wide == 2 && ox + 1 < s->out_w;
+                int8_t *const to = y + oy * yp.row + ox * yp.pixel + o;
+                for (int32_t j = 0; j < 4; j++) {
+                    const rn_rv32_channel ch = rn_rv32_prepare(c, q, o + j);
+                    const int8_t *const tap = w + 9 * (o + j), *const v = words + 4 * j;
+                    if (pair)
+                        rn_cluster_walk(1, q, &ch, tap, v, 16 * s->stride_h, to + j, yp.row, yp.pixel, rows);
+                    else
+                        rn_cluster_walk(0, q, &ch, tap, v, 16 * s->stride_h, to + j, yp.row, yp.pixel, rows);
+                }
+            }
+        }
+    }
+}
+
+#endif
