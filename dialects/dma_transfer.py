@@ -179,7 +179,7 @@ class StartOp(TransferOp):
     )
 
     def __init__(self, source: SSAValue, target: SSAValue, token: SSAValue):
-        super().__init__(operands=[source, target, token])
+        super().__init__(operands=[token, source, target])  # own fields come before inherited ones
 
 
 @irdl_op_definition
