@@ -34,6 +34,8 @@ class Memories:
     def __init__(self) -> None:
         self.inputs: Sequence[NDArray[Any]] = ()
         self.outputs: dict[int, NDArray[Any]] = {}
+        self.round = 0
+        """Of the pipeline that runs."""
         self._arenas: dict[str, bytearray] = {}
 
     def bytes_for(self, op: dma.BufferOp) -> tuple[bytearray, int]:
@@ -131,10 +133,11 @@ class DmaFunctions(InterpreterFunctions):
         return (flat.reshape(type.get_shape()),)
 
     @impl(dma.CopyOp)
-    def copy(self, _: Interpreter, op: dma.CopyOp, args: Values) -> Values:
+    def copy(self, interpreter: Interpreter, op: dma.CopyOp, args: Values) -> Values:
         source, target = args
         check_shapes(source, target)
-        target[...] = source
+        if memories(interpreter).round % op.period == 0:
+            target[...] = source
         return ()
 
     @impl(dma.TokenOp)
@@ -155,8 +158,10 @@ class DmaFunctions(InterpreterFunctions):
     @impl(dma.PipelineOp)
     def pipeline(self, interpreter: Interpreter, op: dma.PipelineOp, args: Values) -> Values:
         """Round after round, stage after stage."""
+        state = memories(interpreter)
         stages = (op.constants, op.inputs, op.compute, op.store)
-        for number in range(op.iterations.value.data):
+        for state.round in range(op.iterations.value.data):
             for stage in stages:
-                interpreter.run_ssacfg_region(stage, (number,), "stage")
+                interpreter.run_ssacfg_region(stage, (state.round,), "stage")
+        state.round = 0
         return ()
