@@ -179,7 +179,7 @@ class StartOp(TransferOp, AsyncOp):
     )
 
     def __init__(self, source: SSAValue, target: SSAValue, token: SSAValue):
-        super().__init__(operands=[token, source, target])  # own fields come before inherited ones
+        super().__init__(operands=[source, target, token])
 
     @property
     def started(self) -> SSAValue:

@@ -146,7 +146,7 @@ class DmaFunctions(InterpreterFunctions):
 
     @impl(dma.StartOp)
     def start(self, _: Interpreter, op: dma.StartOp, args: Values) -> Values:
-        token, source, target = args
+        source, target, token = args
         token.start(source, target)
         return ()
 
