@@ -111,6 +111,26 @@ class DestinationStyleOp(Operation):
         return ()
 
 
+class AsyncOp(DestinationStyleOp):
+    """An op that only starts its work, which goes on until its token is waited for.
+
+    Until then nobody may write its inputs, nor read or write its outputs and scratch.
+    """
+
+    @property
+    def started(self) -> SSAValue:
+        """The token that the work belongs to: an operand, or a result of the op."""
+        raise NotImplementedError
+
+
+class AwaitOp(Operation):
+    """An op that returns when all work of a token has ended; the token is used up."""
+
+    @property
+    def awaited(self) -> SSAValue:
+        raise NotImplementedError
+
+
 class BufferEffects(MemoryEffect):
     """A buffer is allocated: two of them are never one. A network's input or output is also seen
     from outside, so that it stays even if nothing here uses it.

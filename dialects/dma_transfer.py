@@ -35,7 +35,7 @@ from xdsl.traits import NoTerminator, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
-from .dma_buffer import DestinationStyleOp
+from .dma_buffer import AsyncOp, AwaitOp, DestinationStyleOp
 from .types import dtype_of
 
 
@@ -159,7 +159,7 @@ class TokenOp(IRDLOperation):
 
 
 @irdl_op_definition
-class StartOp(TransferOp):
+class StartOp(TransferOp, AsyncOp):
     """Starts a copy that belongs to `token`. Until the token is waited for nobody may write its
     source, nor read or write its target.
 
@@ -181,9 +181,13 @@ class StartOp(TransferOp):
     def __init__(self, source: SSAValue, target: SSAValue, token: SSAValue):
         super().__init__(operands=[source, target, token])
 
+    @property
+    def started(self) -> SSAValue:
+        return self.token
+
 
 @irdl_op_definition
-class WaitOp(IRDLOperation):
+class WaitOp(IRDLOperation, AwaitOp):
     """Returns when all copies of the token have ended; the token is used up.
 
     ```mlir
@@ -199,6 +203,10 @@ class WaitOp(IRDLOperation):
 
     def __init__(self, token: SSAValue):
         super().__init__(operands=[token])
+
+    @property
+    def awaited(self) -> SSAValue:
+        return self.token
 
 
 @irdl_op_definition

@@ -24,5 +24,6 @@ PASSES: dict[str, str] = {
     "reuse-in-place": "memory.reuse_in_place:ReuseInPlace",
     "plan-memory": "memory.plan_memory:PlanMemory",
     "verify-memory": "memory.verify_memory:VerifyMemory",
+    "verify-hazards": "dma.verify_hazards:VerifyHazards",
 }
 """Pass name to `module:Class` below this package."""

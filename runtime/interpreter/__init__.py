@@ -43,6 +43,7 @@ FUNCTIONS: dict[str, str] = {
     "graph": ".graph:GraphFunctions",
     "quant": ".quant:QuantFunctions",
     "dma": ".dma:DmaFunctions",
+    "cluster": ".cluster:ClusterFunctions",
     "cortexm": ".cortexm:CortexMFunctions",
     "c": ".c:CFunctions",
     "memref": ".loops:MemrefFunctions",
@@ -109,7 +110,7 @@ def role_buffers(function: func.FuncOp, role: str) -> list[BufferOp]:
     """The buffers that hold the inputs (or outputs) of a function on buffers, in order."""
     found = [
         op
-        for op in function.body.block.ops
+        for op in function.body.walk()
         if isinstance(op, BufferOp) and op.role is not None and op.role.data == role
     ]
     return sorted(found, key=lambda op: op.index.value.data if op.index else 0)

@@ -7,6 +7,7 @@ type. Integers wrap around.
 from __future__ import annotations
 
 import math as python_math
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -33,16 +34,20 @@ class TableFunctions(InterpreterFunctions):
     """Ops whose result is a function of their operands, as in `TABLE`."""
 
     TABLE: ClassVar[dict[type[Operation], Meaning]] = {}
+    INDEX_TABLE: ClassVar[dict[type[Operation], Meaning]] = {}
+    """The same on Python's integers, for the many index computations of tiled code."""
 
     @classmethod
     def _impls(cls) -> Iterable[Any]:
         yield from super()._impls()
         for kind, meaning in cls.TABLE.items():
-            yield kind, impl(kind)(_implementation(meaning))
+            yield kind, impl(kind)(_implementation(meaning, cls.INDEX_TABLE.get(kind)))
 
 
-def _implementation(meaning: Meaning) -> Any:
+def _implementation(meaning: Meaning, on_indices: Meaning | None) -> Any:
     def run(_: Any, interpreter: Interpreter, op: Operation, args: Values) -> Values:
+        if on_indices is not None and all(type(arg) is int for arg in args):
+            return (on_indices(*args),)
         with np.errstate(all="ignore"):
             return (as_type(meaning(*args), op.results[0].type),)
 
@@ -132,7 +137,6 @@ class ArithFunctions(TableFunctions):
         arith.MaximumfOp: np.maximum,
         arith.MinnumfOp: nan_limit(np.minimum),
         arith.MaxnumfOp: nan_limit(np.maximum),
-        arith.SelectOp: np.where,
         arith.IndexCastOp: lambda a: a,
         arith.ExtSIOp: lambda a: -a.astype(np.int8) if a.dtype == np.bool_ else a,
         arith.ExtUIOp: unsigned(lambda a: a),
@@ -144,6 +148,21 @@ class ArithFunctions(TableFunctions):
         arith.FPToSIOp: np.trunc,
         arith.FPToUIOp: np.trunc,
     }
+
+    INDEX_TABLE: ClassVar[dict[type[Operation], Meaning]] = {
+        arith.AddiOp: operator.add,
+        arith.SubiOp: operator.sub,
+        arith.MuliOp: operator.mul,
+        arith.MinSIOp: min,
+        arith.MaxSIOp: max,
+    }
+
+    @impl(arith.SelectOp)
+    def select(self, _: Interpreter, op: arith.SelectOp, args: Values) -> Values:
+        condition, a, b = args
+        if np.ndim(condition) == 0:
+            return (a if condition else b,)
+        return (as_type(np.where(condition, a, b), op.result.type),)
 
     @impl(arith.ConstantOp)
     def constant(self, _: Interpreter, op: arith.ConstantOp, args: Values) -> Values:

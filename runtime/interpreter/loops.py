@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import memref, tensor
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, MemRefType, TensorType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseIntOrFPElementsAttr, MemRefType, TensorType
 from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
 from xdsl.ir import SSAValue
 from xdsl.traits import SymbolTable
@@ -36,6 +36,16 @@ def at(array: NDArray[Any], indices: Values) -> tuple[int, ...]:
     if any(not 0 <= i < n for i, n in zip(place, array.shape, strict=True)):
         raise ValueError(f"element {list(place)} is outside of an array {list(array.shape)}")
     return place
+
+
+def window_slice(axis: int, offset: int, size: int, step: int, extent: int) -> slice:
+    """`size` elements from `offset` on; refuses those outside of `extent`, which NumPy cuts off."""
+    last = offset + (size - 1) * step
+    if offset < 0 or size < 0 or (size > 0 and not 0 <= last < extent):
+        raise ValueError(
+            f"the window takes {offset}..{last} of dimension {axis}, which has {extent} elements"
+        )
+    return slice(offset, offset + size * step, step)
 
 
 @register_impls
@@ -86,16 +96,14 @@ class MemrefFunctions(InterpreterFunctions):
 
     @impl(memref.SubviewOp)
     def subview(self, _: Interpreter, op: memref.SubviewOp, args: Values) -> Values:
-        steps = zip(
-            op.static_offsets.get_values(),
-            op.static_sizes.get_values(),
-            op.static_strides.get_values(),
-            strict=True,
-        )
         source, *dynamic = args
-        if dynamic:
-            raise ValueError("only subviews with static offsets, sizes and strides are run")
-        return (source[tuple(slice(o, o + n * s, s) for o, n, s in steps)],)
+        given = iter(dynamic)
+        offsets, sizes, steps = (
+            [int(next(given)) if n == DYNAMIC_INDEX else n for n in static.get_values()]
+            for static in (op.static_offsets, op.static_sizes, op.static_strides)
+        )
+        parts = zip(offsets, sizes, steps, source.shape, strict=True)
+        return (source[tuple(window_slice(axis, *part) for axis, part in enumerate(parts))],)
 
     @impl(memref.DimOp)
     def dim(self, _: Interpreter, op: memref.DimOp, args: Values) -> Values:
