@@ -17,6 +17,8 @@ IN_TILE = 8
 LINE = 32
 """Bytes of weights that it reads at a time."""
 REGISTERS = 24
+MAX_PAD = 1
+"""Rows or columns of padding on each side that a 3x3 job can have: more may reach a second tile."""
 
 
 class Kind(Enum):

@@ -13,15 +13,12 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects import quant
 from ...dialects.graph import constant_array
 from ...dialects.npu_chunk import Constants
-from ...dialects.npu_job import Geometry, Kind, Mode, Pitch, cycles
+from ...dialects.npu_job import MAX_PAD, Geometry, Kind, Mode, Pitch, cycles
 from ...dialects.platform import Unit
 from ...dialects.quant_types import storage_bounds
 
 Layer = quant.Conv2DOp | quant.FullyConnectedOp
 Wide = NDArray[np.int64]
-
-MAX_PAD = 1
-"""Padding on each side that every tile of a 3x3 job sees in its first or last input row."""
 
 
 def kind_of(op: Operation) -> Kind | str:

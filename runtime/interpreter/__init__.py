@@ -44,6 +44,7 @@ FUNCTIONS: dict[str, str] = {
     "quant": ".quant:QuantFunctions",
     "dma": ".dma:DmaFunctions",
     "cortexm": ".cortexm:CortexMFunctions",
+    "npu": ".npu:NpuFunctions",
     "c": ".c:CFunctions",
     "memref": ".loops:MemrefFunctions",
     "tensor": ".loops:TensorFunctions",
