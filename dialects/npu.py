@@ -46,13 +46,14 @@ class LayerAttr(ParametrizedAttribute):
     """What the jobs of a layer share, and how their chunk of constants is laid out.
 
     The chunk has room for `channels_out` output channels. Weights have 2 to 8 bits, scales 8 or 32.
-    A `shift` is common to all channels; without one the chunk has a shift for each channel. A 1x1
-    kernel may have a stride.
+    A `shift` is common to all channels; without one the chunk has a shift for each channel. A 3x3
+    kernel with a stride of 2 also makes the outputs between those of its window, so that rows
+    (pixels) of the window must lie two rows (pixels) apart.
 
     ```mlir
     #npu.layer<pointwise, 64 to 32 channels, weight_bits 8, scale_bits 32>
     #npu.layer<depthwise, 28 to 28 channels, weight_bits 5, scale_bits 8, shift 12>
-    #npu.layer<pointwise, 64 to 32 channels, weight_bits 8, scale_bits 32, stride 2>
+    #npu.layer<pointwise, 64 to 32 channels, weight_bits 8, scale_bits 32, strides 2 x 2>
     ```
     """
 
@@ -65,7 +66,8 @@ class LayerAttr(ParametrizedAttribute):
     scale_bits: IntAttr
     shift: IntAttr
     """-1: one for each channel."""
-    stride: IntAttr
+    stride_h: IntAttr
+    stride_w: IntAttr
 
     @staticmethod
     def get(mode: Mode, channels_in: int, channels_out: int) -> LayerAttr:
@@ -76,14 +78,14 @@ class LayerAttr(ParametrizedAttribute):
             IntAttr(mode.weight_bits),
             IntAttr(mode.scale_bits),
             IntAttr(-1 if mode.shift is None else mode.shift),
-            IntAttr(mode.stride),
+            *(IntAttr(stride) for stride in mode.strides),
         )
 
     def mode(self, input: UniformQuantizedType, output: UniformQuantizedType) -> Mode:
         """The mode of a job between elements of these types."""
         return Mode(
             KINDS[self.kind.data],
-            stride=self.stride.data,
+            strides=(self.stride_h.data, self.stride_w.data),
             weight_bits=self.weight_bits.data,
             scale_bits=self.scale_bits.data,
             shift=None if self.shift.data < 0 else self.shift.data,
@@ -95,8 +97,9 @@ class LayerAttr(ParametrizedAttribute):
     def verify(self) -> None:
         if self.kind.data not in KINDS:
             raise VerifyException(f"unknown kind '{self.kind.data}', one of {', '.join(KINDS)}")
-        if min(self.channels_in.data, self.channels_out.data, self.stride.data) < 1:
-            raise VerifyException("channels and stride are at least 1")
+        strides = self.stride_h.data, self.stride_w.data
+        if min(self.channels_in.data, self.channels_out.data, *strides) < 1:
+            raise VerifyException("channels and strides are at least 1")
         if not 2 <= self.weight_bits.data <= 8:
             raise VerifyException(f"weights have 2 to 8 bits, not {self.weight_bits.data}")
         if self.scale_bits.data not in (8, 32):
@@ -104,8 +107,8 @@ class LayerAttr(ParametrizedAttribute):
         if not -1 <= self.shift.data <= 31:
             raise VerifyException(f"a shift lies in [0, 31], not {self.shift.data}")
         kind = KINDS[self.kind.data]
-        if kind is not Kind.POINTWISE and self.stride.data != 1:
-            raise VerifyException(f"a 3x3 kernel has stride 1, not {self.stride.data}")
+        if kind is not Kind.POINTWISE and max(strides) > 2:
+            raise VerifyException(f"a 3x3 kernel has strides of 1 or 2, not {list(strides)}")
         if kind is Kind.DEPTHWISE and self.channels_in != self.channels_out:
             raise VerifyException(
                 f"a depthwise kernel keeps the channels, {self.channels_in.data} are not "
@@ -121,13 +124,18 @@ class LayerAttr(ParametrizedAttribute):
             parser.parse_keyword("to")
             channels_out = parser.parse_integer()
             parser.parse_keyword("channels")
-            fields = {"weight_bits": 8, "scale_bits": 32, "shift": -1, "stride": 1}
+            fields, strides = {"weight_bits": 8, "scale_bits": 32, "shift": -1}, [1, 1]
             while parser.parse_optional_punctuation(","):
                 word = parser.parse_identifier()
-                if word not in fields:
-                    parser.raise_error(f"'{word}' is none of {', '.join(fields)}")
-                fields[word] = parser.parse_integer()
-        numbers = (channels_in, channels_out, *fields.values())
+                if word == "strides":
+                    strides = [parser.parse_integer()]
+                    parser.parse_keyword("x")
+                    strides.append(parser.parse_integer())
+                elif word in fields:
+                    fields[word] = parser.parse_integer()
+                else:
+                    parser.raise_error(f"'{word}' is none of {', '.join(fields)}, strides")
+        numbers = (channels_in, channels_out, *fields.values(), *strides)
         return [StringAttr(kind), *(IntAttr(number) for number in numbers)]
 
     def print_parameters(self, printer: Printer) -> None:
@@ -137,8 +145,8 @@ class LayerAttr(ParametrizedAttribute):
         )
         if self.shift.data >= 0:
             text += f", shift {self.shift.data}"
-        if self.stride.data != 1:
-            text += f", stride {self.stride.data}"
+        if (self.stride_h.data, self.stride_w.data) != (1, 1):
+            text += f", strides {self.stride_h.data} x {self.stride_w.data}"
         printer.print_string(text + ">")
 
 
@@ -267,8 +275,8 @@ class Conv2DOp(IRDLOperation, DestinationStyleOp):
         mode = self.mode
         padding = 0 if mode.kind is Kind.POINTWISE else 2 * MAX_PAD
         sizes = zip(window_shape(self.input), window_shape(self.output), strict=True)
-        for there, wanted in list(sizes)[:2]:
-            needed = (wanted - 1) * mode.stride + mode.kind.kernel
+        for (there, wanted), stride in zip(list(sizes)[:2], mode.strides, strict=True):
+            needed = (wanted - 1) * stride + mode.kind.kernel
             if DYNAMIC not in (there, wanted) and needed > there + padding:
                 raise VerifyException(
                     f"{describe(self)}: {wanted} outputs need {needed} inputs, there are {there} "

@@ -49,14 +49,16 @@ class Mode:
     """What all jobs of a layer share.
 
     Weights are unsigned with `weight_bits` bits, plus `weight_offset`. Scales have 8 or 32 bits.
-    `shift` is common to all channels; None: one per channel. A 1x1 kernel takes every `stride`-th
-    row and column of the input; a 3x3 kernel takes them all (the public descriptions of the block's
-    strided mode contradict each other). `padding` is the stored integer that stands for what is not
-    there.
+    `shift` is common to all channels; None: one per channel. `padding` is the stored integer that
+    stands for what is not there.
+
+    With strides a 1x1 kernel steps over the input. A 3x3 kernel makes the outputs between those
+    that are wanted too (the public descriptions of the block's own strided mode contradict each
+    other): they go between the rows and pixels of the output window, which has room for them.
     """
 
     kind: Kind
-    stride: int = 1
+    strides: tuple[int, int] = (1, 1)
     weight_bits: int = 8
     scale_bits: int = 32
     shift: int | None = None
@@ -67,6 +69,20 @@ class Mode:
     @property
     def weight_offset(self) -> int:
         return -(1 << (self.weight_bits - 1))
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Input rows and columns from one output that is made to the next."""
+        return self.strides if self.kind is Kind.POINTWISE else (1, 1)
+
+    @property
+    def gaps(self) -> tuple[int, int]:
+        """Rows and columns of outputs that are made for one that is wanted."""
+        return (1, 1) if self.kind is Kind.POINTWISE else self.strides
+
+    def made(self, out_h: int, out_w: int) -> tuple[int, int]:
+        """Rows and columns of outputs that are made where `out_h` x `out_w` are wanted."""
+        return (out_h - 1) * self.gaps[0] + 1, (out_w - 1) * self.gaps[1] + 1
 
     @property
     def configuration(self) -> int:
@@ -167,7 +183,7 @@ def registers(mode: Mode, g: Geometry, at: Addresses) -> list[int]:
     """The 24 registers, in order, as unsigned 32-bit words."""
     kind = mode.kind
     ko, ki = Tiles.of(g.out_c, kind.lanes_out), Tiles.of(g.in_c, kind.lanes_in)
-    height, width = Tiles.of(g.out_h, TILE), Tiles.of(g.out_w, TILE)
+    height, width = (Tiles.of(size, TILE) for size in mode.made(g.out_h, g.out_w))
     halo = kind.kernel - 1
     bottom = right = 0
     if kind is not Kind.POINTWISE:
@@ -178,8 +194,8 @@ def registers(mode: Mode, g: Geometry, at: Addresses) -> list[int]:
     words = [
         *(at.weights, at.x - g.pad_top * g.x.row - g.pad_left * g.x.pixel, at.y),
         *(at.scale, at.shift, at.bias),
-        *(mode.stride * g.x.pixel, mode.stride * g.x.row, 0),
-        *(LINE, g.y.pixel, g.y.row),
+        *(mode.steps[1] * g.x.pixel, mode.steps[0] * g.x.row, 0),
+        *(LINE, g.y.pixel // mode.gaps[1], g.y.row // mode.gaps[0]),
         *(LINE, lane, 0),
         *(_pair(ko.last, ki.last), _pair(height.last, width.last)),
         _pair(height.last + halo, width.last + halo),
@@ -203,10 +219,11 @@ def cycles(mode: Mode, g: Geometry) -> int:
     passes = 1 if kind is Kind.DEPTHWISE else -(-g.in_c // kind.lanes_in)
     total = JOB_START
     halo = kind.kernel - 1
+    out_h, out_w = mode.made(g.out_h, g.out_w)
     for channels, count_c in Tiles.of(g.out_c, kind.lanes_out).extents():
         compute = compute_cycles(mode, channels)
-        for rows, count_h in Tiles.of(g.out_h, TILE).extents():
-            for columns, count_w in Tiles.of(g.out_w, TILE).extents():
+        for rows, count_h in Tiles.of(out_h, TILE).extents():
+            for columns, count_w in Tiles.of(out_w, TILE).extents():
                 window = (rows + halo) * (columns + halo)
                 load = LOAD_START + (LOAD_1X1 if kind is Kind.POINTWISE else window)
                 tile = passes * max(load, compute) + TILE_START
@@ -235,6 +252,21 @@ def finish_cycles(mode: Mode, channels: int, pixels: int) -> int:
 
 
 def macs(mode: Mode, g: Geometry) -> int:
-    """Products that the layer needs."""
+    """Products that the job makes."""
     depth = 1 if mode.kind is Kind.DEPTHWISE else g.in_c
-    return g.out_h * g.out_w * g.out_c * depth * mode.kind.kernel**2
+    out_h, out_w = mode.made(g.out_h, g.out_w)
+    return out_h * out_w * g.out_c * depth * mode.kind.kernel**2
+
+
+def room_problem(mode: Mode, g: Geometry) -> str | None:
+    """Why the output window has no room for the outputs between those that are wanted, or None."""
+    (down, right), (_, made_w) = mode.gaps, mode.made(g.out_h, g.out_w)
+    pixel, row = g.y.pixel // right, g.y.row // down
+    if g.y.pixel % right or g.y.row % down:
+        return f"pitches {g.y.row} and {g.y.pixel} are no multiples of the strides {mode.strides}"
+    if right > 1 and pixel < g.out_c:
+        return f"{g.out_c} channels of a pixel do not fit between pixels {g.y.pixel} bytes apart"
+    needed = (made_w - 1) * pixel + g.out_c
+    if down > 1 and row < needed:
+        return f"a row of {needed} bytes does not fit between rows {g.y.row} bytes apart"
+    return None

@@ -45,10 +45,8 @@ def window_refusal(op: Layer, kind: Kind) -> str | None:
     strides, pads = op.strides.get_values(), op.pads.get_values()
     if any(dilation != 1 for dilation in op.dilation()):
         return f"it has no dilation, here {list(op.dilation())}"
-    if strides[0] != strides[1]:
-        return f"its strides are equal, here {list(strides)}"
-    if kind is not Kind.POINTWISE and strides[0] != 1:
-        return f"a 3x3 kernel has stride 1, here {strides[0]}"
+    if kind is not Kind.POINTWISE and max(strides) > 2:
+        return f"a 3x3 kernel has strides of 1 or 2, here {list(strides)}"
     most = 0 if kind is Kind.POINTWISE else MAX_PAD
     if max(pads) > most:
         return f"a {kind.kernel}x{kind.kernel} kernel takes at most {most} of padding, here {pads}"
@@ -188,11 +186,15 @@ def mode_of(op: Layer) -> Mode:
     m, s = scaling.multipliers, scaling.shifts
     bits = weight_bits(op)
     assert bits is not None
+    strides = (1, 1)
+    if isinstance(op, quant.Conv2DOp):
+        down, right = op.strides.get_values()
+        strides = (down, right)
     common = int(s[0]) if (s == s[0]).all() else None
     x, y = quant.quantized(op.input), quant.quantized(op.result)
     return Mode(
         kind,
-        stride=1 if isinstance(op, quant.FullyConnectedOp) else op.strides.get_values()[0],
+        strides=strides,
         weight_bits=bits,
         scale_bits=8 if m.max() < 256 else 32,
         shift=common,

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
 
 from ...dialects import npu
 from ...dialects.diagnostics import RunnelError, describe
 from ...dialects.npu_chunk import Constants
-from ...dialects.npu_job import Kind, Mode
+from ...dialects.npu_job import Geometry, Kind, Mode, Pitch, room_problem
 from .dma import POISON
 from .integer import matmul, windows
 
@@ -53,15 +54,15 @@ def convolve(
     size: tuple[int, int],
     pads: tuple[int, int],
 ) -> Wide:
-    """The outputs [n, *size, O] of x [n, h, w, c] with `pads` rows and columns before it."""
-    kernel, stride = mode.kind.kernel, mode.stride
+    """The outputs [n, *size, O] made of x [n, h, w, c] with `pads` rows and columns before it."""
+    kernel, steps = mode.kind.kernel, mode.steps
     behind = [
-        max(0, (wanted - 1) * stride + kernel - before - there)
-        for wanted, before, there in zip(size, pads, x.shape[1:3], strict=True)
+        max(0, (wanted - 1) * step + kernel - before - there)
+        for wanted, step, before, there in zip(size, steps, pads, x.shape[1:3], strict=True)
     ]
     margins = [(0, 0), *zip(pads, behind, strict=True), (0, 0)]
     padded = np.pad(x, margins, constant_values=mode.padding)
-    view = windows(padded, (kernel, kernel), (stride, stride))[:, : size[0], : size[1]]
+    view = windows(padded, (kernel, kernel), steps)[:, : size[0], : size[1]]
     total = in_accumulator("a sum", sums(mode, constants.weights, view))
     scaled = in_accumulator("a product", total * constants.scale)
     shifted = in_accumulator("a result", scaled + constants.bias) >> constants.shift
@@ -83,16 +84,31 @@ class Job:
     y: NDArray[Any]
     pads: tuple[int, int]
 
+    def made(self) -> NDArray[Any]:
+        """The outputs that the job makes: those of the window and those between them."""
+        mode, y = self.op.mode, as_window(self.y)
+        _, out_h, out_w, channels = y.shape
+        _, row, pixel, _ = y.strides
+        x = as_window(self.x)
+        g = Geometry(
+            *x.shape[1:], out_h, out_w, channels, *self.pads, Pitch(0, 0), Pitch(row, pixel)
+        )
+        if (problem := room_problem(mode, g)) is not None:
+            raise RunnelError(f"{describe(self.op)}: {problem}")
+        strides = row // mode.gaps[0], pixel // mode.gaps[1], 1
+        return as_strided(y, (1, *mode.made(out_h, out_w), channels), (0, *strides))
+
     def begin(self) -> None:
         """The output is no longer what it was."""
-        self.y.view(np.uint8)[...] = POISON
+        self.made().view(np.uint8)[...] = POISON
 
     def run(self) -> None:
         """The output is there."""
-        x, y = as_window(self.x), as_window(self.y)
+        y = self.made()
         known = self.op.chunk.unpack(np.ascontiguousarray(self.constants).reshape(-1).view("u1"))
+        size = y.shape[1], y.shape[2]
         y[...] = convolve(
-            self.op.mode, known.slice(0, y.shape[3]), x, (y.shape[1], y.shape[2]), self.pads
+            self.op.mode, known.slice(0, y.shape[3]), as_window(self.x), size, self.pads
         )
 
 

@@ -1,4 +1,4 @@
-"""Random layers for the NPU: quant ops, their meaning on every level, and a program that runs them."""
+"""Random layers for the NPU, as quant ops and as jobs, and a program that runs the jobs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Case:
     channels_in: int
     channels_out: int
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
-    stride: int = 1
+    strides: tuple[int, int] = (1, 1)
     bits: int = 8
     zero: int = -128
     seed: int = 0
@@ -63,15 +63,16 @@ def random_case(random: np.random.Generator) -> Case:
     channels_in, channels_out = (int(n) for n in random.integers(1, 71, 2))
     height, width = (int(n) for n in random.integers(1, 21, 2))
     if kind is Kind.POINTWISE:
-        stride = int(random.integers(1, 4))
-        pads = (0, 0, 0, 0)
+        down, right = (int(n) for n in random.integers(1, 4, 2))
+        top, left, bottom, behind = 0, 0, 0, 0
     else:
-        stride = 1
-        pads = tuple(int(n) for n in random.integers(0, 2, 4))
-        height, width = max(height, 3 - pads[0] - pads[2]), max(width, 3 - pads[1] - pads[3])
+        down, right = (int(n) for n in random.integers(1, 3, 2))
+        top, left, bottom, behind = (int(n) for n in random.integers(0, 2, 4))
+        height, width = max(height, 3 - top - bottom), max(width, 3 - left - behind)
     if kind is Kind.DEPTHWISE:
         channels_in = channels_out = max(channels_out, 2)
-    return Case(kind, height, width, channels_in, channels_out, pads, stride, bits, zero, seed)
+    pads, strides = (top, left, bottom, behind), (down, right)
+    return Case(kind, height, width, channels_in, channels_out, pads, strides, bits, zero, seed)
 
 
 def layer_module(case: Case) -> ModuleOp:
@@ -103,11 +104,12 @@ def layer_module(case: Case) -> ModuleOp:
         block.add_op(op)
         return op.result
 
+    top, left, bottom, behind = case.pads
+    height = quant.window_extent(case.height, top, bottom, k, case.strides[0], 1)
+    width = quant.window_extent(case.width, left, behind, k, case.strides[1], 1)
     if matrix:
         in_shape, out_shape = (case.width, depth), (case.width, out)
     else:
-        height = quant.window_extent(case.height, *case.pads[::2], k, case.stride, 1)
-        width = quant.window_extent(case.width, *case.pads[1::2], k, case.stride, 1)
         in_shape = (1, case.height, case.width, case.channels_in)
         out_shape = (1, height, width, out)
     argument = block.insert_arg(TensorType(x, in_shape), 0)
@@ -121,7 +123,7 @@ def layer_module(case: Case) -> ModuleOp:
     else:
         op = quant.Conv2DOp(
             argument, w, b, result,
-            strides=(case.stride,) * 2, pads=case.pads, dilations=(1, 1),
+            strides=case.strides, pads=case.pads, dilations=(1, 1),
             groups=case.channels_in if depthwise else 1, layout="nhwc", requant=requant,
         )  # fmt: skip
     block.add_ops([op, func.ReturnOp(op.results[0])])
@@ -163,9 +165,11 @@ def whole_layer(module: ModuleOp, seed: int) -> Job:
     (y,) = run(module, [x]).values()
     shape_x = (dense.in_h, dense.in_w, dense.in_c)
     shape_y = (dense.out_h, dense.out_w, dense.out_c)
+    made = gaps(random, *mode.made(dense.out_h, dense.out_w), dense.out_c)
+    down, right = mode.gaps
     g = Geometry(
         *shape_x, *shape_y, dense.pad_top, dense.pad_left,
-        gaps(random, *shape_x), gaps(random, *shape_y),
+        gaps(random, *shape_x), Pitch(made.row * down, made.pixel * right),
     )  # fmt: skip
     capacity = dense.out_c + int(random.integers(0, 5))
     depth = capacity if mode.kind is Kind.DEPTHWISE else dense.in_c
@@ -188,6 +192,13 @@ def placed(array: Array, pitch: Pitch, memory: Array) -> Array:
     return np.lib.stride_tricks.as_strided(view, (height, width, channels), strides)
 
 
+def made_window(job: Job) -> tuple[Array, Pitch]:
+    """An array of the shape that the job makes, and its pitch."""
+    g, (down, right) = job.geometry, job.mode.gaps
+    made = np.zeros((1, *job.mode.made(g.out_h, g.out_w), g.out_c), job.y.dtype)
+    return made, Pitch(g.y.row // down, g.y.pixel // right)
+
+
 def extent(array: Array, pitch: Pitch) -> int:
     return array.shape[1] * pitch.row
 
@@ -202,7 +213,9 @@ class Ran:
     cycles: int
 
 
-def run_jobs(folder: Path, jobs: Sequence[Job], *, poison: bool = False) -> tuple[list[Ran], Report]:
+def run_jobs(
+    folder: Path, jobs: Sequence[Job], *, poison: bool = False
+) -> tuple[list[Ran], Report]:
     """All jobs in one program on the emulator."""
     blocks: list[bytes] = [struct.pack("<i", len(jobs))]
     memories: list[tuple[Array, int]] = []
@@ -217,7 +230,7 @@ def run_jobs(folder: Path, jobs: Sequence[Job], *, poison: bool = False) -> tupl
         words = [
             *(kind.value, mode.weight_bits, mode.configuration),
             *(g.in_h, g.in_w, g.in_c, g.out_h, g.out_w, g.out_c, kind.kernel, kind.kernel),
-            *(mode.stride, mode.stride, 1, 1, g.pad_top, g.pad_left, 1, mode.padding),
+            *(*mode.strides, 1, 1, g.pad_top, g.pad_left, 1, mode.padding),
             *(g.x.row, g.x.pixel, g.y.row, g.y.pixel),
             *(job.chunk.bias, job.chunk.scale, job.chunk.shift),
             *(0, at_data, at_y, memory.size),
@@ -240,9 +253,9 @@ def run_jobs(folder: Path, jobs: Sequence[Job], *, poison: bool = False) -> tupl
         after, out = out[: memory.size].copy(), out[memory.size :]
         configure, cycles = out[:8].view("<u4")
         out = out[8:]
-        y = placed(job.y, job.geometry.y, after[at_y:])
-        copy = y.copy()[None]
-        y[...] = placed(job.y, job.geometry.y, memory[at_y:])
+        copy = placed(job.y, job.geometry.y, after[at_y:]).copy()[None]
+        made_y, made_pitch = made_window(job)
+        placed(made_y, made_pitch, after[at_y:])[...] = placed(made_y, made_pitch, memory[at_y:])
         kept = bool(np.array_equal(after, memory))
         found.append(Ran(copy, kept, int(configure), int(cycles)))
     return found, report

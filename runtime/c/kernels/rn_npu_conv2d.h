@@ -1,8 +1,9 @@
-/* 2-D convolution as a job of the N-EUREKA NPU: dense and depthwise 3x3 of stride 1, 1x1 of any stride.
+/* 2-D convolution as a job of the N-EUREKA NPU: dense and depthwise 3x3 of strides 1 and 2, 1x1 of any stride.
  *
  * y = clip((acc * scale + bias) >> shift), channels by channels. A job reads `constants`: weights, bias, scale and
  * shift of its channels in one block whose parts lie where rn_npu_constants says. What is padding is s->in_zero;
- * padding behind the input follows from the output's size. Only core 0 programs the NPU. Register map: public
+ * padding behind the input follows from the output's size. A 3x3 kernel of stride 2 makes all outputs: those between
+ * the rows (pixels) of y go between them, so that they lie two rows (pixels) apart, and are not wanted. Only core 0 programs the NPU. Register map: public
  * documentation of the block. The board's rn_npu.h has rn_npu_acquire, _set, _start and _wait.
  */
 #ifndef RN_NPU_CONV2D_H
@@ -49,13 +50,14 @@ RN_INLINE int32_t rn_npu_padding(rn_npu_tiles t, int32_t before, int32_t n) {
 
 /* The registers that depend on the layer alone: sizes and pitches in channels, modes. */
 RN_INLINE void rn_npu_conv2d_layer(const rn_npu_mode *m, const rn_conv2d_shape *s, rn_pitch xp, rn_pitch yp) {
-    const int32_t lanes_in = m->kind == RN_NPU_POINTWISE ? 32 : 28, bits = m->kind == RN_NPU_POINTWISE ? 1 : m->weight_bits;
-    rn_npu_set(6, (uint32_t)(s->stride_w * xp.pixel));
-    rn_npu_set(7, (uint32_t)(s->stride_h * xp.row));
+    const int pointwise = m->kind == RN_NPU_POINTWISE;
+    const int32_t lanes_in = pointwise ? 32 : 28, bits = pointwise ? 1 : m->weight_bits;
+    rn_npu_set(6, (uint32_t)(pointwise ? s->stride_w * xp.pixel : xp.pixel));
+    rn_npu_set(7, (uint32_t)(pointwise ? s->stride_h * xp.row : xp.row));
     rn_npu_set(8, 0);
     rn_npu_set(9, RN_NPU_LINE);
-    rn_npu_set(10, (uint32_t)yp.pixel);
-    rn_npu_set(11, (uint32_t)yp.row);
+    rn_npu_set(10, (uint32_t)(pointwise ? yp.pixel : yp.pixel / s->stride_w));
+    rn_npu_set(11, (uint32_t)(pointwise ? yp.row : yp.row / s->stride_h));
     rn_npu_set(12, RN_NPU_LINE);
     rn_npu_set(13, (uint32_t)(RN_NPU_LINE * bits * rn_npu_tiles_of(s->in_c, lanes_in).count));
     rn_npu_set(14, 0);
@@ -70,7 +72,8 @@ RN_INLINE void rn_npu_conv2d_tile(const rn_npu_mode *m, const rn_conv2d_shape *s
     const int pointwise = m->kind == RN_NPU_POINTWISE;
     const rn_npu_tiles ko = rn_npu_tiles_of(s->out_c, m->kind == RN_NPU_DEPTHWISE ? 28 : 32);
     const rn_npu_tiles ki = rn_npu_tiles_of(s->in_c, pointwise ? 32 : 28);
-    const rn_npu_tiles h = rn_npu_tiles_of(s->out_h, RN_NPU_TILE), w = rn_npu_tiles_of(s->out_w, RN_NPU_TILE);
+    const rn_npu_tiles h = rn_npu_tiles_of(pointwise ? s->out_h : (s->out_h - 1) * s->stride_h + 1, RN_NPU_TILE);
+    const rn_npu_tiles w = rn_npu_tiles_of(pointwise ? s->out_w : (s->out_w - 1) * s->stride_w + 1, RN_NPU_TILE);
     const int32_t halo = pointwise ? 0 : 2;
     const int32_t bottom = pointwise ? 0 : rn_npu_padding(h, s->pad_top, s->in_h);
     const int32_t right = pointwise ? 0 : rn_npu_padding(w, s->pad_left, s->in_w);
