@@ -8,6 +8,7 @@ DIALECTS: dict[str, str] = {
     "dma": "dma:Dma",
     "cluster": "cluster:Cluster",
     "cortexm": "cortexm:CortexM",
+    "npu": "npu:Npu",
     "c": "c:C",
 }
 """Dialect name to `module:Class` below this package, imported when it is first asked for."""

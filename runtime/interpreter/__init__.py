@@ -45,6 +45,7 @@ FUNCTIONS: dict[str, str] = {
     "dma": ".dma:DmaFunctions",
     "cluster": ".cluster:ClusterFunctions",
     "cortexm": ".cortexm:CortexMFunctions",
+    "npu": ".npu:NpuFunctions",
     "c": ".c:CFunctions",
     "memref": ".loops:MemrefFunctions",
     "tensor": ".loops:TensorFunctions",

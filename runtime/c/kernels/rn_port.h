@@ -57,6 +57,11 @@ typedef struct {
     const int8_t *shift;
 } rn_channels;
 
+/* Bytes from row to row and from pixel to pixel of a tensor or a tile; channels are neighbours. */
+typedef struct {
+    int32_t row, pixel;
+} rn_pitch;
+
 RN_INLINE int32_t rn_min(int32_t a, int32_t b) { return a < b ? a : b; }
 RN_INLINE int32_t rn_max(int32_t a, int32_t b) { return a > b ? a : b; }
 RN_INLINE int32_t rn_clamp(int32_t v, int32_t lo, int32_t hi) { return rn_min(rn_max(v, lo), hi); }

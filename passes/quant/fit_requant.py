@@ -1,0 +1,148 @@
+"""Requantization with multipliers so small that the NPU's 32-bit products cannot overflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects import quant
+from ...dialects.diagnostics import emit_remark
+from ...dialects.platform import Unit, platform_of
+from ..graph.constants import new_constant, symbol_of
+from ..place.npu_model import (
+    Layer,
+    Scaling,
+    Wide,
+    biases,
+    fits,
+    products,
+    scaling_of,
+    shape_refusal,
+)
+
+PASS = "fit-requant"
+
+
+@dataclass(frozen=True)
+class FitRequant(ModulePass):
+    """Give every op that the platform's NPU could run the nearest requantization it does exactly.
+
+    Each channel gets the multiplier, shift and bias nearest to those it has for which no
+    accumulator (by its weights and the bounds of its input), times the multiplier, plus the bias,
+    leaves the NPU's accumulator; rounding is half up. Outputs move by at most one, rarely. From
+    here on this is what the network computes, on whatever unit an op runs. A remark says how far
+    the multipliers of an op are off, or why it stays as it is.
+
+    `scale-bits` (default: those of the unit) limits the multipliers further: with 8 a job is
+    shorter, and less exact. Without an NPU on the platform nothing happens.
+    """
+
+    name = PASS
+
+    scale_bits: int = 0
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        unit = next((unit for unit in platform_of(op).units if unit.kind == "npu"), None)
+        if unit is None:
+            return
+        bits = self.scale_bits or int(unit.fact("scale_bits"))
+        if not 1 <= bits <= int(unit.fact("scale_bits")):
+            raise PassFailedException(
+                f'{PASS}: unit "{unit.name}" has scales of up to {unit.fact("scale_bits")} bits, '
+                f"not {bits}"
+            )
+        for layer in op.walk():
+            if isinstance(layer, Layer):
+                fit(layer, unit, bits)
+
+
+def fit(op: Layer, unit: Unit, scale_bits: int) -> None:
+    """Change the requantization of `op`, or say why not."""
+    if (reason := shape_refusal(op, unit)) is not None:
+        emit_remark("missed", PASS, op, reason)
+        return
+    old = scaling_of(op)
+    ratios = np.ldexp(old.multipliers.astype(np.float64), -old.shifts)
+    new, moves = nearest(op, ratios, unit, scale_bits)
+    if (moves >= 1).any():
+        c = int(np.flatnonzero(moves >= 1)[0])
+        emit_remark("missed", PASS, op, f"channel {c}: no multiplier is near {ratios[c]:.3g}")
+        return
+    op.requant = quant.RequantAttr.get(new.multipliers, new.shifts, new.rounding, op.requant.clamp)
+    set_bias(op, new.biases)
+    least, most = products(op)
+    live = (least < most) & (new.multipliers > 0)
+    relative = np.ldexp(new.multipliers[live], -new.shifts[live]) / ratios[live] - 1
+    emit_remark(
+        "passed",
+        PASS,
+        op,
+        f"multipliers are off by at most {100 * np.abs(relative).max(initial=0):.2g} %, "
+        f"outputs before rounding by {moves.max():.2g}",
+    )
+
+
+def nearest(
+    op: Layer, ratios: NDArray[np.float64], unit: Unit, scale_bits: int
+) -> tuple[Scaling, NDArray[np.float64]]:
+    """The best scaling (of equally good ones that with the least shift), and by how much an output
+    that does not saturate can move before it is rounded (infinite: nothing is possible).
+    """
+    zeros = np.zeros(len(ratios), np.int64)
+    best, moves = Scaling(zeros, zeros, zeros, "single"), np.full(len(ratios), np.inf)
+    for found, move in candidates(op, ratios, unit, scale_bits):
+        better = fits(op, found, unit) & (move < moves)
+        moves = np.where(better, move, moves)
+        best = Scaling(
+            np.where(better, found.biases, best.biases),
+            np.where(better, found.multipliers, best.multipliers),
+            np.where(better, found.shifts, best.shifts),
+            "single",
+        )
+    return best, moves
+
+
+def candidates(
+    op: Layer, ratios: NDArray[np.float64], unit: Unit, scale_bits: int
+) -> Iterator[tuple[Scaling, NDArray[np.float64]]]:
+    """For each shift the nearest multipliers, with the biases that the op has and with those that
+    are nearest then (a channel without weights may have any multiplier), and how outputs move.
+    """
+    kept, least_most = biases(op), products(op)
+    low, high = op.requant.clamp
+    limit = min(1 << scale_bits, 1 << 31)
+    widest = np.divide(high - low + 1, ratios, where=ratios > 0, out=np.full(len(ratios), np.inf))
+    # The greatest |sum| with and without the bias whose output does not saturate for sure.
+    total = np.minimum(np.maximum(*(np.abs(bound + kept) for bound in least_most)), widest)
+    alone = np.minimum(np.maximum(*np.abs(least_most)), widest + np.abs(kept))
+    for shift in range(int(unit.fact("shift")) + 1):
+        m = np.rint(np.ldexp(ratios, shift)).clip(0, limit - 1).astype(np.int64)
+        m = np.where(ratios > 0, np.maximum(m, 1), 0)
+        shifts = np.full(len(m), shift)
+        off = np.abs(np.ldexp(m.astype(np.float64), -shift) - ratios)
+        yield Scaling(kept, m, shifts, "single"), total * off
+        wanted = np.ldexp(kept * ratios, shift)
+        near = np.rint(wanted / np.maximum(m, 1)).clip(-(2**31), 2**31 - 1).astype(np.int64)
+        yield (
+            Scaling(near, m, shifts, "single"),
+            alone * off + np.ldexp(abs(near * m - wanted), -shift),
+        )
+
+
+def set_bias(op: Layer, values: Wide) -> None:
+    """Let `op` read a new bias."""
+    if (values == biases(op)).all():
+        return
+    assert isinstance(op.bias.type, TensorType)
+    name = symbol_of(op.bias, "bias")
+    constant = new_constant(op, name, values.astype(np.int32), op.bias.type)
+    Rewriter.insert_op(constant, InsertPoint.before(op))
+    op.operands[2] = constant.result
