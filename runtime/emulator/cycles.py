@@ -94,7 +94,8 @@ class CycleReport:
 
 
 def _cycles(facts: dict[str, Any]) -> Cycles:
-    return Cycles(**facts | {"busy": tuple(facts["busy"])})
+    fields: dict[str, Any] = {**facts, "busy": tuple(facts["busy"])}
+    return Cycles(**fields)
 
 
 def cycle_report(report: Report, source: str, limit: int) -> CycleReport:
