@@ -10,6 +10,7 @@ from typing import Any
 from ..dialects.diagnostics import RunnelError
 from ..dialects.platform import PlatformAttr, platform_problems
 from ..dialects.records import did_you_mean
+from .platform_variants import Variant, merge
 
 DIRECTORY = Path(__file__).parent / "platforms"
 BOARDS = Path(__file__).parent / "c" / "boards"
@@ -22,15 +23,46 @@ def list_platforms() -> list[str]:
 
 def load_platform(name_or_path: str | Path) -> PlatformAttr:
     """The platform of that name or TOML file; raises `RunnelError` with all its problems."""
-    path = _find(str(name_or_path))
+    return PlatformAttr.from_raw(_sound(_find(str(name_or_path)), ()))
+
+
+def _sound(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """The description in a file, merged with its base if it names one, and checked; `above` are the
+    files whose base it is.
+    """
     raw = _read(path)
-    problems = platform_problems(raw)
+    variant = _variant(path, raw, above) if "base" in raw else None
+    if variant is not None:
+        raw = variant.raw
+        problems = [*variant.problems, *map(variant.located, platform_problems(raw))]
+    else:
+        problems = platform_problems(raw)
     if not problems:
         _resolve_folders(raw["board"], path)
         problems = list(_missing_folders(raw["board"]))
     if problems:
         raise RunnelError(*(f"{path}: {problem}" for problem in problems))
-    return PlatformAttr.from_raw(raw)
+    return raw
+
+
+def _variant(path: Path, raw: dict[str, Any], above: tuple[Path, ...]) -> Variant:
+    base = raw.pop("base")
+    if not isinstance(base, str) or not base:
+        raise RunnelError(
+            f"{path}: base: expected the name of a platform or the path of a TOML file"
+        )
+    file = path.parent / base if base.endswith(".toml") else _base_of_name(path, base)
+    chain = (*above, path.resolve())
+    if file.resolve() in chain:
+        raise RunnelError(f'{path}: base: "{base}" is built on this platform itself')
+    return merge(_sound(file, chain), raw, base)
+
+
+def _base_of_name(path: Path, base: str) -> Path:
+    try:
+        return _find(base)
+    except RunnelError as error:
+        raise RunnelError(f"{path}: base: {error}") from None
 
 
 def _find(name: str) -> Path:

@@ -86,6 +86,11 @@ class Elf:
         """Addresses of variables by name."""
         return {name: value for value, name, kind in self._symbols if kind == OBJECT}
 
+    @cached_property
+    def symbols(self) -> dict[str, int]:
+        """Values of all symbols by name, those of the linker script too."""
+        return {name: value for value, name, _ in self._symbols}
+
     def _text(self, offset: int) -> str:
         return self.data[offset : self.data.index(b"\0", offset)].decode(errors="replace")
 

@@ -7,6 +7,7 @@ below, which the reference programs gave. Times are in cycles of the cluster.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ...dialects.diagnostics import RunnelError
 from ...dialects.platform import Dma, Memory, PlatformAttr
@@ -14,13 +15,19 @@ from ...dialects.platform import Dma, Memory, PlatformAttr
 
 @dataclass(frozen=True)
 class Region:
-    """A memory; latencies are cycles on top of the one that a load or store takes."""
+    """A memory; latencies are cycles on top of the one that a load or store takes. The DMA starts
+    after `dma_start_in` (to L1) or `dma_start_out` cycles and moves `dma_rate` bytes in 1,024
+    cycles between this memory and L1; none if no engine does.
+    """
 
     name: str
     address: int
     size: int
     core_latency: int
     controller_latency: int
+    dma_start_in: int
+    dma_start_out: int
+    dma_rate: int
     is_l1: bool
 
 
@@ -53,11 +60,9 @@ class Machine:
     icache_line: int = 16
     icache_refill: int = 5
     uncached_fetch: int = 15
-    dma_start_in: int = 8
-    dma_start_out: int = 14
-    dma_bytes_per_cycle: int = 8
     dma_row_cycles: int = 1
-    dma_max_bytes: int = 0x1_0000
+    dma_max_bytes: int = 0x1_FFFF
+    dma_queue: int = 16
     quantum: int = 20_000
     trace_limit: int = 2_000_000
     memories: tuple[Region, ...] = ()
@@ -67,6 +72,7 @@ class Machine:
 FACTS = (
     *("controller_id", "base", "banks", "barrier_cycles", "device_cycles", "wake_cycles"),
     *("icache_bytes", "icache_ways", "icache_line", "icache_refill", "uncached_fetch"),
+    *("dma_row_cycles", "dma_queue"),
 )
 """Facts of the cluster that the machine takes as they are."""
 
@@ -95,26 +101,44 @@ def machine_of(platform: PlatformAttr, *, poison: bool = False, contention: bool
             "contention": int(contention),
             "poison": int(poison),
             **facts,
-            **(_dma(platform.dma[0]) if platform.dma else {}),
-            "memories": tuple(_region(memory, home.name) for memory in platform.memories),
+            **_limits(platform.dma),
+            "memories": tuple(_region(platform, memory, home) for memory in platform.memories),
         }  # pyright: ignore[reportArgumentType]
     )
 
 
-def _dma(engine: Dma) -> dict[str, int]:
-    numbers = {
-        "dma_start_in": engine.start_cycles,
-        "dma_bytes_per_cycle": int(engine.bytes_per_cycle),
-    }
-    if engine.max_bytes is not None:
-        numbers["dma_max_bytes"] = engine.max_bytes
-    return numbers
+def read_machine(facts: dict[str, Any]) -> Machine:
+    """The machine that `asdict` made `facts` of."""
+    memories = tuple(Region(**memory) for memory in facts["memories"])
+    free = tuple(FreeRange(**entry) for entry in facts["free"])
+    return Machine(**facts | {"memories": memories, "free": free})
 
 
-def _region(memory: Memory, l1: str) -> Region:
-    """The controller is near everything but the L1, which is behind the cluster's port."""
-    is_l1 = memory.name == l1
-    near, far = memory.latency, memory.latency
-    if is_l1:
-        near, far = 0, 14
-    return Region(memory.name, memory.address, memory.size, near, 0 if not is_l1 else far, is_l1)
+def _limits(engines: tuple[Dma, ...]) -> dict[str, int]:
+    """All engines of a platform are one to the emulator: entries only tell memories apart."""
+    limits = [engine.max_bytes for engine in engines if engine.max_bytes is not None]
+    return {"dma_max_bytes": min(limits)} if limits else {}
+
+
+OUT_AFTER_IN = 6
+"""Cycles that a transfer from L1 starts later than one to it."""
+
+L1_FROM_CONTROLLER = 14
+"""Cycles of the controller to L1, which is behind the cluster's port; all else is near."""
+
+
+def _region(platform: PlatformAttr, memory: Memory, home: Memory) -> Region:
+    engine = platform.dma_between(memory.name, home.name)
+    is_l1 = memory is home
+    start = 0 if engine is None else engine.start_cycles
+    return Region(
+        name=memory.name,
+        address=memory.address,
+        size=memory.size,
+        core_latency=0 if is_l1 else memory.latency,
+        controller_latency=L1_FROM_CONTROLLER if is_l1 else 0,
+        dma_start_in=start,
+        dma_start_out=start + OUT_AFTER_IN,
+        dma_rate=0 if engine is None else round(1024 * engine.bytes_per_cycle),
+        is_l1=is_l1,
+    )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,12 @@ class Kind(IntEnum):
     LAYER = 4
 
 
+LOG = np.dtype(
+    [("start", "<u8"), ("end", "<u8")]
+    + [(name, "<u4") for name in ("kind", "unit", "a", "b")]  # `log_entry` of soc.h
+)
+
+
 class Event(NamedTuple):
     """One line of the time line, `log_entry` of soc.h; `a` and `b` depend on the kind."""
 
@@ -68,6 +78,15 @@ class Event(NamedTuple):
     unit: int
     a: int
     b: int
+
+
+@dataclass(frozen=True)
+class StackReport:
+    """How many of the bytes of a stack were used."""
+
+    name: str
+    size: int
+    used: int
 
 
 @dataclass(frozen=True)
@@ -97,8 +116,19 @@ class Report:
 
     harts: tuple[HartReport, ...]
     summary: Summary
-    events: tuple[Event, ...] = field(repr=False)
-    seconds: float
+    log: bytes = field(repr=False)
+    seconds: float = field(compare=False)
+    stacks: tuple[StackReport, ...] = ()
+
+    @cached_property
+    def table(self) -> NDArray[Any]:
+        """The time line as an array of `LOG` entries."""
+        return np.frombuffer(self.log, LOG)
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """The time line as tuples."""
+        return tuple(map(Event._make, self.table.tolist()))
 
     @property
     def exit_code(self) -> int:

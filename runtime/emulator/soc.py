@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import struct
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import astuple, fields
 from enum import IntEnum
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 from ...dialects.diagnostics import RunnelError
 from .elf import Elf
 from .machine import Machine
 from .native_library import library
-from .report import Event, HartReport, Report, Summary
+from .report import LOG, HartReport, Report, StackReport, Summary
 
 CONFIG = tuple(field.name for field in fields(Machine) if field.name not in ("memories", "free"))
 Console = Callable[[bytes], None]
@@ -40,12 +40,9 @@ FAULTS = (
     "no such device register: {address:#010x}",
     "DMA: {text} ({size} bytes, external address {address:#010x})",
     "NPU: {text} ({address:#010x})",
+    "stack overflow: its pointer would go down by {size} bytes to {address:#010x}",
 )
 """By `fault_kind` of soc.h."""
-
-
-LOG_ENTRY = struct.Struct("=QQIIII")
-"""`log_entry` of soc.h."""
 
 
 def _native() -> ctypes.CDLL:
@@ -53,7 +50,10 @@ def _native() -> ctypes.CDLL:
     pointer, word = ctypes.c_void_p, ctypes.c_uint32
     native.soc_new.restype = pointer
     native.soc_new.argtypes = [pointer, CONSOLE]
-    native.soc_add_memory.argtypes = [pointer, word, word, word, word, ctypes.c_int]
+    native.soc_add_memory.argtypes = [pointer, pointer]
+    native.soc_add_stack.argtypes = [pointer, ctypes.c_int, word, word]
+    native.soc_stack_used.argtypes = [pointer, ctypes.c_int]
+    native.soc_stack_used.restype = word
     native.soc_add_free_range.argtypes = [pointer, ctypes.c_int, word, word]
     native.soc_write.argtypes = [pointer, word, ctypes.c_char_p, word]
     native.soc_read.argtypes = [pointer, word, ctypes.c_char_p, word]
@@ -96,7 +96,7 @@ class Emulator:
             started = perf_counter()
             status = Status(native.soc_run(soc, limit))
             seconds = perf_counter() - started
-            report = _report(native, soc, self.machine.cores, seconds)
+            report = _report(native, soc, elf, self.machine.cores, seconds)
             if status != Status.EXIT:
                 raise RunnelError(_explain(native, soc, status, report, elf, limit))
             return report
@@ -105,8 +105,7 @@ class Emulator:
 
     def _load(self, native: ctypes.CDLL, soc: int, elf: Elf) -> None:
         for r in self.machine.memories:
-            numbers = (r.address, r.size, r.core_latency, r.controller_latency, int(r.is_l1))
-            if not native.soc_add_memory(soc, *numbers):
+            if not native.soc_add_memory(soc, (ctypes.c_uint32 * 8)(*astuple(r)[1:])):
                 raise RunnelError(f"memory {r.name}: the emulator has no room for more memories")
         for free in self.machine.free:
             if not native.soc_add_free_range(soc, free.layer, free.address, free.size):
@@ -114,6 +113,8 @@ class Emulator:
                     f"free after layer {free.layer}: {free.size} bytes at {free.address:#010x} "
                     "are in no memory"
                 )
+        for stack in _stacks(elf, self.machine.cores):
+            native.soc_add_stack(soc, stack.hart, stack.low, stack.high)
         for address, data in elf.segments:
             if not native.soc_write(soc, address, data, len(data)):
                 raise RunnelError(
@@ -122,7 +123,32 @@ class Emulator:
         native.soc_start(soc, elf.entry)
 
 
-def _report(native: ctypes.CDLL, soc: int, cores: int, seconds: float) -> Report:
+class Stack(NamedTuple):
+    """The stack of a hart, from `low` to `high`; that of main() is of whoever runs it."""
+
+    name: str
+    hart: int
+    low: int
+    high: int
+
+
+def _stacks(elf: Elf, cores: int) -> list[Stack]:
+    """What the board's linker script says of stacks; a program without is not checked."""
+    found: list[Stack] = []
+    low, high = elf.symbols.get("rn_core_stack_limit"), elf.symbols.get("rn_core_stack_top")
+    if low is not None and high is not None:
+        size = high - low
+        found += [
+            Stack(f"core {core}", core, low + core * size, high + core * size)
+            for core in range(cores)
+        ]
+    low, high = elf.symbols.get("rn_stack_limit"), elf.symbols.get("rn_stack_top")
+    if low is not None and high is not None:
+        found.append(Stack("main", -1, low, high))
+    return found
+
+
+def _report(native: ctypes.CDLL, soc: int, elf: Elf, cores: int, seconds: float) -> Report:
     summary = (U64 * len(fields(Summary)))()
     native.soc_summary(soc, summary)
     harts: list[HartReport] = []
@@ -132,9 +158,12 @@ def _report(native: ctypes.CDLL, soc: int, cores: int, seconds: float) -> Report
         harts.append(HartReport(*numbers))
     entries = ctypes.c_void_p()
     count = native.soc_log(soc, ctypes.byref(entries))
-    data = ctypes.string_at(entries, count * LOG_ENTRY.size) if count else b""
-    events = tuple(map(Event._make, LOG_ENTRY.iter_unpack(data)))
-    return Report(tuple(harts), Summary(*summary), events, seconds)
+    log = ctypes.string_at(entries, count * LOG.itemsize) if count else b""
+    stacks = tuple(
+        StackReport(stack.name, stack.high - stack.low, native.soc_stack_used(soc, index))
+        for index, stack in enumerate(_stacks(elf, cores))
+    )
+    return Report(tuple(harts), Summary(*summary), log, seconds, stacks)
 
 
 def hart_name(index: int, cores: int) -> str:

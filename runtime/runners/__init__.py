@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dialects.diagnostics import RunnelError
-from ...dialects.platform import Board, PlatformAttr
+from ...dialects.platform import PlatformAttr
 from ...dialects.records import did_you_mean
+from ..emulator.cycles import CycleReport
 from .sizes import Sizes, measure_sizes
 
 RUNNERS: dict[str, str] = {
@@ -43,13 +44,38 @@ class Runner(Protocol):
     bare_metal: bool
     """Whether the sections of the program say what it takes of flash and RAM."""
 
-    def command(self, board: Board, *, profile: bool) -> list[str]:
-        """The command to which the path of the program is appended."""
+    poison_flags: tuple[str, ...]
+    """Flags of a build whose transfers are late, where the runner cannot delay them itself."""
+
+    def files(self, platform: PlatformAttr) -> dict[str, str]:
+        """What the runner needs beside the board's code, by name."""
+        ...
+
+    def command(self, platform: PlatformAttr, sources: Path, *, profile: bool) -> list[str]:
+        """The command to which the path of the program is appended; it was built in `sources`."""
+        ...
+
+    def options(self, emulation: Emulation, folder: Path) -> list[str]:
+        """What the command has more, for a run in `folder`."""
+        ...
+
+    def cycles(self, folder: Path) -> CycleReport | None:
+        """What a run in `folder` has measured."""
         ...
 
     def explain(self, program: Path, platform: PlatformAttr, log: str, status: int) -> str:
         """What went wrong, from a failed run's output and exit status."""
         ...
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """What an emulator does beside running the program: a Chrome trace into a file; `poison` fills
+    memory with rubbish and makes transfers late, so that a missing wait gives wrong bytes.
+    """
+
+    trace: Path | None = None
+    poison: bool = False
 
 
 class Tensor(NamedTuple):
@@ -74,12 +100,18 @@ class Program:
     profile: Path | None
     sizes: Sizes | None
 
+    @property
+    def directory(self) -> Path:
+        """Where its sources are."""
+        return self.elf.parent.parent
+
 
 @dataclass(frozen=True)
 class RunResult:
     """What a run gave and what was measured; None where the platform cannot measure it.
 
-    `outputs[inference][output]`. Instructions are those of one inference, `stack_bytes` the most
+    `outputs[inference][output]`. `cycles` are those of an emulator that has timing; the
+    report says which. Instructions are those of one inference, `stack_bytes` the most
     that the model's run function took below its caller. Sizes are of the whole program;
     `Program.sizes` splits them.
     """
@@ -90,6 +122,7 @@ class RunResult:
     stack_bytes: int | None
     flash_bytes: int | None
     ram_bytes: int | None
+    cycles: CycleReport | None
     log: str = field(repr=False)
 
 
@@ -181,6 +214,7 @@ def run(
     inputs: Sequence[Sequence[Array]],
     outputs: Sequence[Tensor],
     *,
+    emulation: Emulation = Emulation(),
     timeout: float = 600.0,
 ) -> RunResult:
     """Run all inferences in one process; `inputs[inference][input]` in the model's own types.
@@ -189,11 +223,16 @@ def run(
     instructions of the first inference are counted too, and its outputs must be the same.
     Raises `RunnelError` if the program fails, with the function where it stopped if that is known.
     """
-    results, log = _execute_program(program, program.elf, False, inputs, outputs, timeout)
+    results, log, cycles = _execute_program(
+        program, program.elf, False, inputs, outputs, emulation, timeout
+    )
     layers = total = None
+    if cycles is not None:
+        layers = [layer.instructions for layer in cycles.layers.values()]
+        total = cycles.total.instructions
     if program.profile is not None:
-        first, counts = _execute_program(
-            program, program.profile, True, inputs[:1], outputs, timeout
+        first, counts, _ = _execute_program(
+            program, program.profile, True, inputs[:1], outputs, Emulation(), timeout
         )
         for plain, counted in zip(results[0], first[0], strict=True):
             if plain.tobytes() != counted.tobytes():
@@ -209,6 +248,7 @@ def run(
         stack_bytes=_fact(log, "STACK"),
         flash_bytes=None if sizes is None else sizes.flash,
         ram_bytes=None if sizes is None else sizes.ram,
+        cycles=cycles,
         log=log,
     )
 
@@ -224,24 +264,26 @@ def _execute_program(
     profile: bool,
     inputs: Sequence[Sequence[Array]],
     outputs: Sequence[Tensor],
+    emulation: Emulation,
     timeout: float,
-) -> tuple[list[list[Array]], str]:
-    runner = runner_of(program.platform)
-    board = program.platform.board
-    command = runner.command(board, profile=profile)
+) -> tuple[list[list[Array]], str, CycleReport | None]:
+    platform = program.platform
+    runner = runner_of(platform)
+    command = runner.command(platform, program.directory.resolve(), profile=profile)
     if command:
-        require_tool(command[0], board.packages)
+        require_tool(command[0], platform.board.packages)
     with TemporaryDirectory(prefix="runnel-") as name:
         directory = Path(name)
         data = b"".join(array.tobytes() for inference in inputs for array in inference)
         (directory / "input.bin").write_bytes(data)
+        command += runner.options(emulation, directory)
         done = execute([*command, str(elf.resolve())], directory, timeout)
         if done.returncode != 0:
-            why = runner.explain(elf, program.platform, done.stdout, done.returncode)
-            raise RunnelError(f"{program.model} on {program.platform.label}: {why}")
-        return _split(
-            (directory / "output.bin").read_bytes(), len(inputs), outputs, program.model
-        ), done.stdout
+            why = runner.explain(elf, platform, done.stdout, done.returncode)
+            raise RunnelError(f"{program.model} on {platform.label}: {why}")
+        data = (directory / "output.bin").read_bytes()
+        results = _split(data, len(inputs), outputs, program.model)
+        return results, done.stdout, runner.cycles(directory)
 
 
 def _split(data: bytes, count: int, outputs: Sequence[Tensor], model: str) -> list[list[Array]]:

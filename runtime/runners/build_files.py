@@ -39,6 +39,9 @@ def write_build_files(
     if _linker_script(board_files):
         (directory / "board/memory.ld").write_text(memory_script(platform), newline="\n")
         board_files = sorted([*board_files, "board/memory.ld"])
+    for name, text in runner_of(platform).files(platform).items():
+        (directory / "board" / name).write_text(text, newline="\n")
+        board_files = sorted([*board_files, f"board/{name}"])
     makefile = _makefile(model_name, platform, sources, board_files)
     (directory / "Makefile").write_text(makefile, newline="\n")
     return sorted(["Makefile", *board_files, *kernels])
@@ -169,10 +172,10 @@ def _makefile(
             *(["-T", script, "-Lboard", "-Wl,--gc-sections"] if script else []),
             *toolchain.link,
         ],
-        "RUN": runner.command(board, profile=False),
+        "RUN": runner.command(platform, Path(), profile=False),
     }
     if runner.counts_instructions:
-        variables["RUN_PROFILE"] = runner.command(board, profile=True)
+        variables["RUN_PROFILE"] = runner.command(platform, Path(), profile=True)
     packages = " ".join((*toolchain.packages, *board.packages))
     lines = [
         f"# {model_name} for {platform.label}: {platform.data.description}.",

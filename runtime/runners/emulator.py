@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
-from ...dialects.platform import Board, PlatformAttr
+from ...dialects.platform import PlatformAttr
+from ..emulator.cycles import CycleReport
+from ..emulator.machine import machine_of
+from . import Emulation
+
+MACHINE = "machine.json"
+"""What is emulated, beside the board's code; it is made from the platform."""
+
+CYCLES = "cycles.json"
+"""What was measured, in the folder of a run."""
 
 
 class EmulatorRunner:
-    """One process runs all inferences. `board.machine` is what it emulates: the name of a platform,
-    or the path of its TOML file.
-    """
+    """One process runs all inferences, and times them."""
 
-    counts_instructions = True
+    counts_instructions = False
     bare_metal = True
+    poison_flags: tuple[str, ...] = ()
 
-    def command(self, board: Board, *, profile: bool) -> list[str]:
-        return [
-            *(sys.executable, "-m", "runnel.runtime.emulator"),
-            *("--platform", str(board.machine), "--"),
-        ]
+    def files(self, platform: PlatformAttr) -> dict[str, str]:
+        machine = {"platform": platform.label, **asdict(machine_of(platform))}
+        return {MACHINE: json.dumps(machine, indent=2) + "\n"}
+
+    def command(self, platform: PlatformAttr, sources: Path, *, profile: bool) -> list[str]:
+        machine = str(sources / "board" / MACHINE)
+        return [sys.executable, "-m", "runnel.runtime.emulator", "--machine", machine]
+
+    def options(self, emulation: Emulation, folder: Path) -> list[str]:
+        trace = [] if emulation.trace is None else ["--trace", str(emulation.trace.resolve())]
+        poison = ["--poison"] if emulation.poison else []
+        return ["--json", str(folder / CYCLES), *trace, *poison]
+
+    def cycles(self, folder: Path) -> CycleReport | None:
+        return CycleReport.from_json(json.loads((folder / CYCLES).read_text()))
 
     def explain(self, program: Path, platform: PlatformAttr, log: str, status: int) -> str:
         for line in log.splitlines():

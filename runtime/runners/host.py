@@ -5,16 +5,18 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from ...dialects.platform import Board, PlatformAttr
+from ...dialects.platform import PlatformAttr
+from .plain import PlainRunner
 
 
-class HostRunner:
+class HostRunner(PlainRunner):
     """Needs only a C compiler; measures nothing, which makes it the runner for sanitizers."""
 
     counts_instructions = False
     bare_metal = False
+    poison_flags = ("-DRN_DMA_LATE",)
 
-    def command(self, board: Board, *, profile: bool) -> list[str]:
+    def command(self, platform: PlatformAttr, sources: Path, *, profile: bool) -> list[str]:
         return []
 
     def explain(self, program: Path, platform: PlatformAttr, log: str, status: int) -> str:

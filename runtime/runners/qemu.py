@@ -7,12 +7,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ...dialects.platform import Board, PlatformAttr
+from ...dialects.platform import PlatformAttr
+from .plain import PlainRunner
 
 FAULT = re.compile(r"^HARD FAULT pc=0x([0-9a-f]+) lr=0x([0-9a-f]+).*", re.MULTILINE)
 
 
-class QemuRunner:
+class QemuRunner(PlainRunner):
     """One process of qemu-system-arm runs all inferences."""
 
     counts_instructions = True
@@ -20,7 +21,8 @@ class QemuRunner:
     machine: tuple[str, ...] = ("qemu-system-arm",)
     """The emulator, and what it needs before the name of the machine."""
 
-    def command(self, board: Board, *, profile: bool) -> list[str]:
+    def command(self, platform: PlatformAttr, sources: Path, *, profile: bool) -> list[str]:
+        board = platform.board
         icount = ["-icount", f"shift={board.icount_shift}"] if profile else []
         return [
             *(*self.machine, "-M", str(board.machine)),

@@ -12,7 +12,7 @@ from pulp_programs import SMALL, build, needs_compiler
 from runnel.dialects.diagnostics import RunnelError
 from runnel.runtime.emulator import Emulator, machine_of, native_library
 from runnel.runtime.emulator.__main__ import main
-from runnel.runtime.emulator.machine import FreeRange
+from runnel.runtime.emulator.machine import FreeRange, read_machine
 from runnel.runtime.emulator.report import Event, Kind, covered
 from runnel.runtime.platforms import load_platform
 from runnel.runtime.runners import runner_of
@@ -33,10 +33,12 @@ def test_machine_needs_a_cluster() -> None:
         machine_of(load_platform("cortex-m4"))
 
 
-def test_machine_file_is_found_beside_the_platform() -> None:
-    platform = load_platform(SMALL)
-    command = runner_of(platform).command(platform.board, profile=False)
-    assert str(SMALL.resolve()) in command
+def test_machine_survives_its_file() -> None:
+    platform = load_platform("siracusa-ext")
+    (text,) = runner_of(platform).files(platform).values()
+    facts = json.loads(text)
+    assert facts.pop("platform") == "siracusa-ext"
+    assert read_machine(facts) == machine_of(platform)
 
 
 def test_runner_explains_with_the_emulators_message(tmp_path: Path) -> None:

@@ -72,6 +72,13 @@ static void add_costs(block *b)
     b->instructions = b->count - (b->code[b->count - 1].op == OP_NEXT);
 }
 
+/* A function makes room on its stack; the second half of loading an address does not. */
+static int moves_stack(const instruction *i, const instruction *before)
+{
+    const int loads_address = before != NULL && before->op == OP_LI && before->rd == i->rd;
+    return i->op == OP_ADDI && i->rd == STACK_POINTER && i->rs1 == STACK_POINTER && !loads_address;
+}
+
 block *block_at(soc *s, const hart *h, uint32_t pc)
 {
     memory *m = memory_of(s, pc);
@@ -93,6 +100,8 @@ block *block_at(soc *s, const hart *h, uint32_t pc)
         instruction *i = &code[count];
         *i = decode(word, at);
         i->offset = (uint16_t)(at - pc);
+        if (moves_stack(i, count == 0u ? NULL : i - 1))
+            i->op = OP_ADDI_SP;
         ends_loop = m->loop_end[(at - m->base) >> 1];
         at += i->length;
         count++;

@@ -340,6 +340,16 @@ stop_reason hart_run(soc *s, hart *h)
             case OP_NOP: NEXT_INSTRUCTION;
             ALU(LI, i->imm)
             ALU(ADDI, X(rs1) + (uint32_t)i->imm)
+            case OP_ADDI_SP:
+                target = X(rs1) + (uint32_t)i->imm;
+                if (i->imm < 0 && !stack_holds(s, h, X(rs1), target)) {
+                    leave_block(h, b, i);
+                    h->pc = b->pc + i->offset;
+                    soc_fault(s, h, FAULT_STACK, target, (uint32_t)-i->imm, NULL);
+                    return STOP_END;
+                }
+                X(rd) = target;
+                NEXT_INSTRUCTION;
             ALU(SLTI, S(rs1) < i->imm)
             ALU(SLTIU, X(rs1) < (uint32_t)i->imm)
             ALU(XORI, X(rs1) ^ (uint32_t)i->imm)
@@ -432,7 +442,8 @@ stop_reason hart_run(soc *s, hart *h)
                 NEXT_INSTRUCTION;
             }
             case OP_MARK:
-                mark_layer(s, h, i->imm, h->now - (b->cycles - i->before));
+                mark_layer(s, h, i->imm, h->now - (b->cycles - i->before),
+                           h->stats.instructions - (b->instructions - (uint32_t)(i - b->code)));
                 NEXT_INSTRUCTION;
             BRANCH(BEQ, X(rs1) == X(rs2))
             BRANCH(BNE, X(rs1) != X(rs2))

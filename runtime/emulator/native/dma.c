@@ -54,7 +54,8 @@ static int is_legal(const soc *s, const transfer *t, const char **why)
             memory_at(s, external, run) == NULL)
             return 0;
     }
-    return 1;
+    *why = "a transfer between memories that no engine of the platform joins";
+    return memory_of(s, t->external)->dma_rate != 0u;
 }
 
 static void move(const soc *s, const transfer *t, int poison)
@@ -101,6 +102,16 @@ static void deliver(soc *s, uint32_t ids)
         }
 }
 
+/* A core that asks for more than the engine's queue holds stands still until there is room. */
+static void wait_for_room(const soc *s, hart *h)
+{
+    const dma_engine *d = &s->dma;
+    int active = 0;
+    for (int k = d->queued - 1; k >= 0 && !d->queue[k].done; k--)
+        if (++active == (int)s->config.dma_queue && d->queue[k].end > h->now)
+            h->now = d->queue[k].end;
+}
+
 static void start(soc *s, hart *h, transfer t)
 {
     dma_engine *d = &s->dma;
@@ -114,13 +125,14 @@ static void start(soc *s, hart *h, transfer t)
         return;
     }
     const soc_config *c = &s->config;
+    wait_for_room(s, h);
     const int in = (t.command & TO_L1) != 0u;
-    const uint64_t bytes_per_cycle = c->dma_bytes_per_cycle;
+    const memory *other = memory_of(s, t.external);
     const uint32_t lines = rows(&t);
     uint64_t data = 0;
     for (uint32_t at = 0; at < LENGTH(&t); at += run_length(&t, at))
-        data += (run_length(&t, at) + bytes_per_cycle - 1u) / bytes_per_cycle;
-    const uint64_t ready = h->now + (in ? c->dma_start_in : c->dma_start_out);
+        data += (run_length(&t, at) * 1024ull + other->dma_rate - 1u) / other->dma_rate;
+    const uint64_t ready = h->now + (in ? other->dma_start_in : other->dma_start_out);
     t.start = h->now;
     t.end = (ready > d->free_at ? ready : d->free_at) + data + (lines - 1u) * c->dma_row_cycles;
     d->busy_cycles += t.end - (d->free_at > t.start ? d->free_at : t.start);

@@ -3,10 +3,11 @@
 
 #include <string.h>
 
-void mark_layer(soc *s, hart *h, int32_t layer, uint64_t now)
+void mark_layer(soc *s, hart *h, int32_t layer, uint64_t now, uint64_t instructions)
 {
     h->layer = layer;
-    log_add(s, LOG_LAYER, (uint32_t)h->index, now, now, (uint32_t)layer, 0);
+    log_add(s, LOG_LAYER, (uint32_t)h->index, now, now, (uint32_t)layer,
+            (uint32_t)instructions);
     if (!s->config.poison || h->index != 0)
         return;
     for (int k = 0; k < s->range_count; k++)

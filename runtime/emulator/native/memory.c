@@ -1,12 +1,27 @@
 /* Where an address is. */
 #include "soc.h"
 
-memory *memory_of(soc *s, uint32_t address)
+memory *memory_of(const soc *s, uint32_t address)
 {
     for (int k = 0; k < s->memory_count; k++)
         if (address - s->memories[k].base < s->memories[k].size)
-            return &s->memories[k];
+            return (memory *)&s->memories[k];
     return NULL;
+}
+
+/* Whether a stack pointer that goes down stays in its stack; one outside of all that are known may do
+   what it likes. */
+int stack_holds(soc *s, const hart *h, uint32_t from, uint32_t to)
+{
+    for (int k = 0; k < s->stack_count; k++) {
+        stack_range *r = &s->stacks[k];
+        if ((r->hart >= 0 && r->hart != h->index) || from < r->low || from > r->high)
+            continue;
+        if (to < r->lowest)
+            r->lowest = to;
+        return to >= r->low && to <= from;
+    }
+    return 1;
 }
 
 uint8_t *memory_at(const soc *s, uint32_t address, uint32_t bytes)

@@ -5,8 +5,9 @@
 #include <string.h>
 
 soc *soc_new(const soc_config *config, void (*console)(const char *, uint64_t));
-int soc_add_memory(soc *s, uint32_t base, uint32_t size, uint32_t core_latency,
-                   uint32_t controller_latency, int is_l1);
+int soc_add_memory(soc *s, const uint32_t *numbers);
+int soc_add_stack(soc *s, int hart, uint32_t low, uint32_t high);
+uint32_t soc_stack_used(const soc *s, int index);
 int soc_write(soc *s, uint32_t address, const uint8_t *bytes, uint32_t count);
 int soc_read(const soc *s, uint32_t address, uint8_t *bytes, uint32_t count);
 int soc_add_free_range(soc *s, int layer, uint32_t address, uint32_t bytes);
@@ -46,19 +47,38 @@ soc *soc_new(const soc_config *config, void (*console)(const char *, uint64_t))
     return s;
 }
 
-int soc_add_memory(soc *s, uint32_t base, uint32_t size, uint32_t core_latency,
-                   uint32_t controller_latency, int is_l1)
+/* `numbers`: the first eight fields of a memory. */
+int soc_add_memory(soc *s, const uint32_t *numbers)
 {
     if (s->memory_count == MAX_MEMORIES)
         return 0;
     memory *m = &s->memories[s->memory_count++];
-    *m = (memory){base, size, core_latency, controller_latency, is_l1, cleared(size + 8u),
-                  cleared((size / 2u + 1u) * sizeof(uint32_t)), cleared(size / 2u + 1u)};
-    if (is_l1)
+    const uint32_t size = numbers[1];
+    *m = (memory){.base = numbers[0], .size = size, .core_latency = numbers[2],
+                  .controller_latency = numbers[3], .dma_start_in = numbers[4],
+                  .dma_start_out = numbers[5], .dma_rate = numbers[6],
+                  .is_l1 = (int32_t)numbers[7], .bytes = cleared(size + 8u),
+                  .block_of = cleared((size / 2u + 1u) * sizeof(uint32_t)),
+                  .loop_end = cleared(size / 2u + 1u)};
+    if (m->is_l1)
         s->l1 = m;
     if (s->config.poison)
         memset(m->bytes, 0xa5, size);
     return 1;
+}
+
+/* The stack of a hart, or of all if its number is negative. */
+int soc_add_stack(soc *s, int hart, uint32_t low, uint32_t high)
+{
+    if (s->stack_count == MAX_HARTS + 1)
+        return 0;
+    s->stacks[s->stack_count++] = (stack_range){hart, low, high, high};
+    return 1;
+}
+
+uint32_t soc_stack_used(const soc *s, int index)
+{
+    return s->stacks[index].high - s->stacks[index].lowest;
 }
 
 int soc_write(soc *s, uint32_t address, const uint8_t *bytes, uint32_t count)

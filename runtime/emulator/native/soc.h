@@ -19,6 +19,7 @@ enum {
     RANGES = 4096
 };
 enum { EVENT_DMA = 8, EVENT_TIMER = 10, EVENT_NPU = 12, EVENT_BARRIER = 16, EVENT_MUTEX = 17 };
+enum { STACK_POINTER = 2 };
 enum { NO_REGISTER = 32 }; /* where writes to x0 go */
 #define NEVER UINT64_MAX
 
@@ -36,7 +37,8 @@ typedef enum {
     FAULT_INSTRUCTION,
     FAULT_DEVICE,
     FAULT_DMA,
-    FAULT_NPU
+    FAULT_NPU,
+    FAULT_STACK
 } fault_kind;
 
 /* Filled in by Python: see soc.py for the meaning of each field. All are 64 bits wide. */
@@ -46,13 +48,15 @@ typedef struct {
     uint64_t has_npu, contention, poison, icache_model;
     uint64_t banks, barrier_cycles, device_cycles, wake_cycles;
     uint64_t icache_bytes, icache_ways, icache_line, icache_refill, uncached_fetch;
-    uint64_t dma_start_in, dma_start_out, dma_bytes_per_cycle, dma_row_cycles, dma_max_bytes;
+    uint64_t dma_row_cycles, dma_max_bytes, dma_queue;
     uint64_t quantum, trace_limit;
 } soc_config;
 
 typedef struct {
     uint32_t base, size;
     uint32_t core_latency, controller_latency; /* cycles on top of the one of the instruction */
+    uint32_t dma_start_in, dma_start_out;      /* cycles before the first byte, to and from L1 */
+    uint32_t dma_rate;                         /* bytes in 1,024 cycles; 0: not reached */
     int32_t is_l1;
     uint8_t *bytes;
     uint32_t *block_of; /* index + 1 of the block that starts at a halfword; 0: none yet */
@@ -105,7 +109,7 @@ typedef struct {
     int32_t done; /* its time is over; poisoned transfers wait here for the release of their id */
 } transfer;
 
-enum { QUEUE = 64 };
+enum { QUEUE = 1024 };
 
 typedef struct {
     uint32_t words[8];
@@ -148,8 +152,15 @@ typedef enum { LOG_WAIT, LOG_DMA_IN, LOG_DMA_OUT, LOG_NPU, LOG_LAYER } log_kind;
 typedef struct {
     uint64_t start, end;
     uint32_t kind, unit;
-    uint32_t a, b; /* DMA: bytes and id; NPU: job and MACs / 1024; layer: its number */
+    uint32_t a, b; /* DMA: bytes and id; NPU: job and MACs / 1024; wait: the events that ended it;
+                      layer: its number and the instructions of the hart so far */
 } log_entry;
+
+/* The stack of a hart. */
+typedef struct {
+    int32_t hart; /* negative: of any */
+    uint32_t low, high, lowest;
+} stack_range;
 
 /* Memory that nobody needs after a layer: with `poison` it is filled with rubbish there. */
 typedef struct {
@@ -180,6 +191,8 @@ struct soc {
     const char *fault_text;
     free_range ranges[RANGES];
     int32_t range_count;
+    stack_range stacks[MAX_HARTS + 1];
+    int32_t stack_count;
     log_entry *log;
     uint64_t log_count;
     void (*console)(const char *text, uint64_t bytes);
@@ -199,7 +212,8 @@ bus_result bus_store(soc *s, hart *h, uint32_t address, uint32_t value);
 
 /* memory.c */
 uint8_t *memory_at(const soc *s, uint32_t address, uint32_t bytes);
-memory *memory_of(soc *s, uint32_t address);
+memory *memory_of(const soc *s, uint32_t address);
+int stack_holds(soc *s, const hart *h, uint32_t from, uint32_t to);
 void soc_fault(soc *s, const hart *h, fault_kind kind, uint32_t address, uint32_t bytes,
                const char *text);
 
@@ -235,7 +249,7 @@ bus_result timer_load(soc *s, hart *h, uint32_t offset, uint32_t *value);
 bus_result timer_store(soc *s, hart *h, uint32_t offset, uint32_t value);
 
 /* marks.c: core 0 has come to the end of a layer. */
-void mark_layer(soc *s, hart *h, int32_t layer, uint64_t now);
+void mark_layer(soc *s, hart *h, int32_t layer, uint64_t now, uint64_t instructions);
 
 /* cluster_control.c */
 bus_result control_load(soc *s, hart *h, uint32_t offset, uint32_t *value);

@@ -2,6 +2,7 @@
    input.bin holds, for each inference, the bytes of all inputs one after the other; output.bin
    likewise. Then prints what was measured, one fact per line. */
 #include "rn_board.h"
+#include "rn_mark.h"
 #include "rn_model.h"
 #include "rn_profile.h"
 
@@ -61,7 +62,10 @@ static void rn_print_measured(int32_t stack)
 #else
 static int rn_run(void)
 {
-    return rn_model_run();
+    rn_cluster_mark(RN_MARK_BEGIN);
+    const int status = rn_model_run();
+    rn_cluster_mark(RN_MARK_END);
+    return status;
 }
 
 static void rn_print_measured(int32_t stack)

@@ -1,5 +1,6 @@
 /* RN_PROFILE_LAYER(i) stands in the emitted code behind layer i: what ran since the hook before it
-   (or since the start of the inference) is layer i. It is nothing unless RN_PROFILE is defined. */
+   (or since the start of the inference) is layer i. It counts instructions if RN_PROFILE is defined, and
+   is a mark for emulators with timing else. */
 #ifndef RN_PROFILE_H
 #define RN_PROFILE_H
 
@@ -18,7 +19,9 @@ uint64_t rn_profile_instructions(int32_t layer);
 
 #define RN_PROFILE_LAYER(i) rn_profile_layer(i)
 #else
-#define RN_PROFILE_LAYER(i) ((void)0)
+#include "rn_mark.h"
+
+#define RN_PROFILE_LAYER(i) rn_cluster_mark(i)
 #endif
 
 #endif
