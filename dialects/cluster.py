@@ -265,7 +265,8 @@ class Conv2DOp(ProductOp, WindowOp):
 
     ```mlir
     cluster.conv2d ins(%x : memref<...>) constants(%c : memref<1x640xi8, "l1">)
-      outs(%y : memref<...>) scratch(%s : memref<...>) pads(%top, %left) {kernel = "rn_cluster_conv2d_s8_xpulp", ...}
+      outs(%y : memref<...>) scratch(%s : memref<...>) pads(%top, %left)
+      {kernel = "rn_cluster_conv2d_s8_xpulp", ...}
     ```
     """
 

@@ -32,7 +32,7 @@ _SPECIAL = ("INFINITY", "NAN")
 
 
 def c_type(type: Attribute) -> Attribute:
-    """The C type of a value: an index or a token is an `int32_t`, a buffer a pointer to what it stores."""
+    """The C type of a value: an index or token is an `int32_t`, a buffer a pointer to elements."""
     match type:
         case IndexType() | TokenType():
             return i32

@@ -48,9 +48,9 @@ class ClusterBackend:
             return f"{describe(op)}: is not computed tile by tile"
         if (reason := refusal(op)) is not None:
             return reason
-        if isinstance(op, quant.Conv2DOp | quant.AveragePool2DOp | quant.MaxPool2DOp):
-            if op.layout.data != "nhwc":
-                return f"{describe(op)}: kernels are channels-last; run channels-last first"
+        windowed = isinstance(op, quant.Conv2DOp | quant.AveragePool2DOp | quant.MaxPool2DOp)
+        if windowed and op.layout.data != "nhwc":
+            return f"{describe(op)}: kernels are channels-last; run channels-last first"
         if isinstance(op, quant.Conv2DOp) and op.groups.value.data > 1 and not op.depthwise:
             return f"{describe(op)}: cores share convolutions of one group, or depthwise ones"
         return None

@@ -1,4 +1,4 @@
-"""Which buffers a group takes in the near memory: the search counts with them, the lowering makes them."""
+"""The near buffers of a group: the search counts with them, the lowering makes them."""
 
 from __future__ import annotations
 

@@ -71,5 +71,6 @@ def backend_of(platform: PlatformAttr, unit: str) -> UnitBackend:
 
         return NpuBackend(platform, found)
     raise VerifyException(
-        f'platform {platform.label}: unit "{unit}" is a {found.kind}, tiles run on a cluster or an npu'
+        f'platform {platform.label}: unit "{unit}" is a {found.kind}, tiles run on a cluster or '
+        "an npu"
     )

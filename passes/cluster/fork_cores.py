@@ -22,8 +22,8 @@ class ForkCores(ModulePass):
     """Put the schedule of each function into `cluster.fork` and barriers where cores depend.
 
     Kernels are computed by all cores; core 0 drives DMA and NPU and runs single-core kernels. Two
-    ops on common bytes, one of which writes, need a barrier in between unless core 0 alone does both. Bytes
-    are those of the memory plan, so buffers that share an address depend too.
+    ops on common bytes, one of which writes, need a barrier in between unless core 0 alone does
+    both. Bytes are those of the memory plan, so buffers that share an address depend too.
     """
 
     name = "fork-cores"

@@ -75,7 +75,7 @@ def _split(start: dma.StartOp, engine: Dma) -> dma.StartOp | None:
 
 
 def _greatest_sizes(start: dma.StartOp) -> list[int]:
-    """The shape of the copy where its windows are largest: the smaller of the two buffers bounds them."""
+    """The shape of the copy where its windows are largest; both buffers bound them."""
     shape = list(start.source.type.get_shape())
     for value in (start.source, start.target):
         root = value

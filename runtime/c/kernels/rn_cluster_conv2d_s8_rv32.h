@@ -17,7 +17,7 @@ RN_INLINE int32_t rn_cluster_conv2d_s8_rv32_scratch(const rn_conv2d_shape *s) { 
 
 /* Sums of four or two (`pixels`, a literal) pixels by the four channels of a block. */
 RN_INLINE void rn_cluster_rv32_dot(rn_cluster_sums t[4], int32_t pixels, const rn_cluster_source *in,
-                                   const rn_cluster_run *r, int32_t runs, const int8_t *w, const int32_t bias[4]) {
+                                   const rn_tap_run *r, int32_t runs, const int8_t *w, const int32_t bias[4]) {
     rn_cluster_sums p0 = {{bias[0], bias[1], bias[2], bias[3]}};
     rn_cluster_sums p1 = p0, p2 = p0, p3 = p0;
     for (; runs > 0; runs--, r++) {
@@ -45,7 +45,7 @@ RN_INLINE void rn_cluster_rv32_dot(rn_cluster_sums t[4], int32_t pixels, const r
 
 /* The blocks of a core for 4 or 2 (a literal) pixels. */
 RN_INLINE void rn_cluster_rv32_blocks(int32_t pixels, int32_t out_c, int32_t k, rn_share blocks, const rn_requant *q,
-                                      const rn_channels *c, const rn_cluster_source *in, const rn_cluster_run *runs,
+                                      const rn_channels *c, const rn_cluster_source *in, const rn_tap_run *runs,
                                       int32_t count, const int8_t *w, int8_t *const *y) {
     for (int32_t o = 4 * blocks.from; o < 4 * blocks.to; o += 4) {
         const int32_t channels = out_c % 4 == 0 ? 4 : rn_min(out_c - o, 4);
@@ -65,8 +65,8 @@ RN_INLINE void rn_cluster_conv2d_s8_rv32(const rn_conv2d_shape *shape, rn_pitch 
     const int32_t k = s->k_h * s->k_w * s->in_c, zero = rn_cluster_splat(s->in_zero);
     const rn_split split = rn_cluster_conv_split(s->out_h * s->out_w, (s->out_c + 3) / 4, core, cores);
     const rn_cluster_source in = rn_cluster_source_of(s, xp, x, &zero);
-    rn_cluster_run *const runs =
-        (rn_cluster_run *)(void *)rn_cluster_scratch(scratch, rn_cluster_conv2d_s8_rv32_scratch(s), core);
+    rn_tap_run *const runs =
+        (rn_tap_run *)(void *)rn_cluster_scratch(scratch, rn_cluster_conv2d_s8_rv32_scratch(s), core);
     rn_cluster_pixel at = rn_cluster_pixel_of(s, split.a.from);
     for (int32_t left = split.a.to - split.a.from; left > 0;) {
         int32_t iy[4], ix[4];

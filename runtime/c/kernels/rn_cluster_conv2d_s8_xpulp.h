@@ -57,7 +57,7 @@ RN_INLINE void rn_cluster_gather(const rn_conv2d_shape *s, const rn_cluster_sour
 
 /* Blocks `from` to `to` - 1 of four channels of 4, 2 or 1 pixels (a literal). */
 RN_INLINE void rn_cluster_conv_blocks(int32_t pixels, int32_t out_c, int32_t k, rn_share blocks, const rn_requant *q,
-                                      const rn_channels *c, const rn_cluster_source *in, const rn_cluster_run *runs,
+                                      const rn_channels *c, const rn_cluster_source *in, const rn_tap_run *runs,
                                       int32_t count, const int8_t *w, int8_t *const *y) {
     for (int32_t o = 4 * blocks.from; o < 4 * blocks.to; o += 4) {
         const int32_t channels = out_c % 4 == 0 ? 4 : rn_min(out_c - o, 4);
@@ -86,8 +86,8 @@ RN_INLINE void rn_cluster_conv2d_s8_xpulp(const rn_conv2d_shape *shape, rn_pitch
     const rn_cluster_source in = rn_cluster_source_of(s, xp, x, &zero);
     int8_t *const own = rn_cluster_scratch(scratch, rn_cluster_conv2d_s8_xpulp_scratch(s), core);
     const rn_cluster_source windows = {own, own, {0, 0}, 1, 0, 0}, *const from = in_place ? &in : &windows;
-    rn_cluster_run one = {rn_cluster_place(&windows, 1, 0), 0, 0, k / 4, 0};
-    rn_cluster_run *const runs = in_place ? (rn_cluster_run *)(void *)own : &one;
+    rn_tap_run one = {rn_cluster_place(&windows, 1, 0), 0, 0, k / 4, 0};
+    rn_tap_run *const runs = in_place ? (rn_tap_run *)(void *)own : &one;
     rn_cluster_pixel at = rn_cluster_pixel_of(s, split.a.from);
     for (int32_t left = split.a.to - split.a.from; left > 0;) {
         int32_t iy[4], ix[4], count = 1;

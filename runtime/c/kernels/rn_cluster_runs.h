@@ -14,7 +14,7 @@
  * Two pixels: at x0 and x1, which move on by step0 and step1. A step of 0 means padding. */
 typedef struct {
     int32_t x0, step0, step1, grains, x1; /* for x0 and x1 see rn_cluster_place */
-} rn_cluster_run;
+} rn_tap_run;
 
 /* The input and what pads it. `zero`: four bytes of in_zero. */
 typedef struct {
@@ -50,15 +50,15 @@ RN_INLINE const int8_t *rn_cluster_pointer(const rn_cluster_source *in, int32_t 
 
 /* Bytes for the list of a unit: at most one run per tap. */
 RN_INLINE int32_t rn_cluster_runs_bytes(const rn_conv2d_shape *s) {
-    return s->k_h * s->k_w * (int32_t)sizeof(rn_cluster_run);
+    return s->k_h * s->k_w * (int32_t)sizeof(rn_tap_run);
 }
 
 /* Four pixels of a row without padding to the left or right, the first window at (iy, ix). Returns the runs. */
 RN_INLINE int32_t rn_cluster_four(const rn_conv2d_shape *s, const rn_cluster_source *in, int32_t grain, int32_t iy,
-                                  int32_t ix, rn_cluster_run *runs) {
+                                  int32_t ix, rn_tap_run *runs) {
     const int32_t distance = s->stride_w * in->pitch.pixel, taps = in->dense ? 1 : s->k_w;
     const int32_t grains = (in->dense ? s->k_w * s->in_c : s->in_c) / grain;
-    rn_cluster_run *r = runs;
+    rn_tap_run *r = runs;
     for (int32_t ky = 0; ky < s->k_h; ky++) {
         const int inside = rn_is_below(iy + ky, s->in_h);
         int32_t from = (iy + ky) * in->pitch.row + ix * in->pitch.pixel;
@@ -74,9 +74,9 @@ RN_INLINE int32_t rn_cluster_four(const rn_conv2d_shape *s, const rn_cluster_sou
 
 /* Two pixels anywhere, their windows at (iy0, ix0) and (iy1, ix1). Neighbouring taps that are alike are one run. */
 RN_INLINE int32_t rn_cluster_two(const rn_conv2d_shape *s, const rn_cluster_source *in, int32_t grain, int32_t iy0,
-                                 int32_t ix0, int32_t iy1, int32_t ix1, rn_cluster_run *runs) {
+                                 int32_t ix0, int32_t iy1, int32_t ix1, rn_tap_run *runs) {
     const int32_t tap = s->in_c / grain;
-    rn_cluster_run *r = runs;
+    rn_tap_run *r = runs;
     for (int32_t ky = 0; ky < s->k_h; ky++) {
         const int row0 = rn_is_below(iy0 + ky, s->in_h), row1 = rn_is_below(iy1 + ky, s->in_h);
         const int32_t x0 = (iy0 + ky) * in->pitch.row, x1 = (iy1 + ky) * in->pitch.row;

@@ -16,7 +16,7 @@
 #endif
 
 /* Four pixels by four channels: bias and all products of the runs. 24 instructions per 64 products. */
-RN_INLINE void rn_cluster_dot_4x4(rn_cluster_sums t[4], const rn_cluster_source *in, const rn_cluster_run *r,
+RN_INLINE void rn_cluster_dot_4x4(rn_cluster_sums t[4], const rn_cluster_source *in, const rn_tap_run *r,
                                   int32_t runs, const int8_t *w, const int32_t *bias) {
 #if RN_XPULP_ASM
     (void)in;
@@ -78,7 +78,7 @@ RN_INLINE void rn_cluster_dot_4x4(rn_cluster_sums t[4], const rn_cluster_source 
 }
 
 /* Two pixels by four channels: 14 instructions per 32 products. */
-RN_INLINE void rn_cluster_dot_2x4(rn_cluster_sums t[2], const rn_cluster_source *in, const rn_cluster_run *r,
+RN_INLINE void rn_cluster_dot_2x4(rn_cluster_sums t[2], const rn_cluster_source *in, const rn_tap_run *r,
                                   int32_t runs, const int8_t *w, const int32_t *bias) {
 #if RN_XPULP_ASM
     (void)in;
