@@ -8,11 +8,6 @@
 
 #include "rn_port.h"
 
-/* Bytes from row to row and from pixel to pixel of a tensor or a tile; channels are neighbours. */
-typedef struct {
-    int32_t row, pixel;
-} rn_pitch;
-
 typedef struct {
     int32_t from, to;
 } rn_share;
