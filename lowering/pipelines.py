@@ -71,6 +71,24 @@ PIPELINES: dict[str, NamedPipeline] = {
         "reuse-in-place,plan-memory{algorithm=$algorithm},verify-memory,remove-unused-globals",
         {"algorithm": "auto"},
     ),
+    "tile-for-cluster": NamedPipeline(
+        "Integer ops to tiles on the units of a cluster, each tensor with a home.",
+        "set-platform{platform=$platform},schedule-for-memory,place-units,"
+        "tile-network{solver=$solver}",
+        {"platform": None, "solver": "auto"},
+    ),
+    "lower-to-dma": NamedPipeline(
+        "Tiles to asynchronous copies and kernels on planned buffers, verified.",
+        "convert-tile-to-dma,software-pipeline,split-transfers,dce,cse,remove-unused-globals,"
+        "plan-memory{algorithm=$algorithm},verify-memory",
+        {"algorithm": "auto"},
+    ),
+    "lower-to-cluster": NamedPipeline(
+        "Integer ops to a schedule of all cores, DMA and NPU on planned buffers, verified.",
+        "integer-io,choose-layout{layout=$layout},tile-for-cluster{platform=$platform "
+        "solver=$solver},lower-to-dma,fork-cores,verify-hazards",
+        {"platform": None, "layout": "channels-last", "solver": "auto"},
+    ),
     "lower-to-loops": NamedPipeline(
         "Float graph to loops on planned buffers, a function for each op.",
         "simplify,set-platform{platform=$platform},schedule-for-memory,convert-graph-to-linalg,"

@@ -4,6 +4,7 @@ the module at each stop.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from ..dialects.diagnostics import RunnelError
+from ..runtime.platforms import load_platform
 from .pipeline import resolve_pipeline
 from .progress import SILENT, Progress
 from .registry import new_context
@@ -19,11 +21,13 @@ from .signature import Signature, network_function, signature_of
 LEVELS = ("graph", "quant", "channels-last", "cortexm", "c")
 """The stops, from the model to C. `channels-last` is quant in the layout of the kernels."""
 
+CLUSTER_LEVELS = ("graph", "quant", "channels-last", "tile", "dma", "cluster", "c")
+"""The stops where the platform has a cluster of cores; `dma` is on planned buffers."""
+
 FLOAT_LEVELS = ("graph", "loops", "c")
 """The stops of a network that stays in float; `loops` is on planned buffers, as cortexm is."""
 
-PLANNED_LEVELS = ("cortexm", "loops")
-
+PLANNED_LEVELS = ("cortexm", "dma", "loops")
 
 PORTABLE_LEVELS = ("graph", "quant", "channels-last")
 """The levels that know no platform."""
@@ -109,6 +113,12 @@ def level_of(module: ModuleOp) -> str:
     dialects = {op.name.partition(".")[0] for op in module.walk()}
     if "c" in dialects:
         return "c"
+    if "cluster" in dialects and any(op.name == "cluster.fork" for op in module.walk()):
+        return "cluster"
+    if "tile" in dialects:
+        return "tile"
+    if "cluster" in dialects or "npu" in dialects:
+        return "dma"
     if dialects & {"cortexm", "dma"}:
         return "cortexm" if "cortexm" in dialects else "loops"
     names = {op.name for op in module.walk() if op.name.startswith("quant.")}
@@ -149,14 +159,35 @@ def retarget(road: Road, options: Options, *, progress: Progress = SILENT) -> Ro
     shared = {level: stop for level, stop in road.stops.items() if level in PORTABLE_LEVELS}
     if not shared:
         raise RunnelError("the module is lowered to buffers already, for one platform")
+    if "quant" in shared and has_unit(options, "npu"):
+        return _refitted(Road(road.name, options, shared), progress)
     module = list(shared.values())[-1].module.clone()
     return _go_on(Road(road.name, options, shared), module, None, LEVELS[-1], progress)
 
 
-def _levels(here: str, module: ModuleOp, calibrate: Path | None, until: str) -> tuple[str, ...]:
+def _refitted(road: Road, progress: Progress) -> Road:
+    """The road from the quant level on with what its NPU can compute exactly."""
+    module = road["quant"].module.clone()
+    road.stops.pop("channels-last", None)
+    with progress.step("fit the requantization to the NPU"):
+        resolve_pipeline(_fit(road.options)).run(new_context(), module)
+    _stop(road, "quant", module)
+    return _go_on(road, module, None, LEVELS[-1], progress)
+
+
+def has_unit(options: Options, kind: str) -> bool:
+    """Whether the platform has a unit of this kind."""
+    return any(unit.kind == kind for unit in load_platform(options.platform).units)
+
+
+def _levels(
+    here: str, module: ModuleOp, options: Options, calibrate: Path | None, until: str
+) -> tuple[str, ...]:
     """The levels behind `here` up to `until`: those of integers, or those of floats."""
     floats = here == "graph" and calibrate is None and not is_quantized(module)
-    way = FLOAT_LEVELS if here == "loops" or (floats and until in FLOAT_LEVELS) else LEVELS
+    way = CLUSTER_LEVELS if has_unit(options, "cluster") else LEVELS
+    if here == "loops" or (floats and until in FLOAT_LEVELS):
+        way = FLOAT_LEVELS
     if until not in way:
         raise RunnelError(f"from {here} the road leads to {', '.join(way)}, not to {until}")
     return way[way.index(here) + 1 : way.index(until) + 1]
@@ -167,7 +198,7 @@ def _go_on(
 ) -> Road:
     """Rewrite `module`, which stands where `road` ends, to the level `until`."""
     context = new_context()
-    for level in _levels(list(road.stops)[-1], module, calibrate, until):
+    for level in _levels(list(road.stops)[-1], module, road.options, calibrate, until):
         title, text = _step(level, module, road.options, calibrate)
         with progress.step(title):
             resolve_pipeline(text).run(context, module)
@@ -196,6 +227,8 @@ def _step(
     if level == "loops":
         lower = f"lower-to-loops{{platform={_quoted(options.platform)}}}"
         return "lower to loops and plan memory", lower
+    if level in ("tile", "dma", "cluster"):
+        return _CLUSTER_STEPS[level][0], _CLUSTER_STEPS[level][1](options)
     if level == "cortexm":
         kernels = "" if options.kernels is None else f"{{kernels={_quoted(options.kernels)}}}"
         lower = (
@@ -208,6 +241,8 @@ def _step(
 
 def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) -> tuple[str, str]:
     io = ",integer-io" if options.io == "integer" else ""
+    if has_unit(options, "npu"):
+        io += f",{_fit(options)}"
     if is_quantized(module):
         return "import the quantization", f"import-quantized{io}"
     if calibrate is None:
@@ -217,6 +252,21 @@ def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) ->
         )
     data = f"data={_quoted(calibrate)} method={options.method} headroom={options.headroom}"
     return "calibrate and quantize", f"quantize{{{data}}}{io}"
+
+
+def _fit(options: Options) -> str:
+    return f"set-platform{{platform={_quoted(options.platform)}}},fit-requant"
+
+
+_CLUSTER_STEPS: dict[str, tuple[str, Callable[[Options], str]]] = {
+    "tile": (
+        "choose units, tiles and homes",
+        lambda options: f"tile-for-cluster{{platform={_quoted(options.platform)}}}",
+    ),
+    "dma": ("schedule transfers and plan memory", lambda _: "lower-to-dma"),
+    "cluster": ("share the work among the cores", lambda _: "fork-cores,verify-hazards"),
+}
+"""Level to what to tell the user and the pipeline that leads to it from the one before."""
 
 
 def _quoted(value: object) -> str:

@@ -18,7 +18,7 @@ from .road import PORTABLE_LEVELS, Road
 from .signature import Signature
 
 Array = NDArray[Any]
-LOWERED_LEVELS = ("cortexm", "c")
+LOWERED_LEVELS = ("cortexm", "tile", "dma", "cluster", "c")
 """The levels on buffers: one memory for all samples."""
 
 FLOAT_LOWERED_LEVELS = ("loops",)
@@ -87,7 +87,9 @@ def check_lowered(
 ) -> list[Check]:
     """The levels on buffers: they run all samples twice in one memory, one after another."""
     checks: list[Check] = []
-    for level in FLOAT_LOWERED_LEVELS if artifact.road.in_float else LOWERED_LEVELS:
+    levels = FLOAT_LOWERED_LEVELS if artifact.road.in_float else LOWERED_LEVELS
+    stops = artifact.road.stops
+    for level in [x for x in levels if x in stops and not (x == "c" and "cluster" in stops)]:
         where = f"{level} for {artifact.platform.label}"
         with progress.step(f"interpret {where}"):
             outputs = run_level(artifact.road, level, twice(samples))
