@@ -17,6 +17,7 @@ PASSES: dict[str, str] = {
     "channels-last": "quant.channels_last:ChannelsLast",
     "integer-io": "quant.integer_io:IntegerIO",
     "set-platform": "place.set_platform:SetPlatform",
+    "tile-network": "tile.tile_network:TileNetwork",
     "schedule-for-memory": "memory.schedule_for_memory:ScheduleForMemory",
     "reuse-in-place": "memory.reuse_in_place:ReuseInPlace",
     "plan-memory": "memory.plan_memory:PlanMemory",
