@@ -56,15 +56,17 @@ class Network:
     tensors: dict[SSAValue, Tensor] = field(default_factory=dict[SSAValue, Tensor])
 
     def segments(self, longest: int) -> Iterator[tuple[int, int]]:
-        """The runs [i, j) of at most `longest` ops that can be computed together: on one unit, and
-        what is made before the last op is read only inside, once.
+        """The runs [i, j) of ops that can be computed together: on one unit, at most `longest` that
+        multiply, and what is made before the last op is read only inside, once.
         """
         for i, step in enumerate(self.steps):
             if step.unit is None:
                 continue
             yield i, i + 1
-            for j in range(i + 2, min(i + longest, len(self.steps)) + 1):
-                if self.steps[j - 1].unit != step.unit:
+            products = _multiplies(step.op)
+            for j in range(i + 2, len(self.steps) + 1):
+                products += _multiplies(self.steps[j - 1].op)
+                if self.steps[j - 1].unit != step.unit or products > longest:
                     break
                 if self._closed(i, j):
                     yield i, j
@@ -91,6 +93,11 @@ class Network:
             for value, tensor in step.reads.items()
             if tensor not in made
         }
+
+
+def _multiplies(op: Operation) -> bool:
+    tiling = tiling_of(op)
+    return tiling is not None and tiling.macs(op) > 0
 
 
 def read_network(func: FuncOp, unit: str, backends: dict[str, UnitBackend]) -> Network:

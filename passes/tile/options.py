@@ -37,10 +37,13 @@ from .costs import (
 )
 
 TINY = 16
-"""Tiles that take less than this part of the near memory are not looked at, if larger ones fit."""
+"""Tiles below this part of the near memory are not looked at, if larger ones fit."""
 
 ROOMY = 6
 """Tiles that take less than this part of the near memory have at least two buffers."""
+
+WORTH = 0.003
+"""More bytes must save this part of the cycles."""
 
 BYTE_CYCLES = 0.02
 """What moving a byte costs beside its time."""
@@ -121,12 +124,11 @@ class Chain:
 
     def least_bytes(self) -> int:
         """The near memory that the smallest candidate takes."""
-        return min(
-            self.buffers(ChainWindows(self.ops, sizes), 1).bytes for sizes in self.tile_sizes()
-        )
+        sizes = (*self.tile_sizes(False), *self.tile_sizes(True))
+        return min(self.buffers(ChainWindows(self.ops, each), 1).bytes for each in sizes)
 
-    def tile_sizes(self) -> Iterator[tuple[int, ...]]:
-        """Candidates, from the whole result down to the smallest tile."""
+    def tile_sizes(self, columns: bool) -> Iterator[tuple[int, ...]]:
+        """Candidates: those that cut columns, or those that do not."""
         last = self.ops[-1]
         tiling = tiling_of(last)
         assert tiling is not None
@@ -134,15 +136,16 @@ class Chain:
         granule = max(self.backend.granule(op) for op in self.ops)
         channels = list(channel_sizes(shape[-1], granule)) if cuts[-1] else [shape[-1]]
         if len(shape) != 4:
-            for c in channels:
-                yield (*shape[:-1], c)
+            yield from ((*shape[:-1], c) for c in channels if not columns)
             return
         rows = list(parts(shape[1])) if cuts[1] else [shape[1]]
-        columns = list(halves(shape[2])) if cuts[2] else [shape[2]]
-        for h, w, c in product(rows, columns, channels):
+        if not columns:
+            yield from ((shape[0], h, shape[2], c) for h, c in product(rows, channels))
+        elif cuts[2]:
             # Columns are cut only where there are few rows: long rows move faster.
-            if w == shape[2] or h <= max(1, min(w, 8)):
-                yield (shape[0], h, w, c)
+            narrow = [w for w in halves(shape[2]) if w < shape[2]]
+            few = [h for h in rows if h <= 8]
+            yield from ((shape[0], *sizes) for sizes in product(few, narrow, channels))
 
 
 def parts(extent: int) -> Iterator[int]:
@@ -279,13 +282,28 @@ def options_of(chain: Chain, homes: Sequence[Homes]) -> dict[Homes, list[Option]
     capacity of the near memory; by rising bytes.
     """
     found: dict[Homes, list[Option]] = {home: [] for home in homes}
-    tilings = [ChainWindows(chain.ops, sizes) for sizes in chain.tile_sizes()]
+    for columns in (False, True):
+        _collect(chain, columns, found)
+        least = min((option.bytes for options in found.values() for option in options), default=0)
+        if 0 < least * ROOMY <= chain.capacity:
+            break
+    return {home: pareto(options) for home, options in found.items()}
+
+
+def _collect(chain: Chain, columns: bool, found: dict[Homes, list[Option]]) -> None:
+    """Add the options of all tilings that cut columns, or of those that do not."""
+    tilings = [ChainWindows(chain.ops, sizes) for sizes in chain.tile_sizes(columns)]
     for windows in sorted(tilings, key=lambda windows: prod(windows.counts)):
-        far = chain.buffers(windows, 1).bytes
-        if far * TINY < chain.capacity and all(found.values()):
+        tiles = prod(windows.counts)
+        if len(chain.ops) > 1 and (tiles == 1 or repeats(windows)):
+            continue  # a group for each op is as good, or better
+        one = chain.buffers(windows, 1)
+        if one.bytes * TINY < chain.capacity and all(found.values()):
             continue
-        buffers = {n: chain.buffers(windows, n) for n in slot_counts(chain, windows, far)}
-        useful = [home for home in homes if gains(chain, windows, home)]
+        buffers = {1: one} if tiles == 1 or one.bytes * ROOMY > chain.capacity else {}
+        if tiles > 1:
+            buffers |= {n: chain.buffers(windows, n) for n in (2, 3)}
+        useful = [home for home in found if gains(chain, windows, home)]
         fits = [
             (home, n, size)
             for n, taken in buffers.items()
@@ -298,16 +316,13 @@ def options_of(chain: Chain, homes: Sequence[Homes]) -> dict[Homes, list[Option]
                 if n < 3 or not rounds.even:
                     early = sum(item.bytes for item in buffers[n].constants)
                     found[home].append(evaluate(rounds, n, home, size, early))
-    return {home: pareto(options) for home, options in found.items()}
 
 
-def slot_counts(chain: Chain, windows: ChainWindows, bytes: int) -> tuple[int, ...]:
-    """Numbers of buffers worth a look for tiles that take `bytes` with one: that one only where
-    memory is short.
-    """
-    if prod(windows.counts) == 1:
-        return (1,)
-    return (1, 2, 3) if bytes * ROOMY > chain.capacity else (2, 3)
+def repeats(windows: ChainWindows) -> bool:
+    """Whether an op computes the same again for each tile of channels."""
+    return windows.counts[-1] > 1 and any(
+        not windows.depends(op.results[0])[-1] for op in windows.ops
+    )
 
 
 def gains(chain: Chain, windows: ChainWindows, homes: Homes) -> bool:
@@ -390,10 +405,10 @@ def schedule(
 
 
 def pareto(options: Sequence[Option]) -> list[Option]:
-    """The options that no other one beats in bytes and cycles."""
+    """The options that no other one beats in bytes and cycles, but for what is not `WORTH` it."""
     kept: list[Option] = []
     for option in sorted(options, key=lambda o: (o.bytes, o.cycles, o.early_bytes)):
-        if not kept or option.cycles < kept[-1].cycles:
+        if not kept or option.cycles < kept[-1].cycles * (1 - WORTH):
             kept.append(option)
     return kept
 

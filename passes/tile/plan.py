@@ -16,7 +16,7 @@ from xdsl.ir import SSAValue
 from .network import Network, Tensor
 from .options import Homes, Option
 
-WIDTH = 24
+WIDTH = 12
 """Ways into a state that are followed."""
 STATES = 64
 """States that are followed behind a step."""

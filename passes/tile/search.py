@@ -19,8 +19,8 @@ from .network import Network, ops_of, read_network, unit_of
 from .options import Chain, Homes, Option, options_of
 from .plan import Candidates, homes_of
 
-LONGEST = 4
-"""Ops in a group, at most."""
+LONGEST = 3
+"""Ops with weights in a group, at most."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def search(
     options: dict[tuple[int, int], dict[Homes, list[Option]]] = {}
     chains: dict[tuple[int, int], Chain] = {}
     known: dict[Hashable, tuple[Chain, dict[Homes, list[Option]]]] = {}
-    for first, end in network.segments(LONGEST if fuse else 1):
+    for first, end in network.segments(LONGEST if fuse else 0):
         unit = str(network.steps[first].unit)
         inputs = network.inputs(first, end)
         made = network.steps[end - 1].made
