@@ -121,11 +121,14 @@ class Unit:
 
     def cost(self, op_name: str, *, macs: int, elements: int, bytes: int) -> float | None:
         """The linear cost of an op (first row that matches), or None if no row says it."""
-        for row in self.costs:
-            if fnmatchcase(op_name, row.op):
-                work = row.per_mac * macs + row.per_element * elements + row.per_byte * bytes
-                return row.start + work
-        return None
+        row = self.cost_row(op_name)
+        if row is None:
+            return None
+        return row.start + row.per_mac * macs + row.per_element * elements + row.per_byte * bytes
+
+    def cost_row(self, op_name: str) -> Cost | None:
+        """The first row of `costs` that matches an op."""
+        return next((row for row in self.costs if fnmatchcase(op_name, row.op)), None)
 
     def fact(self, key: str) -> int | float | str:
         """One of the unit's `facts`."""

@@ -268,17 +268,26 @@ def home_of(value: SSAValue, default: str) -> str:
 
 
 def windows(group: GroupOp, tile: Box[N], math: Arithmetic[N]) -> dict[SSAValue, Window[N]]:
-    """The window of each value of the body for a `tile` of the result.
-
-    A value that several ops read gets the smallest box that holds all that they need. `before` of
-    the operand of an op (how much of its window is padding) is that of `operand_window`.
+    """The window of each value of the body for a `tile` of the result; what is loaded stands for
+    itself too: its window is that of its `tile.load`.
     """
-    found: dict[SSAValue, Window[N]] = {group.computed: Window(tile, ())}
-    for op in reversed(group.ops):
+    found = chain_windows(group.ops, tile, math)
+    loads = (op for op in group.block.ops if isinstance(op, LoadOp))
+    return found | {op.source: found[op.result] for op in loads if op.result in found}
+
+
+def chain_windows(
+    ops: Sequence[Operation], tile: Box[N], math: Arithmetic[N]
+) -> dict[SSAValue, Window[N]]:
+    """The window of each value of ops that are computed together, for a `tile` of what the last one
+    makes. A value that several ops read gets the smallest box that holds all that they need.
+
+    `before` of an operand of an op (how much of its window is padding) is that of `operand_window`.
+    """
+    found: dict[SSAValue, Window[N]] = {ops[-1].results[0]: Window(tile, ())}
+    for op in reversed(ops):
         for operand, needed in operand_windows(op, found[op.results[0]].box, math).items():
             value = op.operands[operand]
-            if isinstance(value.owner, LoadOp):
-                found[value.owner.source] = needed
             known = found.get(value)
             found[value] = needed if known is None else hull(known, needed, math)
     return found

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Protocol
 
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
 
 from ..dialects import tile
 from ..dialects.dma import BUFFER_ALIGNMENT
-from ..dialects.tiling import extent, shape_of, tiling_of
+from ..dialects.tiling import tiling_of
 from ..dialects.types import dtype_of
+from .chain_windows import ChainWindows
 from .units import UnitBackend
 
 Dims = frozenset[int]
@@ -30,9 +32,7 @@ class WindowBuffer:
 
     @property
     def bytes(self) -> int:
-        type = self.value.type
-        assert isinstance(type, TensorType)
-        return aligned(self.slots * prod(self.shape) * dtype_of(type.element_type).itemsize)
+        return aligned(self.slots * prod(self.shape) * item_size(self.value))
 
 
 @dataclass(frozen=True)
@@ -60,83 +60,84 @@ class GroupBuffers:
 
     @property
     def bytes(self) -> int:
-        scratch = sum(map(aligned, self.scratch.values()))
-        return sum(b.bytes for b in (*self.windows, *self.constants)) + scratch
+        return sum(self.sizes)
+
+    @property
+    def sizes(self) -> list[int]:
+        """The bytes of each buffer."""
+        moved = [b.bytes for b in (*self.windows, *self.constants)]
+        return moved + [aligned(size) for size in self.scratch.values()]
 
 
 def aligned(size: int) -> int:
     return -(-size // BUFFER_ALIGNMENT) * BUFFER_ALIGNMENT
 
 
+def item_size(value: SSAValue) -> int:
+    """Bytes of an element."""
+    assert isinstance(value.type, TensorType)
+    return dtype_of(value.type.element_type).itemsize
+
+
 def group_buffers(group: tile.GroupOp, backend: UnitBackend) -> GroupBuffers:
     """The buffers of `group` on its unit."""
-    needs = window_needs(group)
-    slots = group.buffers.value.data
+    loaded = {op.result for op in group.block.ops if isinstance(op, tile.LoadOp)}
+    return chain_buffers(
+        ChainWindows(group.ops, group.tile_sizes()),
+        group.buffers.value.data,
+        loaded,
+        group.stored is not None,
+        backend,
+    )
+
+
+class Takes(Protocol):
+    """What a tile takes beside its windows: the part of a unit's backend that counts here."""
+
+    def chunk_bytes(self, op: Operation, channels: int) -> int: ...
+    def scratch_bytes(self, op: Operation, tile: Sequence[int]) -> int: ...
+
+
+def chain_buffers(
+    windows: ChainWindows,
+    slots: int,
+    loaded: Collection[SSAValue],
+    stored: bool,
+    backend: Takes,
+) -> GroupBuffers:
+    """The buffers of ops that are computed in tiles: for what is `loaded`, for what flows between
+    them, for the result if it is `stored`, for constants and scratch.
+
+    What moves has `slots` slots, but one only where it is the same for all tiles.
+    """
+    made = {op.results[0] for op in windows.ops}
     return GroupBuffers(
-        list(_windows(group, needs, slots)),
-        list(_constants(group, needs, slots, backend)),
+        [
+            _window(windows, value, slots if value in loaded or value is windows.result else 1)
+            for value in windows.windows
+            if value in loaded or (value in made and (stored or value is not windows.result))
+        ],
+        list(_constants(windows, slots, backend)),
         {
             op: size
-            for op in group.ops
-            if (size := backend.scratch_bytes(op, needs[op.results[0]][0])) > 0
+            for op in windows.ops
+            if (size := backend.scratch_bytes(op, windows.largest(op.results[0]))) > 0
         },
     )
 
 
-def window_needs(group: tile.GroupOp) -> dict[SSAValue, tuple[tuple[int, ...], tuple[Dims, ...]]]:
-    """The largest window of each value of the body, and what each of its dimensions depends on."""
-    counts, sizes = group.counts(), group.tile_sizes()
-    cut = tuple(frozenset({d}) if n > 1 else Dims() for d, n in enumerate(counts))
-    found = {group.computed: (sizes, cut)}
-    for op in reversed(group.ops):
-        tiling = tiling_of(op)
-        assert tiling is not None
-        shape, dims = found[op.results[0]]
-        for position, accesses in tiling.accesses(op).items():
-            value = op.operands[position]
-            whole = shape_of(value)
-            given = zip(accesses, whole, strict=True)
-            need = tuple(extent(0 if a.dim is None else shape[a.dim], a, n) for a, n in given)
-            on = tuple(Dims() if a.dim is None else dims[a.dim] for a in accesses)
-            old_need, old_on = found.get(value, ((0,) * len(need), (Dims(),) * len(on)))
-            found[value] = (
-                tuple(map(max, need, old_need)),
-                tuple(a | b for a, b in zip(on, old_on, strict=True)),
-            )
-    return found
+def _window(windows: ChainWindows, value: SSAValue, slots: int) -> WindowBuffer:
+    dims = Dims().union(*windows.depends(value))
+    return WindowBuffer(value, windows.largest(value), slots if dims else 1, dims)
 
 
-def _windows(
-    group: tile.GroupOp,
-    needs: dict[SSAValue, tuple[tuple[int, ...], tuple[Dims, ...]]],
-    slots: int,
-) -> Iterator[WindowBuffer]:
-    for op in group.block.ops:
-        value = op.results[0] if op.results else None
-        if value not in needs or value is None:
-            continue
-        shape, on = needs[value]
-        dims = Dims().union(*on)
-        moves = isinstance(op, tile.LoadOp) or value is group.computed
-        if value is group.computed and group.stored is None:
-            continue
-        yield WindowBuffer(value, shape, slots if moves and dims else 1, dims)
-
-
-def _constants(
-    group: tile.GroupOp,
-    needs: dict[SSAValue, tuple[tuple[int, ...], tuple[Dims, ...]]],
-    slots: int,
-    backend: UnitBackend,
-) -> Iterator[ConstantBuffer]:
-    for op in group.ops:
-        tiling = tiling_of(op)
-        assert tiling is not None
-        shape, on = needs[op.results[0]]
-        by_channel = tiling.by_channel(op)
-        channels = shape[-1] if by_channel else 0
+def _constants(windows: ChainWindows, slots: int, backend: Takes) -> Iterator[ConstantBuffer]:
+    for op in windows.ops:
+        tiling, made = tiling_of(op), op.results[0]
+        by_channel = tiling is not None and tiling.by_channel(op)
+        channels = windows.largest(made)[-1] if by_channel else 0
         size = backend.chunk_bytes(op, channels)
         if size == 0:
             continue
-        dims = on[-1] if by_channel else Dims()
+        dims = windows.depends(made)[-1] if by_channel else Dims()
         yield ConstantBuffer(op, channels, size, slots if dims else 1, dims)

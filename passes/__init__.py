@@ -21,6 +21,7 @@ PASSES: dict[str, str] = {
     "software-pipeline": "dma.software_pipeline:SoftwarePipeline",
     "split-transfers": "dma.split_transfers:SplitTransfers",
     "fork-cores": "cluster.fork_cores:ForkCores",
+    "tile-network": "tile.tile_network:TileNetwork",
     "schedule-for-memory": "memory.schedule_for_memory:ScheduleForMemory",
     "reuse-in-place": "memory.reuse_in_place:ReuseInPlace",
     "plan-memory": "memory.plan_memory:PlanMemory",

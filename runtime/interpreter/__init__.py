@@ -42,6 +42,7 @@ FUNCTIONS: dict[str, str] = {
     "func": "xdsl.interpreters.func:FuncFunctions",
     "graph": ".graph:GraphFunctions",
     "quant": ".quant:QuantFunctions",
+    "tile": ".tile:TileFunctions",
     "dma": ".dma:DmaFunctions",
     "cluster": ".cluster:ClusterFunctions",
     "cortexm": ".cortexm:CortexMFunctions",

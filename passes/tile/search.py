@@ -1,0 +1,130 @@
+"""What may be chosen for a network: its runs of ops, and the options of each."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+
+from ...dialects.diagnostics import RunnelError, describe
+from ...dialects.platform import PlatformAttr, platform_of
+from ...dialects.tiling import shape_of, tiling_of
+from ...lowering.units import UnitBackend, backend_of
+from ..memory.limits import space_for_buffers
+from .costs import Machine
+from .network import Network, ops_of, read_network, unit_of
+from .options import Chain, Homes, Option, options_of
+from .plan import Candidates, homes_of
+
+LONGEST = 3
+"""Ops with weights in a group, at most."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A network with all that may be chosen for it."""
+
+    network: Network
+    options: Candidates
+    chains: dict[tuple[int, int], Chain]
+    near: str
+    far: str
+    capacity: int
+    """Bytes of the near memory."""
+
+
+def tile_units(platform: PlatformAttr, func: FuncOp, cluster: str) -> dict[str, UnitBackend]:
+    """The units that ops of a function run on: the cluster, and those that ops were placed on."""
+    names = dict.fromkeys([cluster, *(unit_of(op, cluster) for op in func.body.block.ops)])
+    return {name: backend_of(platform, name) for name in names}
+
+
+def search(
+    module: ModuleOp, func: FuncOp, *, memory: int | None = None, fuse: bool = True
+) -> Search | None:
+    """The choices for a function; None if no op of it can be tiled.
+
+    Raises `RunnelError` for a platform without a cluster and for an op that no tile of fits.
+    """
+    platform = platform_of(module)
+    cluster = next((unit for unit in platform.units if unit.kind == "cluster"), None)
+    if cluster is None:
+        raise RunnelError(f"platform {platform.label} has no cluster, whose memory tiles are for")
+    backends = tile_units(platform, func, cluster.name)
+    near = backends[cluster.name].near
+    space = space_for_buffers(module, near)
+    assert space is not None
+    capacity = space.bytes if memory is None else min(memory, space.bytes)
+    network = read_network(func, cluster.name, backends)
+    options: dict[tuple[int, int], dict[Homes, list[Option]]] = {}
+    chains: dict[tuple[int, int], Chain] = {}
+    known: dict[Hashable, tuple[Chain, dict[Homes, list[Option]]]] = {}
+    for first, end in network.segments(LONGEST if fuse else 0):
+        unit = str(network.steps[first].unit)
+        inputs = network.inputs(first, end)
+        made = network.steps[end - 1].made
+        ops = ops_of(network.steps[first:end])
+        machine = Machine.of(platform, platform.unit(unit), near)
+        chain = Chain(ops, list(inputs), machine, backends[unit], capacity)
+        homes = list(homes_of(inputs, made, capacity))
+        key = signature(chain, homes)
+        if key not in known:
+            known[key] = (chain, options_of(chain, homes))
+        options[first, end] = _renamed(chain, *known[key])
+        chains[first, end] = chain
+        if end == first + 1 and not options[first, end].get(Homes(frozenset(), False)):
+            refuse(chain, near)
+    if not options:
+        return None
+    return Search(network, options, chains, near, platform.board.data, capacity)
+
+
+def signature(chain: Chain, homes: list[Homes]) -> Hashable:
+    """What the options of a chain follow from; chains with the same have the same options."""
+    position = {value: i for i, value in enumerate(chain.inputs)}
+    for op in chain.ops:
+        for value in op.operands:
+            position.setdefault(value, len(position))
+        position[op.results[0]] = len(position)
+    return (
+        chain.machine.unit.name,
+        tuple(_facts(op, position) for op in chain.ops),
+        tuple((frozenset(position[v] for v in home.near), home.result) for home in homes),
+    )
+
+
+def _facts(op: Operation, position: dict[SSAValue, int]) -> Hashable:
+    tiling = tiling_of(op)
+    assert tiling is not None
+    accesses = tuple((i, tuple(dims)) for i, dims in tiling.accesses(op).items())
+    window = tuple(
+        (name, op.properties[name])
+        for name in ("strides", "kernel", "dilations", "groups")
+        if name in op.properties
+    )
+    values = (*op.operands, *op.results)
+    return (op.name, accesses, window, tuple((position[v], shape_of(v)) for v in values))
+
+
+def _renamed(
+    chain: Chain, known: Chain, options: dict[Homes, list[Option]]
+) -> dict[Homes, list[Option]]:
+    """The options of `known` under the names that values have in `chain`."""
+    names = dict(zip(known.inputs, chain.inputs, strict=True))
+    return {
+        Homes(frozenset(names[value] for value in home.near), home.result): found
+        for home, found in options.items()
+    }
+
+
+def refuse(chain: Chain, near: str) -> None:
+    """Refuse an op that no tile of fits the near memory."""
+    op = chain.ops[-1]
+    least = chain.least_bytes()
+    raise RunnelError(
+        f"{describe(op)}: the smallest tile takes {least} B, {near} has {chain.capacity} B; choose "
+        "a platform with a larger one, or fewer input channels"
+    )

@@ -1,0 +1,111 @@
+"""tile-network: ops become groups of tiles that fit the near memory of their unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+
+from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from .fit import arena_of
+from .groups import build_group
+from .network import ops_of
+from .plan import Group, cycles_of, plan
+from .search import Search, search
+
+SOLVERS = ("auto", "cp_sat", "heuristic")
+ATTEMPTS = 12
+"""Plans that are made, each for less memory, until one can be placed without gaps."""
+
+
+@dataclass(frozen=True)
+class TileNetwork(ModulePass):
+    """Choose tiles, order of loops, number of buffers and home memories for the fewest modelled
+    cycles; chains of ops are fused where that is cheaper. What no unit computes tile by tile stays.
+
+    Every plan fits the near memory: an op that no tiling of fits is an error.
+    """
+
+    name = "tile-network"
+
+    solver: str = "auto"
+    """auto, cp_sat, heuristic."""
+    time_limit: float = 8.0
+    """Of the solver, in its own deterministic seconds."""
+    memory: int | None = None
+    """Bytes of the near memory that may be used; all that the platform leaves if not given."""
+    fuse: bool = True
+    """Whether ops may be computed together."""
+    random: int | None = None
+    """A seed: take any legal plan instead of the best one, for tests."""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.solver not in SOLVERS:
+            raise RunnelError(
+                f"no solver named '{self.solver}': choose one of {', '.join(SOLVERS)}"
+            )
+        for func in op.body.block.ops:
+            if isinstance(func, FuncOp) and len(func.body.blocks) == 1:
+                self._tile(op, func)
+
+    def _tile(self, module: ModuleOp, func: FuncOp) -> None:
+        found = search(module, func, memory=self.memory, fuse=self.fuse)
+        if found is None:
+            return
+        groups = self._plan(found, func)
+        made: dict[SSAValue, SSAValue] = {}
+        for group in groups:
+            self._build(found, group, made)
+
+    def _plan(self, found: Search, func: FuncOp) -> list[Group]:
+        """A plan that can be placed in the near memory."""
+        space = found.capacity
+        for _ in range(ATTEMPTS):
+            groups = plan(found.network, found.options, space)
+            if groups is None:
+                break
+            arena = arena_of(found, groups)
+            if arena <= found.capacity:
+                summary = f"{len(groups)} groups, {cycles_of(groups):.0f} cycles by model"
+                emit_remark("analysis", self.name, func, f"{summary}, {arena} B of {found.near}")
+                return groups
+            space -= max(arena - found.capacity, found.capacity // 100)
+        message = (
+            f"{describe(func)}: no plan fits {found.capacity} B of {found.near}; choose a platform "
+            "with a larger one"
+        )
+        raise RunnelError(message)
+
+    def _build(self, found: Search, group: Group, made: dict[SSAValue, SSAValue]) -> None:
+        """Put a group into the function; `made` says what stands for the results of ops by now."""
+        steps = found.network.steps[group.first : group.end]
+        ops, result = ops_of(steps), steps[-1].op.results[0]
+        inputs = list(found.network.inputs(group.first, group.end))
+        new = build_group(
+            ops,
+            [made.get(value, value) for value in inputs],
+            {made.get(value, value) for value in group.homes.near},
+            group.option.tiling,
+            unit=str(steps[-1].unit),
+            near=found.near,
+            home=found.near if group.homes.result else found.far,
+        )
+        made[result] = new.result
+        emit_remark("analysis", self.name, new, text_of(group, new.home.data))
+
+
+def text_of(group: Group, home: str) -> str:
+    """What a group is, for a remark: sizes, homes, bytes, modelled cycles and what bounds them."""
+    option = group.option
+    sizes = "x".join(map(str, option.tiling.sizes))
+    order = " ".join(map(str, option.tiling.order))
+    early = ", constants early" if group.early else ""
+    return (
+        f"tiles {sizes}, order {order}, {option.tiling.buffers} buffers, result in {home}, "
+        f"{option.bytes} B, {option.cycles:.0f} cycles ({option.bound}), {option.moved} B moved"
+        f"{early}"
+    )
