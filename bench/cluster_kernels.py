@@ -47,7 +47,7 @@ LAYER = """
 #include "{symbol}.h"
 static rn_channels channels_{i};
 static int8_t *x_{i}, *w_{i}, *y_{i}, *scratch_{i};
-static __attribute__((noinline)) void kernel_{i}(int32_t core, int32_t cores) {{
+static inline __attribute__((always_inline)) void kernel_{i}(int32_t core, int32_t cores) {{
     const int32_t o = opaque;
     const int8_t *const x = x_{i}, *const w = w_{i};
     const rn_channels *const channels = &channels_{i};
@@ -55,15 +55,16 @@ static __attribute__((noinline)) void kernel_{i}(int32_t core, int32_t cores) {{
     (void)o, (void)w, (void)channels, (void)scratch;
     {call}
 }}
-static void kernel_8_{i}(int32_t core) {{ kernel_{i}(core, RN_PULP_CORES); }}
+static __attribute__((noinline)) void all_{i}(int32_t core) {{ kernel_{i}(core, RN_PULP_CORES); }}
+static __attribute__((noinline)) void one_{i}(void) {{ kernel_{i}(0, 1); }}
 static __attribute__((noinline)) void work_{i}(void *unused) {{
     const int32_t core = (int32_t)rn_pulp_core();
     (void)unused;
     for (int run = 0; run < 4; run++) {{
         rn_pulp_barrier();
         const uint32_t start = rn_pulp_cycles();
-        if (run < 2) kernel_8_{i}(core);
-        else if (core == 0) kernel_{i}(0, 1);
+        if (run < 2) all_{i}(core);
+        else if (core == 0) one_{i}();
         rn_pulp_barrier();
         if (core == 0) spent[{i}][run] = rn_pulp_cycles() - start;
     }}
