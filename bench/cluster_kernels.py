@@ -17,11 +17,11 @@ from tempfile import TemporaryDirectory
 
 from runnel.runtime.emulator import Emulator, machine_of
 from runnel.runtime.platforms import BOARDS, load_platform
-from runnel.runtime.runners.build_files import KERNELS, memory_script
+from runnel.runtime.runners.build_files import KERNELS, defines, memory_script
 from runnel.tools.report.text_table import text_table
 
 HEAD = """
-#include "rn_pulp.h"
+#include "rn_cluster.h"
 #include "rn_board.h"
 #include "rn_semihost.h"
 #include "rn_cluster_part.h"
@@ -55,17 +55,15 @@ static inline __attribute__((always_inline)) void kernel_{i}(int32_t core, int32
     (void)o, (void)w, (void)channels, (void)scratch;
     {call}
 }}
-static __attribute__((noinline)) void all_{i}(int32_t core) {{ kernel_{i}(core, RN_PULP_CORES); }}
+static __attribute__((noinline)) void all_{i}(int32_t core) {{ kernel_{i}(core, RN_CORES); }}
 static __attribute__((noinline)) void one_{i}(void) {{ kernel_{i}(0, 1); }}
-static __attribute__((noinline)) void work_{i}(void *unused) {{
-    const int32_t core = (int32_t)rn_pulp_core();
-    (void)unused;
+static __attribute__((noinline)) void work_{i}(int32_t core) {{
     for (int run = 0; run < 4; run++) {{
-        rn_pulp_barrier();
+        rn_cluster_barrier();
         const uint32_t start = rn_pulp_cycles();
         if (run < 2) all_{i}(core);
         else if (core == 0) one_{i}();
-        rn_pulp_barrier();
+        rn_cluster_barrier();
         if (core == 0) spent[{i}][run] = rn_pulp_cycles() - start;
     }}
 }}
@@ -80,7 +78,7 @@ static void layer_{i}(void) {{
     at += ({channels} + 3) / 4;
     y_{i} = (int8_t *)at, at += {y} / 4 + 4;
     scratch_{i} = (int8_t *)at;
-    rn_pulp_fork(work_{i}, 0);
+    rn_cluster_run(work_{i});
 }}
 """
 
@@ -143,6 +141,8 @@ class Layer:
 
     def text(self, index: int, flavour: str) -> str:
         name = f"rn_cluster_{self.op}_s8"
+        if self.op == "depthwise_conv2d" and self.k != 3 and flavour == "_xpulp":
+            flavour = "_rv32"
         symbol = name + flavour if (KERNELS / f"{name}{flavour}.h").is_file() else name
         h, w = self.out
         weights = max(self.k * self.k * self.out_c * self.in_c, 256)
@@ -203,7 +203,7 @@ def measure(layers: list[Layer], flavour: str, folder: Path) -> list[tuple[int, 
     toolchain = platform.toolchain
     sources = [path for board in boards[1:] for path in sorted(board.glob("*.c"))]
     command = [
-        toolchain.prefix + toolchain.compiler, *toolchain.cpu, *toolchain.optimize, "-w",
+        toolchain.prefix + toolchain.compiler, *toolchain.cpu, *toolchain.optimize, *defines(platform), "-w",
         *(["-URN_XPULP"] if flavour != "_xpulp" else []), *(f"-I{path}" for path in (*boards, KERNELS)),
         "bench.c", *map(str, sources), "-o", "bench.elf", "-L.", f"-T{BOARDS}/pulp/sections.ld",
         *toolchain.link,

@@ -27,12 +27,11 @@ RUNNER = """
 static int32_t cores;
 static void kernel(int32_t core);
 #ifdef BARE
-#include "rn_pulp.h"
-static void work(void *unused) {
-    (void)unused;
-    if ((int32_t)rn_pulp_core() < cores) kernel((int32_t)rn_pulp_core());
+#include "rn_cluster.h"
+static void work(int32_t core) {
+    if (core < cores) kernel(core);
 }
-static void all(int backwards) { (void)backwards; rn_pulp_fork(work, 0); }
+static void all(int backwards) { (void)backwards; rn_cluster_run(work); }
 #else
 static void all(int backwards) {
     for (int32_t i = 0; i < cores; i++) kernel(backwards ? cores - 1 - i : i);
