@@ -13,7 +13,7 @@ from .kernels_rv32 import GREATEST_SHIFT, RV32_ISA, conv2d_refuses
 from .kernels_xpulp import XPULP_ISA
 
 RUN_BYTES = 20
-"""sizeof(rn_cluster_run)"""
+"""sizeof(rn_tap_run)"""
 STRIP_ROWS = 27
 """RN_CLUSTER_STRIP_ROWS"""
 
@@ -27,7 +27,7 @@ def conv2d_scratch(problem: Problem) -> int:
     """rn_cluster_conv2d_s8_xpulp_scratch of the header: four windows where they are gathered."""
     w = problem.shape
     window = (w.k_h * w.k_w * w.in_c + 3) & ~3
-    return runs_bytes(problem) if w.in_c % 4 == 0 else 4 * window
+    return runs_bytes(problem) if w.in_c % 4 == 0 else 4 * window + 4
 
 
 def depthwise_scratch(problem: Problem) -> int:

@@ -34,7 +34,7 @@ def conv(flavour: str, name: str, g: Window, seed: int = 0, **fields: int) -> ca
     size = {
         "": 0,
         "_rv32": runs_bytes(g),
-        "_xpulp": 4 * window if g.in_c % 4 else runs_bytes(g),
+        "_xpulp": 4 * window + 4 if g.in_c % 4 else runs_bytes(g),
     }[flavour]
     symbol = f"rn_cluster_conv2d_s8{flavour}"
     gaps = gaps_of(seed)

@@ -12,7 +12,9 @@
 RN_INLINE void rn_cluster_avg_pool2d_s8_xpulp(const rn_pool2d_shape *s, rn_pitch xp, rn_pitch yp, const rn_requant *q,
                                               int32_t bias, int32_t multiplier, int32_t shift, const int8_t *x,
                                               int8_t *y, void *scratch, int32_t core, int32_t cores) {
-    const rn_rv32_channel ch = rn_rv32_scale(q, bias, multiplier, shift);
+    const int8_t byte = (int8_t)shift;
+    const rn_channels channel = {&bias, &multiplier, &byte};
+    const rn_cluster_scale scale = rn_cluster_scale_of(&channel, q, 0);
     const rn_split split = rn_cluster_row_split(s->out_h * s->out_w, s->channels / 4, 1, 0, core, cores);
     (void)scratch;
     for (int32_t p = split.a.from; p < split.a.to; p++) {
@@ -32,8 +34,8 @@ RN_INLINE void rn_cluster_avg_pool2d_s8_xpulp(const rn_pool2d_shape *s, rn_pitch
                 }
             }
             rn_xpulp_store(y + oy * yp.row + ox * yp.pixel + i,
-                           rn_xpulp_pack(rn_rv32_requantize(c0, &ch, q), rn_rv32_requantize(c1, &ch, q),
-                                         rn_rv32_requantize(c2, &ch, q), rn_rv32_requantize(c3, &ch, q)));
+                           rn_xpulp_pack(rn_cluster_requantize(c0, &scale, q), rn_cluster_requantize(c1, &scale, q),
+                                         rn_cluster_requantize(c2, &scale, q), rn_cluster_requantize(c3, &scale, q)));
         }
     }
 }

@@ -17,7 +17,7 @@ RN_INLINE int32_t rn_cluster_conv2d_s8_rv32_scratch(const rn_conv2d_shape *s) { 
 
 /* Sums of four or two (`pixels`, a literal) pixels by the four channels of a block. */
 RN_INLINE void rn_cluster_rv32_dot(rn_cluster_sums t[4], int32_t pixels, const rn_cluster_source *in,
-                                   const rn_tap_run *r, int32_t runs, const int8_t *w, const int32_t bias[4]) {
+                                   const rn_tap_run *r, int32_t runs, const int8_t *w, const int32_t *bias) {
     rn_cluster_sums p0 = {{bias[0], bias[1], bias[2], bias[3]}};
     rn_cluster_sums p1 = p0, p2 = p0, p3 = p0;
     for (; runs > 0; runs--, r++) {
@@ -43,18 +43,17 @@ RN_INLINE void rn_cluster_rv32_dot(rn_cluster_sums t[4], int32_t pixels, const r
     t[0] = p0, t[1] = p1, t[2] = p2, t[3] = p3;
 }
 
-/* The blocks of a core for 4 or 2 (a literal) pixels. */
+/* The blocks of four channels of a core, for 4 or 2 (`pixels`, a literal) pixels. */
 RN_INLINE void rn_cluster_rv32_blocks(int32_t pixels, int32_t out_c, int32_t k, rn_share blocks, const rn_requant *q,
                                       const rn_channels *c, const rn_cluster_source *in, const rn_tap_run *runs,
-                                      int32_t count, const int8_t *w, int8_t *const *y) {
+                                      int32_t count, const int8_t *w, int8_t *y, int32_t distance) {
     for (int32_t o = 4 * blocks.from; o < 4 * blocks.to; o += 4) {
         const int32_t channels = out_c % 4 == 0 ? 4 : rn_min(out_c - o, 4);
-        int32_t bias[4];
+        rn_cluster_copy copy;
+        const rn_channels block = rn_cluster_block(c, o, channels, &copy);
         rn_cluster_sums t[4];
-        RN_UNROLL(4)
-        for (int32_t j = 0; j < 4; j++) bias[j] = c->bias[o + rn_min(j, channels - 1)];
-        rn_cluster_rv32_dot(t, pixels, in, runs, count, w + o * k, bias);
-        rn_cluster_store_sums(t, pixels, q, c, o, channels, y);
+        rn_cluster_rv32_dot(t, pixels, in, runs, count, w + o * k, block.bias);
+        rn_cluster_store_sums(t, pixels, q, &block, channels, y + o, distance);
     }
 }
 
@@ -63,26 +62,22 @@ RN_INLINE void rn_cluster_conv2d_s8_rv32(const rn_conv2d_shape *shape, rn_pitch 
                                          void *scratch, int32_t core, int32_t cores) {
     const rn_conv2d_shape flat = rn_cluster_flat(shape, xp, yp), *const s = &flat;
     const int32_t k = s->k_h * s->k_w * s->in_c, zero = rn_cluster_splat(s->in_zero);
+    const rn_channels channels = *c; /* in registers or on the stack, wherever *c is */
     const rn_split split = rn_cluster_conv_split(s->out_h * s->out_w, (s->out_c + 3) / 4, core, cores);
     const rn_cluster_source in = rn_cluster_source_of(s, xp, x, &zero);
     rn_tap_run *const runs =
         (rn_tap_run *)(void *)rn_cluster_scratch(scratch, rn_cluster_conv2d_s8_rv32_scratch(s), core);
     rn_cluster_pixel at = rn_cluster_pixel_of(s, split.a.from);
     for (int32_t left = split.a.to - split.a.from; left > 0;) {
-        int32_t iy[4], ix[4];
-        int8_t *to[4];
-        const int32_t n = rn_cluster_unit(&in, at.x, left);
-        for (int32_t p = 0; p < n; p++) rn_cluster_step(s, &at, yp, y, iy + p, ix + p, to + p);
-        if (n == 4) {
-            const int32_t count = rn_cluster_four(s, &in, 1, iy[0], ix[0], runs);
-            rn_cluster_rv32_blocks(4, s->out_c, k, split.b, q, c, &in, runs, count, w, to);
+        const rn_cluster_unit u = rn_cluster_unit_of(s, yp, in.first, in.last, left, &at);
+        left -= u.pixels;
+        if (u.pixels == 4) {
+            const int32_t count = rn_cluster_four(s, &in, 1, u.iy, u.ix, runs);
+            rn_cluster_rv32_blocks(4, s->out_c, k, split.b, q, &channels, &in, runs, count, w, y + u.y, u.distance);
         } else {
-            const int32_t p = n - 1; /* a single pixel is its own neighbour */
-            const int32_t count = rn_cluster_two(s, &in, 1, iy[0], ix[0], iy[p], ix[p], runs);
-            to[1] = to[p];
-            rn_cluster_rv32_blocks(2, s->out_c, k, split.b, q, c, &in, runs, count, w, to);
+            const int32_t count = rn_cluster_two(s, &in, 1, u.iy, u.ix, u.iy1, u.ix1, runs);
+            rn_cluster_rv32_blocks(2, s->out_c, k, split.b, q, &channels, &in, runs, count, w, y + u.y, u.distance);
         }
-        left -= n;
     }
 }
 

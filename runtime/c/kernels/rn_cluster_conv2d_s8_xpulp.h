@@ -16,63 +16,76 @@
 /* Bytes of a window, padded to whole words. */
 RN_INLINE int32_t rn_cluster_window(const rn_conv2d_shape *s) { return (s->k_h * s->k_w * s->in_c + 3) & ~3; }
 
-/* Bytes per core. */
+/* Bytes per core: of gathered windows with room for what is copied too much. */
 RN_INLINE int32_t rn_cluster_conv2d_s8_xpulp_scratch(const rn_conv2d_shape *s) {
-    if (s->in_c % 4 != 0) return 4 * rn_cluster_window(s);
-    return rn_cluster_runs_bytes(s);
+    return s->in_c % 4 == 0 ? rn_cluster_runs_bytes(s) : 4 * rn_cluster_window(s) + 4;
 }
 
-RN_INLINE int8_t *rn_cluster_move(int8_t *to, const int8_t *from, int32_t bytes) {
+/* Copies whole words, up to 3 bytes more than asked for. (As C it does not.) */
+RN_INLINE void rn_cluster_move_words(int8_t *to, const int8_t *from, int32_t bytes) {
+#if RN_XPULP_ASM
+    RN_UNROLL(4)
+    for (int32_t i = 0; i < bytes; i += 4) rn_xpulp_store(to + i, rn_xpulp_load(from + i));
+#else
+    memcpy(to, from, (size_t)bytes);
+#endif
+}
+
+RN_INLINE void rn_cluster_move(int8_t *to, const int8_t *from, int32_t bytes) {
     for (; bytes >= 4; bytes -= 4, to += 4, from += 4) rn_xpulp_store(to, rn_xpulp_load(from));
     for (; bytes > 0; bytes--) *to++ = *from++;
-    return to;
-}
-
-RN_INLINE int8_t *rn_cluster_pad(int8_t *to, uint32_t word, int32_t bytes) {
-    for (; bytes >= 4; bytes -= 4, to += 4) rn_xpulp_store(to, word);
-    for (; bytes > 0; bytes--) *to++ = (int8_t)word;
-    return to;
 }
 
 /* The rows of the window at (iy, ix) one after the other. What follows them meets weights of zero. */
-RN_INLINE void rn_cluster_gather(const rn_conv2d_shape *s, const rn_cluster_source *in, uint32_t zero, int32_t iy,
-                                 int32_t ix, int8_t *to) {
-    const int32_t left = rn_clamp(-ix, 0, s->k_w), right = rn_clamp(ix + s->k_w - s->in_w, 0, s->k_w - left);
-    const int32_t taps = s->k_w - left - right;
-    for (int32_t ky = 0; ky < s->k_h; ky++) {
-        if (!rn_is_below(iy + ky, s->in_h) || taps == 0) {
-            to = rn_cluster_pad(to, zero, s->k_w * s->in_c);
-            continue;
+RN_INLINE void rn_cluster_gather(const rn_conv2d_shape *s, const rn_cluster_source *in, int32_t iy, int32_t ix,
+                                 int8_t *to) {
+    const int32_t run = s->k_w * s->in_c, left = rn_max(-ix, 0), taps = rn_min(in->in_w - ix, s->k_w) - left;
+    const int8_t *from = in->x + iy * in->pitch.row + (ix + left) * in->pitch.pixel;
+    if (in->dense && taps == s->k_w && iy >= 0 && iy + s->k_h < in->in_h) {
+        /* each row is overwritten by the next where it is too long; behind it there is at least a row of the input */
+        for (int32_t ky = 0; ky < s->k_h; ky++, to += run, from += in->pitch.row) rn_cluster_move_words(to, from, run);
+        return;
+    }
+    const int32_t moves = in->dense ? 1 : taps, bytes = in->dense ? taps * s->in_c : s->in_c;
+    for (int32_t ky = 0; ky < s->k_h; ky++, to += run) {
+        RN_UNROLL(1)
+        for (int32_t i = 0; i < run; i++) to[i] = *in->zero;
+        if (taps <= 0 || !rn_is_below(iy + ky, in->in_h)) continue;
+        for (int32_t j = 0; j < moves; j++) {
+            const int32_t offset = (iy + ky) * in->pitch.row + (ix + left + j) * in->pitch.pixel;
+            rn_cluster_move(to + (left + j) * s->in_c, in->x + offset, bytes);
         }
-        const int8_t *from = in->x + (iy + ky) * in->pitch.row + (ix + left) * in->pitch.pixel;
-        if (left > 0) to = rn_cluster_pad(to, zero, left * s->in_c);
-        if (in->dense) {
-            to = rn_cluster_move(to, from, taps * s->in_c);
-        } else {
-            for (int32_t j = 0; j < taps; j++, from += in->pitch.pixel) to = rn_cluster_move(to, from, s->in_c);
-        }
-        if (right > 0) to = rn_cluster_pad(to, zero, right * s->in_c);
     }
 }
 
-/* Blocks `from` to `to` - 1 of four channels of 4, 2 or 1 pixels (a literal). */
+/* Gathers the windows of a unit one after the other; the run of them. */
+RN_INLINE rn_tap_run rn_cluster_gather_unit(const rn_conv2d_shape *s, const rn_cluster_source *in,
+                                                const rn_cluster_source *windows, const rn_cluster_unit *u, int32_t k,
+                                                int8_t *to) {
+    const rn_tap_run four = {rn_cluster_place(windows, 1, 0), k, 4 - 3 * k, k / 4, 0};
+    const rn_tap_run two = {four.x0, 4, 4, k / 4, rn_cluster_place(windows, 1, u->pixels == 1 ? 0 : k)};
+    int32_t iy = u->iy, ix = u->ix;
+    for (int32_t p = 0; p < u->pixels; p++, to += k) {
+        rn_cluster_gather(s, in, iy, ix, to);
+        iy = u->iy1, ix = u->pixels == 4 ? ix + s->stride_w : u->ix1;
+    }
+    return u->pixels == 4 ? four : two;
+}
+
+/* The blocks of four channels of a core, for 4 or 2 (`pixels`, a literal) pixels. */
 RN_INLINE void rn_cluster_conv_blocks(int32_t pixels, int32_t out_c, int32_t k, rn_share blocks, const rn_requant *q,
                                       const rn_channels *c, const rn_cluster_source *in, const rn_tap_run *runs,
-                                      int32_t count, const int8_t *w, int8_t *const *y) {
+                                      int32_t count, const int8_t *w, int8_t *y, int32_t distance) {
     for (int32_t o = 4 * blocks.from; o < 4 * blocks.to; o += 4) {
         const int32_t channels = out_c % 4 == 0 ? 4 : rn_min(out_c - o, 4);
-        const int32_t *bias = c->bias + o;
-        int32_t last[4];
+        rn_cluster_copy copy;
+        const rn_channels block = rn_cluster_block(c, o, channels, &copy);
         rn_cluster_sums t[4];
-        if (channels < 4) {
-            for (int32_t j = 0; j < 4; j++) last[j] = bias[rn_min(j, channels - 1)];
-            bias = last;
-        }
         if (pixels == 4)
-            rn_cluster_dot_4x4(t, in, runs, count, w + o * k, bias);
+            rn_cluster_dot_4x4(t, in, runs, count, w + o * k, block.bias);
         else
-            rn_cluster_dot_2x4(t, in, runs, count, w + o * k, bias);
-        rn_cluster_store_sums(t, pixels, q, c, o, channels, y);
+            rn_cluster_dot_2x4(t, in, runs, count, w + o * k, block.bias);
+        rn_cluster_store_sums(t, pixels, q, &block, channels, y + o, distance);
     }
 }
 
@@ -82,33 +95,25 @@ RN_INLINE void rn_cluster_conv2d_s8_xpulp(const rn_conv2d_shape *shape, rn_pitch
     const rn_conv2d_shape flat = rn_cluster_flat(shape, xp, yp), *const s = &flat;
     const int in_place = s->in_c % 4 == 0;
     const int32_t k = rn_cluster_window(s), zero = rn_cluster_splat(s->in_zero);
+    const rn_channels channels = *c; /* in registers or on the stack, wherever *c is */
     const rn_split split = rn_cluster_conv_split(s->out_h * s->out_w, (s->out_c + 3) / 4, core, cores);
     const rn_cluster_source in = rn_cluster_source_of(s, xp, x, &zero);
     int8_t *const own = rn_cluster_scratch(scratch, rn_cluster_conv2d_s8_xpulp_scratch(s), core);
-    const rn_cluster_source windows = {own, own, {0, 0}, 1, 0, 0}, *const from = in_place ? &in : &windows;
-    rn_tap_run one = {rn_cluster_place(&windows, 1, 0), 0, 0, k / 4, 0};
-    rn_tap_run *const runs = in_place ? (rn_tap_run *)(void *)own : &one;
+    const rn_cluster_source windows = {own, own, {0, 0}, 1, 0, 0, 0, 0}, *const from = in_place ? &in : &windows;
+    rn_tap_run one, *const runs = in_place ? (rn_tap_run *)(void *)own : &one;
+    const int32_t first = in_place ? in.first : 0, last = in_place ? in.last : s->out_w;
     rn_cluster_pixel at = rn_cluster_pixel_of(s, split.a.from);
-    for (int32_t left = split.a.to - split.a.from; left > 0;) {
-        int32_t iy[4], ix[4], count = 1;
-        int8_t *to[4];
-        const int32_t n = in_place ? rn_cluster_unit(&in, at.x, left) : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-        for (int32_t p = 0; p < n; p++) {
-            rn_cluster_step(s, &at, yp, y, iy + p, ix + p, to + p);
-            if (!in_place) rn_cluster_gather(s, &in, (uint32_t)zero, iy[p], ix[p], own + p * k);
-        }
-        if (n == 4) {
-            one.step0 = k, one.step1 = 4 - 3 * k;
-            if (in_place) count = rn_cluster_four(s, &in, 4, iy[0], ix[0], runs);
-            rn_cluster_conv_blocks(4, s->out_c, k, split.b, q, c, from, runs, count, w, to);
+    for (int32_t left = split.a.to - split.a.from, count = 1; left > 0;) {
+        const rn_cluster_unit u = rn_cluster_unit_of(s, yp, first, last, left, &at);
+        left -= u.pixels;
+        if (!in_place) one = rn_cluster_gather_unit(s, &in, &windows, &u, k, own);
+        if (u.pixels == 4) {
+            if (in_place) count = rn_cluster_four(s, &in, 4, u.iy, u.ix, runs);
+            rn_cluster_conv_blocks(4, s->out_c, k, split.b, q, &channels, from, runs, count, w, y + u.y, u.distance);
         } else {
-            const int32_t p = n - 1; /* a single pixel is its own neighbour */
-            to[1] = to[p];
-            one.step0 = one.step1 = 4, one.x1 = rn_cluster_place(&windows, 1, p * k);
-            if (in_place) count = rn_cluster_two(s, &in, 4, iy[0], ix[0], iy[p], ix[p], runs);
-            rn_cluster_conv_blocks(2, s->out_c, k, split.b, q, c, from, runs, count, w, to);
+            if (in_place) count = rn_cluster_two(s, &in, 4, u.iy, u.ix, u.iy1, u.ix1, runs);
+            rn_cluster_conv_blocks(2, s->out_c, k, split.b, q, &channels, from, runs, count, w, y + u.y, u.distance);
         }
-        left -= n;
     }
 }
 

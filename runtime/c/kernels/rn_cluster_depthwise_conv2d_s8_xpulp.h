@@ -69,20 +69,20 @@ RN_INLINE void rn_xpulp_transpose(const rn_cluster_strip *in, int32_t rows, int8
 }
 
 /* `rows` outputs of one channel, one or two (`pair`) next to each other, from its words at v, 16 bytes apart. */
-RN_INLINE void rn_cluster_walk(int pair, const rn_requant *q, const rn_rv32_channel *ch, const int8_t *tap,
-                               const int8_t *v, int32_t v_step, int8_t *y, int32_t y_row, int32_t y_pixel,
+RN_INLINE void rn_cluster_walk(int pair, const rn_requant *q, int32_t bias, const rn_cluster_scale *scale,
+                               const int8_t *tap, const int8_t *v, int32_t v_step, int8_t *y, int32_t y_row, int32_t y_pixel,
                                int32_t rows) {
     const uint32_t second0 = rn_xpulp_load(tap) << 8, second1 = rn_xpulp_load(tap + 3) << 8;
     const uint32_t first2 = rn_xpulp_load(tap + 5) >> 8, second2 = first2 << 8;
     const uint32_t first0 = second0 >> 8, first1 = second1 >> 8;
     for (; rows > 0; rows--, v += v_step, y += y_row) {
         const uint32_t v0 = rn_xpulp_load(v), v1 = rn_xpulp_load(v + 16), v2 = rn_xpulp_load(v + 32);
-        const int32_t a = rn_xpulp_sdotsp(rn_xpulp_sdotsp(rn_xpulp_sdotsp(ch->bias, v0, first0), v1, first1), v2, first2);
-        y[0] = rn_rv32_requantize(a, ch, q);
+        const int32_t a = rn_xpulp_sdotsp(rn_xpulp_sdotsp(rn_xpulp_sdotsp(bias, v0, first0), v1, first1), v2, first2);
+        y[0] = (int8_t)rn_cluster_requantize(a, scale, q);
         if (!pair) continue;
         const int32_t b =
-            rn_xpulp_sdotsp(rn_xpulp_sdotsp(rn_xpulp_sdotsp(ch->bias, v0, second0), v1, second1), v2, second2);
-        y[y_pixel] = rn_rv32_requantize(b, ch, q);
+            rn_xpulp_sdotsp(rn_xpulp_sdotsp(rn_xpulp_sdotsp(bias, v0, second0), v1, second1), v2, second2);
+        y[y_pixel] = (int8_t)rn_cluster_requantize(b, scale, q);
     }
 }
 
@@ -116,6 +116,7 @@ RN_INLINE void rn_cluster_depthwise_conv2d_s8_xpulp(const rn_conv2d_shape *s, rn
                                                     int32_t cores) {
     const int32_t zero = rn_cluster_splat(s->in_zero), most = (RN_CLUSTER_STRIP_ROWS - 3) / s->stride_h + 1;
     const int32_t wide = s->stride_w == 1 ? 2 : 1;
+    const rn_channels all = *c; /* in registers or on the stack, wherever *c is */
     const rn_split split = rn_cluster_row_split(s->out_h, s->out_c / 4, 6, 2, core, cores);
     int8_t *const words = rn_cluster_scratch(scratch, rn_cluster_depthwise_conv2d_s8_xpulp_scratch(s), core);
     for (int32_t o = 4 * split.b.from; o < 4 * split.b.to; o += 4) {
@@ -127,12 +128,13 @@ RN_INLINE void rn_cluster_depthwise_conv2d_s8_xpulp(const rn_conv2d_shape *s, rn
                 const int pair = wide == 2 && ox + 1 < s->out_w;
                 int8_t *const to = y + oy * yp.row + ox * yp.pixel + o;
                 for (int32_t j = 0; j < 4; j++) {
-                    const rn_rv32_channel ch = rn_rv32_prepare(c, q, o + j);
+                    const rn_cluster_scale scale = rn_cluster_scale_of(&all, q, o + j);
+                    const int32_t bias = all.bias[o + j];
                     const int8_t *const tap = w + 9 * (o + j), *const v = words + 4 * j;
                     if (pair)
-                        rn_cluster_walk(1, q, &ch, tap, v, 16 * s->stride_h, to + j, yp.row, yp.pixel, rows);
+                        rn_cluster_walk(1, q, bias, &scale, tap, v, 16 * s->stride_h, to + j, yp.row, yp.pixel, rows);
                     else
-                        rn_cluster_walk(0, q, &ch, tap, v, 16 * s->stride_h, to + j, yp.row, yp.pixel, rows);
+                        rn_cluster_walk(0, q, bias, &scale, tap, v, 16 * s->stride_h, to + j, yp.row, yp.pixel, rows);
                 }
             }
         }

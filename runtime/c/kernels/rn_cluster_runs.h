@@ -20,14 +20,15 @@ typedef struct {
 typedef struct {
     const int8_t *x, *zero;
     rn_pitch pitch;
-    int32_t dense; /* a row of a window is one run */
+    int32_t dense;       /* a row of a window is one run */
     int32_t first, last; /* output columns first .. last - 1 have no padding to the left or right */
+    int32_t in_h, in_w;
 } rn_cluster_source;
 
 RN_INLINE rn_cluster_source rn_cluster_source_of(const rn_conv2d_shape *s, rn_pitch xp, const int8_t *x,
                                                  const int32_t *zero) {
     const int32_t room = s->in_w + s->pad_left - s->k_w;
-    rn_cluster_source r = {x, (const int8_t *)zero, xp, xp.pixel == s->in_c || s->k_w == 1, 0, 0};
+    rn_cluster_source r = {x, (const int8_t *)zero, xp, xp.pixel == s->in_c || s->k_w == 1, 0, 0, s->in_h, s->in_w};
     r.first = rn_min((s->pad_left + s->stride_w - 1) / s->stride_w, s->out_w);
     r.last = room < 0 ? 0 : rn_min(room / s->stride_w + 1, s->out_w);
     return r;
@@ -138,19 +139,36 @@ RN_INLINE rn_cluster_pixel rn_cluster_pixel_of(const rn_conv2d_shape *s, int32_t
     return r;
 }
 
-/* Pixels of the next unit, at column ox with `left` pixels to go. */
-RN_INLINE int32_t rn_cluster_unit(const rn_cluster_source *in, int32_t ox, int32_t left) {
-    if (left >= 4 && ox >= in->first && ox + 4 <= in->last) return 4;
-    return left >= 2 ? 2 : 1;
-}
+/* The next unit of neighbouring pixels: how many they are, their windows and outputs. */
+typedef struct {
+    int32_t pixels;       /* 4 in one row, 2 anywhere, or 1 */
+    int32_t iy, ix;       /* window of the first */
+    int32_t iy1, ix1;     /* of the second of two; a single one is its own neighbour */
+    int32_t y, distance; /* offsets: of the first output, and from one to the next */
+} rn_cluster_unit;
 
-/* Window and output of the pixel `at`, which moves on to the next one. */
-RN_INLINE void rn_cluster_step(const rn_conv2d_shape *s, rn_cluster_pixel *at, rn_pitch yp, int8_t *y, int32_t *iy,
-                               int32_t *ix, int8_t **to) {
-    *iy = at->y * s->stride_h - s->pad_top;
-    *ix = at->x * s->stride_w - s->pad_left;
-    *to = y + at->y * yp.row + at->x * yp.pixel;
+/* `left` pixels are to go from `at` on, which moves behind the unit. Four are in columns `first` to `last` - 1. */
+RN_INLINE rn_cluster_unit rn_cluster_unit_of(const rn_conv2d_shape *s, rn_pitch yp, int32_t first, int32_t last,
+                                             int32_t left, rn_cluster_pixel *at) {
+    rn_cluster_unit u = {1, 0, 0, 0, 0, 0, 0};
+    u.iy = u.iy1 = at->y * s->stride_h - s->pad_top;
+    u.ix = u.ix1 = at->x * s->stride_w - s->pad_left;
+    u.y = at->y * yp.row + at->x * yp.pixel;
+    if (left >= 4 && at->x >= first && at->x + 4 <= last) {
+        u.pixels = 4;
+        u.distance = yp.pixel;
+        at->x += 4;
+    } else {
+        at->x++;
+    }
+    if (at->x == s->out_w) at->x = 0, at->y++;
+    if (u.pixels == 4 || left == 1) return u;
+    u.pixels = 2;
+    u.iy1 = at->y * s->stride_h - s->pad_top;
+    u.ix1 = at->x * s->stride_w - s->pad_left;
+    u.distance = at->y * yp.row + at->x * yp.pixel - u.y;
     if (++at->x == s->out_w) at->x = 0, at->y++;
+    return u;
 }
 
 #endif

@@ -27,12 +27,11 @@ RUNNER = """
 static int32_t cores;
 static void kernel(int32_t core);
 #ifdef BARE
-#include "rn_pulp.h"
-static void work(void *unused) {
-    (void)unused;
-    if ((int32_t)rn_pulp_core() < cores) kernel((int32_t)rn_pulp_core());
+#include "rn_cluster.h"
+static void work(int32_t core) {
+    if (core < cores) kernel(core);
 }
-static void all(int backwards) { (void)backwards; rn_pulp_fork(work, 0); }
+static void all(int backwards) { (void)backwards; rn_cluster_run(work); }
 #else
 static void all(int backwards) {
     for (int32_t i = 0; i < cores; i++) kernel(backwards ? cores - 1 - i : i);
@@ -184,7 +183,7 @@ def max_pool_case(
 
 def add_case(
     name: str, shape: tuple[int, int, int], symbol: str, multipliers: tuple[int, int], shift: int,
-    lo: int = -128, hi: int = 127, seed: int = 0, gaps: tuple[Gaps, Gaps, Gaps] = (Gaps(),) * 3,
+    lo: int = -128, hi: int = 127, seed: int = 0, gaps: tuple[Gaps, Gaps, Gaps] = (Gaps(), Gaps(), Gaps()),
 ) -> Case:  # fmt: skip
     """`gaps` of a, b and y."""
     rng = np.random.default_rng(seed)
