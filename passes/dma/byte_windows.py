@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -30,6 +30,8 @@ class ByteWindow:
     start: int
     sizes: tuple[int, ...]
     strides: tuple[int, ...]
+    number: int = 0
+    """Of its buffer among all of them."""
 
     @staticmethod
     def dense(
@@ -68,13 +70,11 @@ class ByteWindow:
         for offset, stride in zip(offsets, self.strides, strict=True):
             start += offset * stride
         strides = tuple(n * s for n, s in zip(steps, self.strides, strict=True))
-        return ByteWindow(
-            self.place, self.memory, self.name, self.item, start, tuple(sizes), strides
-        )
+        return replace(self, start=start, sizes=tuple(sizes), strides=strides)
 
     def reshaped(self, item: int, sizes: Sequence[int]) -> ByteWindow:
         """The same bytes under another shape; there must be no gaps."""
-        return ByteWindow.dense(self.place, self.memory, self.name, item, self.start, sizes)
+        return replace(self, item=item, sizes=tuple(sizes), strides=dense_strides(sizes, item))
 
     def overlap(self, other: ByteWindow) -> tuple[int, int] | None:
         """The first bytes [start, stop) that both have."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xdsl.ir import Operation
 
+from ...dialects import dma
 from ...dialects.platform import Dma, PlatformAttr
 from .byte_windows import ByteWindow
 from .index_program import refuse
@@ -12,7 +13,10 @@ from .index_program import refuse
 def check_transfer(
     op: Operation, source: ByteWindow, target: ByteWindow, platform: PlatformAttr | None
 ) -> None:
-    """Refuse a copy between windows of two shapes, or one that no engine of the platform makes."""
+    """Refuse a copy between windows of two shapes, or one that no engine of the platform makes.
+
+    A `dma.copy` is not scheduled yet: it may still be split.
+    """
     if source.sizes != target.sizes:
         refuse(
             op,
@@ -28,6 +32,19 @@ def check_transfer(
             f"no DMA engine of platform {platform.label} joins {source.memory} and "
             f"{target.memory}; go through a memory that is joined with both",
         )
+    dims = joint_dimensions(source, target)
+    if isinstance(op, dma.StartOp):
+        _check_size(op, source, target, engine, dims)
+    _check_alignment(op, source, target, engine, dims)
+
+
+def _check_size(
+    op: Operation,
+    source: ByteWindow,
+    target: ByteWindow,
+    engine: Dma,
+    dims: list[tuple[int, int, int]],
+) -> None:
     if engine.max_bytes is not None and source.bytes > engine.max_bytes:
         refuse(
             op,
@@ -35,14 +52,12 @@ def check_transfer(
             f"engine {engine.name} takes {engine.max_bytes}; run split-transfers or choose smaller "
             "tiles",
         )
-    dims = joint_dimensions(source, target)
     if len(dims) > engine.dimensions:
         refuse(
             op,
             f"copies {source.name} to {target.name} in {len(dims)} dimensions, engine "
             f"{engine.name} has {engine.dimensions}; run split-transfers",
         )
-    _check_alignment(op, source, target, engine, dims)
 
 
 def joint_dimensions(source: ByteWindow, target: ByteWindow) -> list[tuple[int, int, int]]:

@@ -7,17 +7,12 @@ touched since the last barrier, and compares bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from xdsl.context import Context
 from xdsl.dialects import memref
-from xdsl.dialects.builtin import (
-    DYNAMIC_INDEX,
-    MemRefType,
-    ModuleOp,
-    StringAttr,
-)
+from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -25,12 +20,13 @@ from xdsl.traits import is_side_effect_free
 
 from ...dialects import cluster, dma
 from ...dialects.platform import KEY, PlatformAttr, platform_of
-from ...dialects.types import dtype_of
 from ..memory.liveness import body_block, buffer_name
 from .byte_windows import ByteWindow
+from .contents import Contents
 from .hazards import Access, Hazards
 from .index_program import IndexProgram, Step, refuse
 from .transfer_limits import check_transfer
+from .window_steps import define, subview, view, whole_buffer
 
 CHECKED = (dma.TransferOp, dma.AsyncOp, dma.AwaitOp, dma.TokenOp, cluster.ForkOp, cluster.KernelOp)
 
@@ -41,8 +37,8 @@ class VerifyHazards(ModulePass):
 
     Buffers with an offset share the bytes of their memory; others have bytes of their own. In
     `cluster.fork` a kernel of the cluster is computed by all cores, everything else by core 0.
-    An op that says nothing about its buffers is taken to read and write all of them. Whether bytes
-    hold the right data is checked by verify-memory.
+    An op that says nothing about its buffers is taken to read and write all of them. Bytes that are
+    read must hold data of their own buffer.
     """
 
     name = "verify-hazards"
@@ -62,16 +58,20 @@ class _Checker:
 
     platform: PlatformAttr | None
     state: Hazards = field(default_factory=Hazards)
+    contents: Contents = field(default_factory=Contents)
+    outputs: list[ByteWindow] = field(default_factory=list[ByteWindow])
 
     def run(self, func: FuncOp) -> None:
         block = body_block(func)
         program = IndexProgram(self)
         for index, argument in enumerate(block.args):
             if isinstance(argument.type, MemRefType):
-                window = _whole(argument, argument, f"argument {index}")
+                window = whole_buffer(argument, argument, f"argument {index}")
                 program.values[program.slot(argument)] = window
         program.run(block)
         self.state.end()
+        for window in self.outputs:
+            self.contents.read(func, window, who="the caller ")
 
     def step(self, op: Operation, program: IndexProgram) -> Step | None:
         match op:
@@ -79,11 +79,11 @@ class _Checker:
                 return self._buffer(op, program)
             case dma.ConstantOp():
                 name = f"constant @{op.symbol.string_value()}"
-                return _define(op, program, _whole(op.result, op.symbol, name))
+                return define(op, program, whole_buffer(op.result, op.symbol, name))
             case memref.SubviewOp():
-                return _subview(op, program)
+                return subview(op, program)
             case dma.ViewOp():
-                return _view(op, program)
+                return view(op, program)
             case dma.TokenOp():
                 return self._token(op, program)
             case dma.AwaitOp():
@@ -100,11 +100,14 @@ class _Checker:
                 return self._other(op, program)
 
     def _buffer(self, op: dma.BufferOp, program: IndexProgram) -> Step | None:
-        name = buffer_name(op, None)
-        if op.offset is None:
-            return _define(op, program, _whole(op.result, op, name))
-        window = _whole(op.result, op.memory, name, op.offset.value.data)
-        return _define(op, program, window)
+        place, start = (op, 0) if op.offset is None else (op.memory, op.offset.value.data)
+        window = whole_buffer(op.result, place, buffer_name(op, None), start)
+        role = None if op.role is None else op.role.data
+        number = self.contents.add_buffer(window, written=role == "input")
+        window = replace(window, number=number)
+        if role == "output":
+            self.outputs.append(window)
+        return define(op, program, window)
 
     def _token(self, op: dma.TokenOp, program: IndexProgram) -> Step:
         values, result, state = program.values, program.slot(op.result), self.state
@@ -134,6 +137,7 @@ class _Checker:
 
     def _start(self, op: dma.AsyncOp, program: IndexProgram) -> Step:
         check, accesses = self._transfer_check(op, program), _accesses(op, program)
+        hold = self._data(op)
         own = op.started.owner is op
         token = program.slot(op.started) if own else program.number(op, op.started)
         values, state = program.values, self.state
@@ -142,17 +146,36 @@ class _Checker:
             check()
             if own:
                 values[token] = state.new_token(op)
-            state.start(values[token], accesses())
+            found = accesses()
+            state.start(values[token], found)
+            hold(found)
 
         return run
 
     def _touch(self, op: dma.DestinationStyleOp, program: IndexProgram) -> Step:
         check, accesses = self._transfer_check(op, program), _accesses(op, program)
+        hold = self._data(op)
         state, alone = self.state, not isinstance(op, cluster.KernelOp)
 
         def run() -> None:
             check()
-            state.touch(accesses(), alone=alone)
+            found = accesses()
+            state.touch(found, alone=alone)
+            hold(found)
+
+        return run
+
+    def _data(self, op: dma.DestinationStyleOp) -> Callable[[Sequence[Access]], None]:
+        """Checks what the accesses of `op` read and notes what they write."""
+        contents = self.contents
+        scratch = len(op.inputs) + len(op.outputs)
+
+        def run(accesses: Sequence[Access]) -> None:
+            for position, access in enumerate(accesses):
+                if access.writes:
+                    contents.write(op, access.window, keep=position < scratch)
+                else:
+                    contents.read(op, access.window)
 
         return run
 
@@ -184,7 +207,7 @@ class _Checker:
             if isinstance(result.type, MemRefType):
                 if any(isinstance(operand.type, MemRefType) for operand in op.operands):
                     refuse(op, "makes a memref of another one in a way that is not known here")
-                window = _whole(result, op, op.name)
+                window = whole_buffer(result, op, op.name)
                 program.values[program.slot(result)] = window
         buffers = [value for value in operands if isinstance(value.type, MemRefType)]
         if not buffers or is_side_effect_free(op):
@@ -198,23 +221,10 @@ class _Checker:
                 [Access(op, window, writes) for writes in (False, True) for window in windows],
                 alone=True,
             )
+            for window in windows:
+                self.contents.write(op, window)
 
         return run
-
-
-def _whole(value: SSAValue, place: object, name: str, start: int = 0) -> ByteWindow:
-    """All bytes of a value with a static shape; `place` is what it shares them with."""
-    type = value.type
-    assert isinstance(type, MemRefType)
-    space = type.memory_space
-    memory = space.data if isinstance(space, StringAttr) else "memory"
-    item = dtype_of(type.element_type).itemsize
-    return ByteWindow.dense(place, memory, name, item, start, type.get_shape())
-
-
-def _define(op: Operation, program: IndexProgram, window: ByteWindow) -> None:
-    """The result of `op` is always this window."""
-    program.values[program.slot(op.results[0])] = window
 
 
 def _slots(values: Iterable[SSAValue], op: Operation, program: IndexProgram) -> list[int]:
@@ -256,66 +266,3 @@ def _same(a: Access, b: Access) -> bool:
         b.window.sizes,
         b.window.strides,
     )
-
-
-def _subview(op: memref.SubviewOp, program: IndexProgram) -> Step:
-    values = program.values
-    source, result = program.number(op, op.source), program.slot(op.result)
-    parts = [
-        list(_given(op, static, dynamic, program))
-        for static, dynamic in (
-            (op.static_offsets.get_values(), op.offsets),
-            (op.static_sizes.get_values(), op.sizes),
-            (op.static_strides.get_values(), op.strides),
-        )
-    ]
-
-    def run() -> None:
-        window: ByteWindow = values[source]
-        offsets, sizes, steps = (
-            [number if slot is None else values[slot] for number, slot in part] for part in parts
-        )
-        for axis, extent in enumerate(window.sizes):
-            offset, size = offsets[axis], sizes[axis]
-            if (
-                offset < 0
-                or size < 0
-                or offset + max(size - 1, 0) * steps[axis] >= extent + (size == 0)
-            ):
-                refuse(
-                    op,
-                    f"the window takes {offset}..{offset + size * steps[axis]} of dimension {axis} "
-                    f"of {window.name} in {window.memory}, which has {extent}; a window must lie "
-                    "inside its buffer",
-                )
-        values[result] = window.part(offsets, sizes, steps)
-
-    return run
-
-
-def _given(
-    op: memref.SubviewOp,
-    static: Sequence[int],
-    dynamic: Iterable[SSAValue],
-    program: IndexProgram,
-) -> Iterator[tuple[int, int | None]]:
-    """Each number of a list, or the slot that it is in."""
-    left = iter(dynamic)
-    for number in static:
-        yield number, program.number(op, next(left)) if number == DYNAMIC_INDEX else None
-
-
-def _view(op: dma.ViewOp, program: IndexProgram) -> Step:
-    values = program.values
-    source, result = program.number(op, op.source), program.slot(op.result)
-    type = op.result.type
-    assert isinstance(type, MemRefType)
-    item, sizes = dtype_of(type.element_type).itemsize, type.get_shape()
-
-    def run() -> None:
-        window: ByteWindow = values[source]
-        if not window.contiguous:
-            refuse(op, f"a window of {window.name} with gaps cannot be seen under another shape")
-        values[result] = window.reshaped(item, sizes)
-
-    return run

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from xdsl.dialects import scf
 from xdsl.dialects.builtin import AnyFloat, IndexType, IntegerType
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.dialects.memref import SubviewOp
+from xdsl.ir import Block, Operation, SSAValue, Use
 from xdsl.traits import IsTerminator
 
 from ...dialects.diagnostics import RunnelError, refer_to
-from ...dialects.dma import BufferOp, ViewOp
+from ...dialects.dma import AsyncOp, BufferOp, ViewOp
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def buffer_liveness(func: FuncOp, *, keep_inputs: bool = False) -> Liveness:
     A buffer is alive from the first to the last step that touches it, through views. A network
     input is alive from the first step on, and to the last one when `keep_inputs`; a network output
     is alive to the last step. A result that may hold on to a buffer (a memref, a token: all but
-    plain numbers) keeps it alive.
+    plain numbers) keeps it alive, and so does a transfer until its token was waited for.
     """
     block = body_block(func)
     buffers = [op for op in func.walk() if isinstance(op, BufferOp)]
@@ -157,20 +159,30 @@ def buffer_users(buffer: SSAValue) -> Iterator[Operation]:
     pending, seen = [buffer], {buffer}
     while pending:
         for use in pending.pop().uses:
-            user = use.operation
-            if not isinstance(user, ViewOp):
-                yield user
-            for alias in _aliases_made_by(user):
-                if alias not in seen:
+            if not isinstance(use.operation, ViewOp | SubviewOp):
+                yield use.operation
+            for alias in _aliases_made_by(use):
+                if alias not in seen and not isinstance(
+                    alias.type, IntegerType | IndexType | AnyFloat
+                ):
                     seen.add(alias)
                     pending.append(alias)
 
 
-def _aliases_made_by(user: Operation) -> Iterator[SSAValue]:
-    results = list(user.results)
+def _aliases_made_by(use: Use) -> Iterator[SSAValue]:
+    """The values that hold on to what is used: results, tokens, what loops and branches hand on."""
+    user, position = use.operation, use.index
+    if isinstance(user, AsyncOp):
+        yield user.started
     parent = user.parent_op()
-    if user.has_trait(IsTerminator) and parent is not None:
-        results.extend(parent.results)
-    for result in results:
-        if not isinstance(result.type, IntegerType | IndexType | AnyFloat):
-            yield result
+    if isinstance(user, scf.ForOp):
+        carried = position - (len(user.operands) - len(user.results))
+        if carried >= 0:
+            yield user.results[carried]
+            yield user.body.block.args[1 + carried]
+        return
+    yield from user.results
+    if user.has_trait(IsTerminator) and isinstance(parent, scf.ForOp | scf.IfOp):
+        yield parent.results[position]
+    elif user.has_trait(IsTerminator) and parent is not None:
+        yield from parent.results

@@ -26,6 +26,7 @@ from xdsl.traits import (
 )
 from xdsl.utils.exceptions import PassFailedException
 
+from ...dialects.cluster import ForkOp
 from ...dialects.diagnostics import describe, refer_to
 from ...dialects.dma import BUFFER_ALIGNMENT, BufferOp, DestinationStyleOp, ViewOp, arenas_of
 from .limits import space_for_buffers
@@ -36,7 +37,8 @@ class VerifyMemory(ModulePass):
     """Refuse a plan with a missing, misaligned or outlying offset, or with bytes lost too early.
 
     Loops run twice, so that what one iteration destroys for the next is found. An op that says
-    nothing about its buffers is taken to read and write all of them.
+    nothing about its buffers is taken to read and write all of them. A window stands for its whole
+    buffer, a transfer that is started for one that has ended: verify-hazards tells them apart.
     """
 
     name = "verify-memory"
@@ -183,7 +185,7 @@ class _Simulation:
                     self.read(buffer, op)
                 if not reads_only:
                     self.write(buffer, op)
-        for _ in range(2):
+        for _ in range(1 if isinstance(op, ForkOp) else 2):
             for region in op.regions:
                 for block in region.blocks:
                     self.run_block(block)

@@ -43,12 +43,11 @@ class Memories:
         if op.offset is None:
             return bytearray([POISON]) * op.size, 0
         if op.memory not in self._arenas:
+            buffers = [other for other in function_of(op).walk() if isinstance(other, dma.BufferOp)]
             size = max(
-                other.offset.value.data + other.size
-                for other in function_of(op).walk()
-                if isinstance(other, dma.BufferOp)
-                and other.offset is not None
-                and other.memory == op.memory
+                other.offset.value.data + other.size  # an offset of 0 is false
+                for other in buffers
+                if other.offset is not None and other.memory == op.memory
             )
             self._arenas[op.memory] = bytearray([POISON]) * size
         return self._arenas[op.memory], op.offset.value.data

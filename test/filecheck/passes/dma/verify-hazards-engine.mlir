@@ -15,7 +15,7 @@ module attributes {platform.platform = #platform.platform<
   board = {runner = "host", folders = ["host"], code = "l2", data = "l2", stack = 0x100}
 >} {
 func.func @within_the_limits() {
-  %x = dma.buffer at 0 : memref<4x8x4xi8, "l2">
+  %x = dma.buffer at 0 "input" 0 : memref<4x8x4xi8, "l2">
   %a = dma.buffer at 0 : memref<4x4x4xi8, "l1">
   %t = dma.token
   %w = memref.subview %x[0, 4, 0][4, 4, 4][1, 1, 1] : memref<4x8x4xi8, "l2"> to memref<4x4x4xi8, strided<[32, 4, 1], offset: 16>, "l2">
@@ -41,10 +41,10 @@ module attributes {platform.platform = #platform.platform<
   board = {runner = "host", folders = ["host"], code = "l2", data = "l2", stack = 0x100}
 >} {
 func.func @over_the_length_field() {
-  %x = dma.buffer at 0 : memref<260xi8, "l2">
+  %x = dma.buffer at 0 "input" 0 : memref<260xi8, "l2">
   %a = dma.buffer at 0 : memref<260xi8, "l1">
   %t = dma.token
-  // expected-error@+1 {{dma.start (node 'conv_1'): copies 260 bytes (%x to %a), the length field of engine mchan takes 256; run split-transfers or choose smaller tiles}}
+  // expected-error@+1 {{dma.start (node 'conv_1'): copies 260 bytes (network input 0 to %a), the length field of engine mchan takes 256; run split-transfers or choose smaller tiles}}
   dma.start %x to %a on %t : memref<260xi8, "l2"> to memref<260xi8, "l1"> loc("conv_1")
   dma.wait %t
   func.return
@@ -67,11 +67,11 @@ module attributes {platform.platform = #platform.platform<
   board = {runner = "host", folders = ["host"], code = "l2", data = "l2", stack = 0x100}
 >} {
 func.func @over_the_dimensions() {
-  %x = dma.buffer at 0 : memref<4x8x8xi8, "l2">
+  %x = dma.buffer at 0 "input" 0 : memref<4x8x8xi8, "l2">
   %a = dma.buffer at 0 : memref<4x4x4xi8, "l1">
   %t = dma.token
   %w = memref.subview %x[0, 0, 0][4, 4, 4][1, 1, 1] : memref<4x8x8xi8, "l2"> to memref<4x4x4xi8, strided<[64, 8, 1]>, "l2">
-  // expected-error@+1 {{dma.start: copies %x to %a in 3 dimensions, engine mchan has 2; run split-transfers}}
+  // expected-error@+1 {{dma.start: copies network input 0 to %a in 3 dimensions, engine mchan has 2; run split-transfers}}
   dma.start %w to %a on %t : memref<4x4x4xi8, strided<[64, 8, 1]>, "l2"> to memref<4x4x4xi8, "l1">
   dma.wait %t
   func.return
@@ -94,7 +94,7 @@ module attributes {platform.platform = #platform.platform<
   board = {runner = "host", folders = ["host"], code = "l2", data = "l2", stack = 0x100}
 >} {
 func.func @no_engine() {
-  %x = dma.buffer at 0 : memref<4xi8, "l3">
+  %x = dma.buffer at 0 "input" 0 : memref<4xi8, "l3">
   %a = dma.buffer at 0 : memref<4xi8, "l1">
   %t = dma.token
   // expected-error@+1 {{dma.start: no DMA engine of platform tiny joins l3 and l1; go through a memory that is joined with both}}
@@ -120,11 +120,11 @@ module attributes {platform.platform = #platform.platform<
   board = {runner = "host", folders = ["host"], code = "l2", data = "l2", stack = 0x100}
 >} {
 func.func @misaligned() {
-  %x = dma.buffer at 0 : memref<64xi8, "l2">
+  %x = dma.buffer at 0 "input" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 16 : memref<4xi8, "l1">
   %t = dma.token
   %w = memref.subview %x[6][4][1] : memref<64xi8, "l2"> to memref<4xi8, strided<[1], offset: 6>, "l2">
-  // expected-error@+1 {{dma.start: begins at byte 6 of l2 (%x), engine mchan needs a multiple of 4; choose other tiles}}
+  // expected-error@+1 {{dma.start: begins at byte 6 of l2 (network input 0), engine mchan needs a multiple of 4; choose other tiles}}
   dma.start %w to %a on %t : memref<4xi8, strided<[1], offset: 6>, "l2"> to memref<4xi8, "l1">
   dma.wait %t
   func.return
@@ -147,11 +147,11 @@ module attributes {platform.platform = #platform.platform<
   board = {runner = "host", folders = ["host"], code = "l2", data = "l2", stack = 0x100}
 >} {
 func.func @misaligned_runs() {
-  %x = dma.buffer at 0 : memref<4x8xi8, "l2">
+  %x = dma.buffer at 0 "input" 0 : memref<4x8xi8, "l2">
   %a = dma.buffer at 16 : memref<4x6xi8, "l1">
   %t = dma.token
   %w = memref.subview %x[0, 0][4, 6][1, 1] : memref<4x8xi8, "l2"> to memref<4x6xi8, strided<[8, 1]>, "l2">
-  // expected-error@+1 {{dma.start: copies runs or steps of 6 bytes (%x to %a), engine mchan needs multiples of 4; choose other tiles}}
+  // expected-error@+1 {{dma.start: copies runs or steps of 6 bytes (network input 0 to %a), engine mchan needs multiples of 4; choose other tiles}}
   dma.start %w to %a on %t : memref<4x6xi8, strided<[8, 1]>, "l2"> to memref<4x6xi8, "l1">
   dma.wait %t
   func.return

@@ -28,6 +28,7 @@ func.func @dropped_wait() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   %t = dma.token
   dma.start %x to %a on %t : memref<64xi8, "l2"> to memref<64xi8, "l1"> loc("conv_1")
   // expected-error@+1 {{cluster.add: reads bytes 0..64 of l1 (%a), which dma.start (node 'conv_1') may still be writing; wait for its token before}}
@@ -44,6 +45,7 @@ func.func @source_overwritten() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   %t = dma.token
   dma.start %b to %y on %t : memref<64xi8, "l1"> to memref<64xi8, "l2"> loc("conv_1")
   // expected-error@+1 {{cluster.add: writes bytes 64..128 of l1 (%b), which dma.start (node 'conv_1') may still be reading; wait for its token before}}
@@ -61,6 +63,7 @@ func.func @overlapping_addresses() {
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 48 : memref<64xi8, "l1">
   %c = dma.buffer at 128 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   %t = dma.token
   dma.start %x to %a on %t : memref<64xi8, "l2"> to memref<64xi8, "l1"> loc("conv_1")
   // expected-error@+1 {{cluster.add: reads bytes 48..64 of l1 (%b), which dma.start (node 'conv_1') may still be writing; wait for its token before}}
@@ -77,6 +80,7 @@ func.func @two_transfers_on_one_buffer() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   %t = dma.token
   %u = dma.token
   dma.start %x to %a on %t : memref<64xi8, "l2"> to memref<64xi8, "l1"> loc("conv_1")
@@ -94,6 +98,7 @@ func.func @transfer_reads_what_another_writes() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   %t = dma.token
   dma.start %x to %a on %t : memref<64xi8, "l2"> to memref<64xi8, "l1">
   // expected-error-re@+1 {{dma.start: reads bytes 0..64 of l1 (%a), which dma.start {{.*}} may still be writing; wait for its token before}}
@@ -109,6 +114,7 @@ func.func @core_0_reads_what_is_moved() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   %t = dma.token
   dma.start %x to %a on %t : memref<64xi8, "l2"> to memref<64xi8, "l1">
   // expected-error@+1 {{test.op: reads bytes 0..64 of l1 (%a), which dma.start}}
@@ -124,6 +130,7 @@ func.func @waited_twice() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   %t = dma.token
   dma.start %x to %a on %t : memref<64xi8, "l2"> to memref<64xi8, "l1">
   dma.wait %t
@@ -139,6 +146,7 @@ func.func @never_waited() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   // expected-error@+1 {{dma.token: the token is never waited for, dma.start (node 'conv_1') belongs to it; wait for it before the function ends}}
   %t = dma.token
   dma.start %x to %a on %t : memref<64xi8, "l2"> to memref<64xi8, "l1"> loc("conv_1")
@@ -152,6 +160,7 @@ func.func @started_on_a_used_token() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   %t = dma.token
   dma.wait %t
   // expected-error-re@+1 {{dma.start: its token was used up by dma.wait {{.*}}; take a new token for what is started afterwards}}
@@ -166,6 +175,7 @@ func.func @token_lost_in_a_loop() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
@@ -189,6 +199,7 @@ func.func @barrier_after_wait() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   cluster.fork 8 {
   %t = dma.token
   dma.start %x to %a on %t : memref<64xi8, "l2"> to memref<64xi8, "l1"> loc("load")
@@ -208,6 +219,7 @@ func.func @barrier_between_kernels() {
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
   %c = dma.buffer at 128 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   cluster.fork 8 {
     cluster.add ins(%a, %a : memref<64xi8, "l1">, memref<64xi8, "l1">) outs(%b : memref<64xi8, "l1">)
       {kernel = "rn_cluster_add_s8", multipliers = array<i32: 1, 1>, bias = 0 : i32, shift = 0 : i32, clamp = array<i32: -128, 127>} loc("conv_1")
@@ -225,6 +237,7 @@ func.func @barrier_before_store() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   cluster.fork 8 {
     cluster.add ins(%a, %a : memref<64xi8, "l1">, memref<64xi8, "l1">) outs(%b : memref<64xi8, "l1">)
       {kernel = "rn_cluster_add_s8", multipliers = array<i32: 1, 1>, bias = 0 : i32, shift = 0 : i32, clamp = array<i32: -128, 127>} loc("conv_1")
@@ -243,6 +256,7 @@ func.func @barrier_before_the_next_load() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   cluster.fork 8 {
     cluster.add ins(%a, %a : memref<64xi8, "l1">, memref<64xi8, "l1">) outs(%b : memref<64xi8, "l1">)
       {kernel = "rn_cluster_add_s8", multipliers = array<i32: 1, 1>, bias = 0 : i32, shift = 0 : i32, clamp = array<i32: -128, 127>} loc("conv_1")
@@ -261,6 +275,7 @@ func.func @barrier_after_core_0() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   cluster.fork 8 {
   "test.op"(%a) : (memref<64xi8, "l1">) -> ()
   // expected-error@+1 {{cluster.add: missing barrier: reads bytes 0..64 of l1 (%a), which test.op}}
@@ -277,6 +292,7 @@ func.func @barrier_of_the_round_before() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   cluster.fork 8 {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -299,6 +315,7 @@ func.func @not_in_place() {
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<64xi8, "l1">
   %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
   // expected-error@+1 {{cluster.add: writes bytes 0..64 of l1 (%a), which it also reads (%a); it cannot work in place there}}
   cluster.add ins(%a, %a : memref<64xi8, "l1">, memref<64xi8, "l1">) outs(%a : memref<64xi8, "l1">)
     {kernel = "rn_cluster_add_s8", multipliers = array<i32: 1, 1>, bias = 0 : i32, shift = 0 : i32, clamp = array<i32: -128, 127>}
@@ -352,6 +369,99 @@ func.func @two_shapes() {
   %v = memref.subview %a[0][%m][1] : memref<64xi8, "l1"> to memref<?xi8, strided<[1]>, "l1">
   // expected-error@+1 {{dma.start: copies a window [32] of network input 0 to one [48] of %a; both ends must have one shape}}
   dma.start %w to %v on %t : memref<?xi8, strided<[1]>, "l2"> to memref<?xi8, strided<[1]>, "l1">
+  dma.wait %t
+  func.return
+}
+
+// -----
+
+func.func @nothing_loaded() {
+  %x = dma.buffer at 0 "input" 0 : memref<64xi8, "l2">
+  %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
+  %a = dma.buffer at 0 : memref<64xi8, "l1">
+  %b = dma.buffer at 64 : memref<64xi8, "l1">
+  // expected-error@+1 {{cluster.add (node 'conv_1'): reads bytes 0..64 of l1 (%a), but byte 0 was never written; is a tile or a slot of it not loaded?}}
+  cluster.add ins(%a, %a : memref<64xi8, "l1">, memref<64xi8, "l1">) outs(%b : memref<64xi8, "l1">)
+    {kernel = "rn_cluster_add_s8", multipliers = array<i32: 1, 1>, bias = 0 : i32, shift = 0 : i32, clamp = array<i32: -128, 127>} loc("conv_1")
+  func.return
+}
+
+// -----
+
+func.func @a_slot_was_lost() {
+  %x = dma.buffer at 0 "input" 0 : memref<1x64xi8, "l2">
+  %a = dma.buffer at 0 : memref<2x64xi8, "l1">
+  %b = dma.buffer at 64 : memref<64xi8, "l1">
+  %slot = arith.constant 1 : index
+  %w = memref.subview %a[%slot, 0][1, 64][1, 1] : memref<2x64xi8, "l1"> to memref<1x64xi8, strided<[64, 1], offset: ?>, "l1">
+  %v = memref.subview %a[0, 0][1, 64][1, 1] : memref<2x64xi8, "l1"> to memref<1x64xi8, strided<[64, 1]>, "l1">
+  dma.copy %x to %w : memref<1x64xi8, "l2"> to memref<1x64xi8, strided<[64, 1], offset: ?>, "l1">
+  "test.op"(%b) : (memref<64xi8, "l1">) -> () loc("other")
+  dma.copy %x to %v : memref<1x64xi8, "l2"> to memref<1x64xi8, strided<[64, 1]>, "l1">
+  // expected-error@+1 {{dma.copy: reads bytes 64..128 of l1 (%a), but byte 64 holds %b, written by test.op (node 'other'); the two buffers must not share bytes, or the read must come earlier}}
+  dma.copy %w to %x : memref<1x64xi8, strided<[64, 1], offset: ?>, "l1"> to memref<1x64xi8, "l2">
+  func.return
+}
+
+// -----
+
+// expected-error@+1 {{func.func: the caller reads bytes 0..64 of l2 (network output 0), but byte 32 was never written; is a tile or a slot of it not loaded?}}
+func.func @half_an_output() {
+  %y = dma.buffer at 0 "output" 0 : memref<64xi8, "l2">
+  %a = dma.buffer at 0 : memref<32xi8, "l1">
+  "test.op"(%a) : (memref<32xi8, "l1">) -> ()
+  %v = memref.subview %y[0][32][1] : memref<64xi8, "l2"> to memref<32xi8, strided<[1]>, "l2">
+  dma.copy %a to %v : memref<32xi8, "l1"> to memref<32xi8, strided<[1]>, "l2">
+  func.return
+}
+
+// -----
+
+graph.global @c : tensor<4xi8> = dense<1>
+func.func @constants_are_read() {
+  %c = dma.constant @c : memref<4xi8, "l2">
+  %a = dma.buffer at 0 : memref<4xi8, "l1">
+  "test.op"(%a) : (memref<4xi8, "l1">) -> ()
+  // expected-error@+1 {{dma.copy: writes constant @c; constants are only read}}
+  dma.copy %a to %c : memref<4xi8, "l1"> to memref<4xi8, "l2">
+  func.return
+}
+
+// -----
+
+func.func @windows_that_interleave() {
+  %x = dma.buffer at 0 "input" 0 : memref<8x8xi8, "l2">
+  %y = dma.buffer at 64 "output" 0 : memref<8x8xi8, "l2">
+  %a = dma.buffer at 0 : memref<8x8xi8, "l1">
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %t = dma.token
+  scf.for %i = %c0 to %c8 step %c4 {
+    %from = memref.subview %x[0, %i][8, 4][1, 1] : memref<8x8xi8, "l2"> to memref<8x4xi8, strided<[8, 1], offset: ?>, "l2">
+    %to = memref.subview %a[0, %i][8, 4][1, 1] : memref<8x8xi8, "l1"> to memref<8x4xi8, strided<[8, 1], offset: ?>, "l1">
+    dma.start %from to %to on %t : memref<8x4xi8, strided<[8, 1], offset: ?>, "l2"> to memref<8x4xi8, strided<[8, 1], offset: ?>, "l1">
+  }
+  dma.wait %t
+  dma.copy %a to %y : memref<8x8xi8, "l1"> to memref<8x8xi8, "l2">
+  func.return
+}
+
+// -----
+
+func.func @windows_that_share_a_column() {
+  %x = dma.buffer at 0 "input" 0 : memref<8x8xi8, "l2">
+  %a = dma.buffer at 0 : memref<8x8xi8, "l1">
+  %c0 = arith.constant 0 : index
+  %c3 = arith.constant 3 : index
+  %c6 = arith.constant 6 : index
+  %t = dma.token
+  scf.for %i = %c0 to %c6 step %c3 {
+    %from = memref.subview %x[0, %i][8, 4][1, 1] : memref<8x8xi8, "l2"> to memref<8x4xi8, strided<[8, 1], offset: ?>, "l2">
+    %to = memref.subview %a[0, %i][8, 4][1, 1] : memref<8x8xi8, "l1"> to memref<8x4xi8, strided<[8, 1], offset: ?>, "l1">
+    // expected-error@+1 {{dma.start: writes bytes 3..4 of l1 (%a), which dma.start}}
+    dma.start %from to %to on %t : memref<8x4xi8, strided<[8, 1], offset: ?>, "l2"> to memref<8x4xi8, strided<[8, 1], offset: ?>, "l1">
+  }
   dma.wait %t
   func.return
 }
