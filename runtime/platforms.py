@@ -48,9 +48,7 @@ def _sound(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
 def _variant(path: Path, raw: dict[str, Any], above: tuple[Path, ...]) -> Variant:
     base = raw.pop("base")
     if not isinstance(base, str) or not base:
-        raise RunnelError(
-            f"{path}: base: expected the name of a platform or the path of a TOML file"
-        )
+        raise RunnelError(f"{path}: base: expected the name of a platform or the path of a .toml")
     file = path.parent / base if base.endswith(".toml") else _base_of_name(path, base)
     chain = (*above, path.resolve())
     if file.resolve() in chain:

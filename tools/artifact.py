@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..dialects.diagnostics import RunnelError
 from ..dialects.platform import PlatformAttr
 from ..runtime.platforms import load_platform
-from ..runtime.runners import Program, RunResult, Tensor, build, run
+from ..runtime.runners import PLAIN, Emulation, Program, RunResult, Tensor, build, run
 from ..runtime.runners.build_files import write_build_files
 from .layers import Arena, Layer, arenas, layers_of
 from .road import Road
@@ -123,7 +123,12 @@ class Artifact:
         self.write_sources(directory)
         return build(directory, self.name, self.platform, profile=profile, extra_flags=flags)
 
-    def run(self, program: Program, inputs: Mapping[str, Array]) -> tuple[RunResult, list[Array]]:
+    def run(
+        self,
+        program: Program,
+        inputs: Mapping[str, Array],
+        emulation: Emulation = PLAIN,
+    ) -> tuple[RunResult, list[Array]]:
         """Run all samples of `inputs` (as the program takes them) in one process.
 
         Returns what was measured, and the outputs with the samples on the first axis.
@@ -131,7 +136,7 @@ class Artifact:
         infos = self.signature.inputs
         rows = [[inputs[i.name][k : k + i.shape[0]] for i in infos] for k in _starts(inputs, infos)]
         tensors = [Tensor(info.dtype, info.shape) for info in self.signature.outputs]
-        result = run(program, rows, tensors)
+        result = run(program, rows, tensors, emulation=emulation)
         columns = zip(*result.outputs, strict=True)
         return result, [np.concatenate(column) for column in columns]
 

@@ -1,4 +1,6 @@
-"""What the built program takes: sizes, stack, and instructions where the platform counts them."""
+"""What the built program takes: sizes, stack, and instructions and cycles where the
+platform counts them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..runtime.emulator.cycles import CycleReport
 from ..runtime.runners import runner_of
 from .artifact import Artifact
 
@@ -18,7 +21,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Measurement:
-    """Bytes and instructions of one inference; None where the platform cannot measure it.
+    """Bytes, instructions and cycles of one inference; None where the platform cannot measure it.
 
     `model_*` is the part of the emitted code and its kernels, `flash` all of the program.
     """
@@ -29,6 +32,7 @@ class Measurement:
     flash: int | None
     model_flash: int | None
     model_ram: int | None
+    cycles: CycleReport | None
 
 
 def measure(
@@ -43,11 +47,15 @@ def measure(
     given = samples or {i.name: np.zeros(i.model_shape, np.float32) for i in signature.inputs}
     result, _ = artifact.run(program, signature.store(given))
     sizes = program.sizes
+    counts = result.instructions_per_layer or []
     return Measurement(
-        per_layer=list(result.instructions_per_layer or [None] * len(artifact.layers)),
+        per_layer=list(counts)
+        if len(counts) == len(artifact.layers)
+        else [None] * len(artifact.layers),
         instructions=result.total_instructions,
         stack=result.stack_bytes,
         flash=None if sizes is None else sizes.flash,
         model_flash=None if sizes is None else sizes.model_flash,
         model_ram=None if sizes is None else sizes.model_ram,
+        cycles=result.cycles,
     )

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..runtime.emulator.cycles import CycleReport
+from ..runtime.runners import PLAIN, Emulation, build_flags
 from .artifact import Artifact
 from .interpret import interpret
 from .progress import SILENT, Progress
@@ -44,6 +46,8 @@ class Check:
     """Output elements whose bytes differ from the first level's."""
     deviation: float | None = None
     """In float: the greatest difference from the first level, as a share of its range."""
+    cycles: CycleReport | None = None
+    """What an emulator with timing has measured."""
 
     @property
     def passed(self) -> bool:
@@ -104,20 +108,24 @@ def check_program(
     reference: Sequence[Array],
     *,
     flags: Sequence[str] = (),
+    emulation: Emulation = PLAIN,
     progress: Progress = SILENT,
 ) -> Check:
     """Build the program and run all samples twice in one process."""
     board = artifact.platform.board
+    flags = (*flags, *build_flags(artifact.platform, emulation))
     label = artifact.platform.label
     with TemporaryDirectory(prefix="runnel-") as folder:
         with progress.step(f"build for {label}"):
             program = artifact.build(Path(folder), flags=flags)
         with progress.step(f"run on {label}"):
             inputs = artifact.signature.store(twice(samples))
-            _, outputs = artifact.run(program, inputs)
-    how = " ".join(text for text in ("binary,", board.runner, board.machine) if text)
+            result, outputs = artifact.run(program, inputs, emulation)
+    poison = "with poison" if emulation.poison else None
+    how = " ".join(text for text in ("binary,", board.runner, board.machine, poison) if text)
     stored = in_model_order(artifact.signature, outputs)
     check = compare(label, how, stored, reference, twice=True)
+    check = replace(check, cycles=result.cycles)
     return near(check, stored, reference) if artifact.road.has_loops else check
 
 

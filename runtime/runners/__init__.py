@@ -78,6 +78,10 @@ class Emulation:
     poison: bool = False
 
 
+PLAIN = Emulation()
+"""Just run it."""
+
+
 class Tensor(NamedTuple):
     """What a network output is: NumPy dtype and shape of one inference."""
 
@@ -135,6 +139,11 @@ def runner_of(platform: PlatformAttr) -> Runner:
         )
     module, _, attribute = RUNNERS[name].partition(":")
     return cast(Runner, getattr(import_module(f".{module}", __package__), attribute)())
+
+
+def build_flags(platform: PlatformAttr, emulation: Emulation) -> tuple[str, ...]:
+    """What a program is built with to be run in this way."""
+    return runner_of(platform).poison_flags if emulation.poison else ()
 
 
 def require_tool(tool: str, packages: Sequence[str]) -> str:
@@ -214,7 +223,7 @@ def run(
     inputs: Sequence[Sequence[Array]],
     outputs: Sequence[Tensor],
     *,
-    emulation: Emulation = Emulation(),
+    emulation: Emulation = PLAIN,
     timeout: float = 600.0,
 ) -> RunResult:
     """Run all inferences in one process; `inputs[inference][input]` in the model's own types.
@@ -232,7 +241,7 @@ def run(
         total = cycles.total.instructions
     if program.profile is not None:
         first, counts, _ = _execute_program(
-            program, program.profile, True, inputs[:1], outputs, Emulation(), timeout
+            program, program.profile, True, inputs[:1], outputs, PLAIN, timeout
         )
         for plain, counted in zip(results[0], first[0], strict=True):
             if plain.tobytes() != counted.tobytes():

@@ -110,14 +110,15 @@ def memory_script(platform: PlatformAttr) -> str:
         *_cluster_lines(platform),
     ]
     others = [m for m in platform.memories if m.name not in (board.code, board.data)]
-    flash = [memory.name for memory in others if memory.kind == "flash"]
+    loaded = [memory.name for memory in others if _is_loaded(platform, memory)]
     lines += ["PHDRS", "{"]
     lines += ["    vectors PT_LOAD FLAGS(4);", "    code PT_LOAD FLAGS(5);"]
     lines += ["    data PT_LOAD FLAGS(6);"]
-    lines += [f"    {name}_segment PT_LOAD FLAGS(4);" for name in flash]
+    lines += [f"    {name}_segment PT_LOAD FLAGS(4);" for name in loaded]
     lines += ["}"]
     if others:
-        lines += ["SECTIONS", "{", *(_section(memory) for memory in others), "}"]
+        sections = [line for memory in others for line in _sections(platform, memory)]
+        lines += ["SECTIONS", "{", *sections, "}"]
     return "\n".join(lines) + "\n"
 
 
@@ -137,12 +138,22 @@ def defines(platform: PlatformAttr) -> list[str]:
     return [] if platform.cluster is None else [f"-DRN_CORES={platform.cluster.cores}"]
 
 
-def _section(memory: Memory) -> str:
+def _is_loaded(platform: PlatformAttr, memory: Memory) -> bool:
+    """Whether constants can be there before the program starts. Who loads a program that runs from
+    RAM fills all RAM but that of a cluster, which has no power yet.
+    """
+    from_ram = platform.code_memory.kind == "ram" and memory is not platform.cluster_memory
+    return memory.kind == "flash" or from_ram
+
+
+def _sections(platform: PlatformAttr, memory: Memory) -> list[str]:
     """What the emitted code asks for by name goes to a memory that is not the usual one."""
-    name = memory.name
+    name, lines = memory.name, list[str]()
+    if _is_loaded(platform, memory):
+        lines.append(f"    .rodata.{name} : {{ *(.rodata.{name}.*) }} > {name} :{name}_segment")
     if memory.kind == "ram":
-        return f"    .bss.{name} (NOLOAD) : {{ *(.bss.{name}.*) }} > {name} :NONE"
-    return f"    .rodata.{name} : {{ *(.rodata.{name}.*) }} > {name} :{name}_segment"
+        lines.append(f"    .bss.{name} (NOLOAD) : {{ *(.bss.{name}.*) }} > {name} :NONE")
+    return lines
 
 
 def _makefile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from pulp_programs import SMALL, build, needs_compiler, run
 
+from runnel.runtime.emulator import Emulator, machine_of
 from runnel.runtime.emulator.report import Kind
 from runnel.runtime.platforms import load_platform
 
@@ -60,6 +62,22 @@ def test_transfers_run_while_cores_compute(tmp_path: Path) -> None:
     assert not any(w.start < e.start < w.end for e in in_use for w in asleep)
     waits = [e for e in report.of_kind(Kind.WAIT) if e.unit == 0 and e.a >> 8 & 1]
     assert waits, "core 0 sleeps until the end of a transfer"
+
+
+@needs_compiler
+@pytest.mark.parametrize("room", [16, 4])
+def test_who_asks_for_more_than_the_queue_holds_waits(tmp_path: Path, room: int) -> None:
+    """Core 0 asks for 48 transfers as fast as it can, of an engine that takes long for each."""
+    platform = load_platform("siracusa")
+    program = build("cluster/hal", tmp_path, platform)
+    machine = machine_of(platform)
+    slow = tuple(replace(memory, dma_rate=128) for memory in machine.memories)
+    machine = replace(machine, memories=slow, dma_queue=room)
+    report = Emulator(machine, lambda _: None).run(program)
+    assert report.exit_code == 0
+    transfers = report.of_kind(Kind.DMA_IN)[-48:]
+    waiting = [sum(t.start <= now.start < t.end for t in transfers) for now in transfers]
+    assert max(waiting) == room
 
 
 @needs_compiler

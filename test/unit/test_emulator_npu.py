@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pulp_programs import build, needs_compiler
 
 from runnel.runtime.emulator import Emulator, Report, machine_of
+from runnel.runtime.emulator.report import Kind
 from runnel.runtime.platforms import load_platform
 
 pytestmark = needs_compiler
@@ -119,7 +121,7 @@ def expected(
     return np.clip(y, 0 if job.relu else low, high)
 
 
-def run_job(folder: Path, job: Job, *, poison: bool = False) -> tuple[bool, Report]:
+def run_job(folder: Path, job: Job, *, poison: bool = False, times: int = 1) -> tuple[bool, Report]:
     """Whether the NPU gives what NumPy gives."""
     random = np.random.default_rng(job.height * 100 + job.channels_out)
     offset = -(1 << (job.bits - 1))
@@ -137,7 +139,7 @@ def run_job(folder: Path, job: Job, *, poison: bool = False) -> tuple[bool, Repo
     words = struct.pack("<24I", *registers(job, offset))
     (folder / "job.bin").write_bytes(words + memory)
     platform = load_platform("siracusa")
-    program = build("npu", folder, platform)
+    program = build("npu", folder, platform, [f"-DJOBS={times}"])
     here = Path.cwd()
     os.chdir(folder)
     try:
@@ -177,3 +179,19 @@ def test_jobs_compute_what_numpy_computes(tmp_path: Path, job: Job) -> None:
 
 def test_poisoned_jobs_deliver_when_they_were_waited_for(tmp_path: Path) -> None:
     assert run_job(tmp_path, Job(3, False, 9, 11, 30, 40, pad=1), poison=True)[0]
+
+
+@pytest.mark.parametrize("poison", [False, True])
+def test_the_next_job_is_set_up_while_one_runs(tmp_path: Path, poison: bool) -> None:
+    """Job numbers have 8 bits; core 0 sleeps until the job that it waits for has ended."""
+    job = Job(1, False, 20, 20, 64, 64)
+    right, report = run_job(tmp_path, job, poison=poison, times=300)
+    assert right and report.exit_code == 0
+    jobs = report.of_kind(Kind.NPU)
+    assert len(jobs) == 300
+    gaps = [b.start - a.end for a, b in pairwise(jobs)]
+    assert max(gaps) == 0, "two are under way at any time"
+    asleep = sum(
+        e.end - e.start for e in report.of_kind(Kind.WAIT) if e.unit == 0 and e.a >> 12 & 1
+    )
+    assert asleep > 0.9 * sum(e.end - e.start for e in jobs)

@@ -60,7 +60,9 @@ def errors_of(tmp_path: Path, text: str) -> list[str]:
     return [message.removeprefix(f"{path}: ") for message in messages]
 
 
-@pytest.mark.parametrize("name", ["host", "cortex-m4", "cortex-m7", "cortex-m55", "rv32"])
+@pytest.mark.parametrize(
+    "name", ["host", "cortex-m4", "cortex-m7", "cortex-m55", "rv32", "siracusa-ext"]
+)
 def test_shipped_platforms_load_and_round_trip(name: str):
     assert name in list_platforms()
     platform = load_platform(name)
@@ -248,3 +250,127 @@ def test_any_platform_survives_text(description: Description):
     context.load_dialect(platform_dialect.Platform)
     assert Parser(context, str(platform)).parse_attribute() == platform
     assert platform_problems(SCHEMA.encode(description)) == []
+
+
+def variant(tmp_path: Path, text: str, base: str = TINY) -> Path:
+    (tmp_path / "tiny.toml").write_text(base)
+    path = tmp_path / "mine.toml"
+    path.write_text(f'base = "tiny.toml"\nname = "mine"\n{text}')
+    return path
+
+
+def test_a_variant_says_only_what_differs(tmp_path: Path):
+    text = """
+    [[memories]]
+    name = "extra"
+    kind = "ram"
+    address = 0x3000_0000
+    size = 16
+    bandwidth = 1
+    units = ["cpu"]
+    [[memories]]
+    name = "sram"
+    size = 0x4000
+    [toolchain]
+    cpu = ["-mx"]
+    """
+    base, mine = load_platform(variant(tmp_path, text).parent / "tiny.toml"), tmp_path / "mine.toml"
+    found = load_platform(mine)
+    assert found.label == "mine" and found.data.description == base.data.description
+    assert [m.name for m in found.memories] == ["flash", "sram", "extra"]
+    assert found.memory("flash") == base.memory("flash")
+    assert found.memory("sram") == Memory("sram", "ram", 0x20000000, 0x4000, 4.0)
+    assert found.toolchain == Toolchain("gcc", cpu=("-mx",))
+    assert (found.units, found.board) == (base.units, base.board)
+
+
+def test_facts_of_a_variant_are_merged():
+    small, whole = load_platform("pulp-4").cluster, load_platform("siracusa").cluster
+    assert small is not None and whole is not None
+    assert (small.cores, small.fact("banks"), whole.fact("banks")) == (4, 8, 16)
+    assert small.fact("icache_bytes") == whole.fact("icache_bytes")
+
+
+def test_a_variant_may_leave_things_out():
+    whole, cores = load_platform("siracusa"), load_platform("siracusa-cores")
+    assert [u.name for u in whole.units] == ["cluster", "npu", "controller"]
+    assert [u.name for u in cores.units] == ["cluster", "controller"]
+    assert "npu" in whole.memory("l1").units and "npu" not in cores.memory("l1").units
+    assert "xpulp" not in load_platform("siracusa-rv32").units[0].features
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[memories]]\nname = "sram"\nsize = 0', "memories[0].size: expected a positive integer"),
+        ('[[memories]]\nname = "new"', "memories[0].kind: missing"),
+        (
+            '[[memories]]\nname = "sram"\nsise = 1',
+            'memories[0].sise: unknown key (did you mean "si',
+        ),
+        ('[[units]]\nname = "cpu"\nisa = 1', "units[0].isa: expected a string that is not empty"),
+        ("[toolchain]\ncompiler = 1", "toolchain.compiler: expected a string"),
+        ('without = ["sram"]', 'board.data: there is no memory "sram"'),
+        (
+            'without = ["srum"]',
+            'without[0]: "tiny.toml" has nothing of the name "srum" (did you me',
+        ),
+        ("without = 1", "without: expected a list, got 1"),
+        ("memories = 1", "memories: expected a list, got 1"),
+        (
+            '[[memories]]\nname = "flash"\naddress = 0x1fffffff',
+            'memories[1]: memory "sram" [0x20000000, 0x20008000) overlaps "flash" [0x1fffffff, '
+            '0x20007fff) (this entry comes from base "tiny.toml")',
+        ),
+    ],
+)
+def test_problems_of_a_variant_have_its_paths(tmp_path: Path, text: str, message: str):
+    path = variant(tmp_path, text)
+    with pytest.raises(RunnelError) as caught:
+        load_platform(path)
+    assert all(error.startswith(f"{path}: ") for error in caught.value.messages)
+    assert any(error.startswith(f"{path}: {message}") for error in caught.value.messages), caught
+
+
+def test_problems_of_a_base_are_its_own(tmp_path: Path):
+    path = variant(tmp_path, "", TINY.replace('"gcc"', "3"))
+    with pytest.raises(RunnelError, match=r"tiny\.toml: toolchain\.compiler: expected a string"):
+        load_platform(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('base = "tiny.toml"', r"mine\.toml: name: missing, a variant of \"tiny\.toml\" has"),
+        ('base = "mine.toml"', r'base: "mine\.toml" is built on this platform itself'),
+        ('base = "siracuse"', r'mine\.toml: base: no platform "siracuse" \(did you mean "sirac'),
+        ('base = "none.toml"', r"none\.toml: cannot read the platform"),
+        ("base = 1", r"mine\.toml: base: expected the name of a platform or the path of a \.toml"),
+    ],
+)
+def test_bases_that_are_wrong(tmp_path: Path, text: str, message: str):
+    path = variant(tmp_path, "")
+    path.write_text(text)
+    with pytest.raises(RunnelError, match=message):
+        load_platform(path)
+
+
+def test_stacks_of_a_cluster_are_in_its_l1(tmp_path: Path):
+    platform = load_platform("siracusa")
+    assert platform.cluster_memory is platform.memory("l1")
+    assert platform.stack_bytes("l1") == 8 * platform.core_stack
+    assert platform.stack_bytes("l2") == platform.board.stack
+    other = load_platform("cortex-m4")
+    assert other.cluster is other.cluster_memory is None
+    assert (other.stack_bytes("sram"), other.stack_bytes("psram")) == (other.board.stack, 0)
+    path = tmp_path / "mine.toml"
+    for facts, message in (
+        ("stack = 100", "units[0].facts.stack: expected bytes, a multiple of 16, got 100"),
+        ("stack = 0x10000", 'facts.stack: 8 stacks of 65536 bytes do not fit "l1" of 262144 bytes'),
+        ('l1 = "l3"', 'units[0].facts.l1: there is no memory "l3"'),
+    ):
+        changes = f'[[units]]\nname = "cluster"\n[units.facts]\n{facts}'
+        path.write_text(f'base = "siracusa"\nname = "mine"\n{changes}')
+        with pytest.raises(RunnelError) as caught:
+            load_platform(path)
+        assert message in str(caught.value)

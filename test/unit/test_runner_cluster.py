@@ -108,6 +108,21 @@ def test_external_memory_is_slower(tmp_path: Path) -> None:
 
 
 @has_compiler
+def test_constants_can_be_in_external_memory(tmp_path: Path) -> None:
+    """They are there when the program starts, and come through the DMA."""
+    program = program_in(tmp_path, "siracusa-ext")
+    text = (tmp_path / "spmd.c").read_text()
+    values = ", ".join(str(i % 100) for i in range(BYTES))
+    place = '__attribute__((section(".rodata.ext.c")))'
+    constant = f"{place} static const int8_t spmd_c[] = {{{values}}};"
+    text = text.replace("static void spmd_layer", f"{constant}\nstatic void spmd_layer")
+    (tmp_path / "spmd.c").write_text(text.replace("core, spmd_x,", "core, spmd_c,"))
+    result = run(build(tmp_path, "spmd", program.platform), inputs_of(1), OUTPUTS)
+    assert is_right(result, [[(np.arange(BYTES) % 100).astype(np.int8)]])
+    assert result.flash_bytes is not None and result.flash_bytes > BYTES
+
+
+@has_compiler
 def test_trace(tmp_path: Path) -> None:
     trace = tmp_path / "trace.json"
     run(program_in(tmp_path, "pulp-4"), inputs_of(1), OUTPUTS, emulation=Emulation(trace=trace))

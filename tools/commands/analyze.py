@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Compiles a model, runs it once on the emulated board and shows for each layer: op, kernel, shape,
 multiplications (MACs), parameters, bytes of activations, and exact instruction counts. Totals of
-flash, RAM and stack. Instructions are not cycles: the emulator has no timing.
+flash, RAM and stack. On siracusa and its kin a second table has cycles, DMA and NPU, as our
+emulator times them; elsewhere instructions are not cycles: the emulator has no timing.
 """
 
 EXAMPLES = """\
@@ -86,7 +87,12 @@ def report(artifact: Artifact, found: Measurement) -> str:
         )
         for layer, count in zip(artifact.layers, found.per_layer, strict=True)
     ]
-    return f"{text_table(headers, rows)}\n{totals(artifact, found)}"
+    text = f"{text_table(headers, rows)}\n{totals(artifact, found)}"
+    if found.cycles is not None:
+        from ..report.cycle_table import cycle_text
+
+        text += f"\n\n{cycle_text(artifact, found.cycles)}"
+    return text
 
 
 def per_mac(instructions: int | None, macs: int) -> float | None:
@@ -127,13 +133,19 @@ def facts(artifact: Artifact, found: Measurement) -> dict[str, Any]:
         for layer, count in zip(artifact.layers, found.per_layer, strict=True)
     ]
     totals = asdict(found)
-    del totals["per_layer"]
+    del totals["per_layer"], totals["cycles"]
+    timed: dict[str, Any] = {}
+    if found.cycles is not None:
+        from ..report.cycle_table import cycle_facts
+
+        timed = {"cycles": cycle_facts(artifact, found.cycles)}
     return {
         "name": artifact.name,
         "platform": artifact.platform.label,
         "layers": layers,
         "totals": totals | {"constant_bytes": artifact.constant_bytes},
         "arenas": [asdict(arena) for arena in artifact.arenas],
+        **timed,
     }
 
 

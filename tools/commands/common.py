@@ -127,6 +127,14 @@ def platform_option(parser: argparse.ArgumentParser, *, default: str | None = "h
     )
 
 
+def poison_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--poison",
+        action="store_true",
+        help="transfers as late as they may be, memory full of rubbish (emulator, host-cluster)",
+    )
+
+
 def channels_last_data(args: argparse.Namespace) -> bool:
     return args.data_layout == "channels-last"
 

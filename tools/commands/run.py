@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from .common import (
     model_options,
     options_of,
     platform_option,
+    poison_option,
     progress_of,
     read_model,
     remarks_shown,
@@ -22,6 +24,8 @@ from .common import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...runtime.emulator.cycles import CycleReport
+    from ..artifact import Artifact
     from ..road import Stop
     from ..signature import Signature
 
@@ -40,6 +44,7 @@ examples:
   runnel run quantized.onnx --input x.npy --at quant
   runnel run model.onnx --calibrate data.npz --input x.npz --platform cortex-m55 --output y.npz
   runnel run quantized.onnx --input x.npy --platform host --real
+  runnel run quantized.onnx --input x.npy --platform siracusa --cycles --trace trace.json
 """
 
 
@@ -50,6 +55,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--input", type=Path, required=True, metavar="DATA", help=".npz, or .npy for one input")
     add("--at", choices=LEVELS, help="compute with the IR at this level")
     add("--real", action="store_true", help="give reals in the model's order of axes")
+    add("--cycles", action="store_true", help="print what the emulator has timed (siracusa)")
+    add("--json", type=Path, metavar="FILE", help="write what the emulator has timed")
+    add("--trace", type=Path, metavar="FILE", help="write a Chrome trace of the emulated SoC")
+    poison_option(parser)
     add("--output", type=Path, metavar="FILE", help="write .npz, or .npy for one output")
 
 
@@ -60,6 +69,9 @@ def run(args: argparse.Namespace) -> int:
     with remarks_shown(args):
         if args.platform is not None and args.at in ("graph", "quant", "channels-last"):
             raise RunnelError(f"--at {args.at} knows no platform: leave out one of the two")
+        timing = args.cycles or args.json or args.trace or args.poison
+        if timing and (args.platform is None or args.at is not None):
+            raise RunnelError("--cycles, --json, --trace and --poison need --platform, and no --at")
         on_board = args.platform is not None and args.at is None
         results = run_program(args) if on_board else run_level(args)
     if args.output is None:
@@ -94,15 +106,37 @@ def run_level(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
 
 def run_program(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
     """The outputs of the program that the model is compiled to."""
+    from ...runtime.runners import Emulation, build_flags
+
     artifact = compile_model(args, args.platform)
     signature = artifact.signature
     inputs = signature.store(samples_for(args, artifact.road.start))
+    emulation = Emulation(args.trace, args.poison)
     with TemporaryDirectory(prefix="runnel-") as folder:
         with progress_of(args).step("build"):
-            program = artifact.build(Path(folder))
+            flags = build_flags(artifact.platform, emulation)
+            program = artifact.build(Path(folder), flags=flags)
         with progress_of(args).step(f"run on {args.platform}"):
-            _, outputs = artifact.run(program, inputs)
+            result, outputs = artifact.run(program, inputs, emulation)
+    if args.cycles or args.json is not None:
+        show_cycles(artifact, result.cycles, args)
     return named(signature, outputs, real=args.real)
+
+
+def show_cycles(artifact: Artifact, cycles: CycleReport | None, args: argparse.Namespace) -> None:
+    from ...dialects.diagnostics import RunnelError
+    from ..report.cycle_table import cycle_facts, cycle_text
+
+    if cycles is None:
+        raise RunnelError(
+            f"platform {artifact.platform.label} has no timing: --cycles and --json need one that "
+            "runs on our emulator (siracusa)"
+        )
+    if args.json is not None:
+        text = json.dumps(cycle_facts(artifact, cycles), indent=2) + "\n"
+        args.json.write_text(text, encoding="utf-8")
+    if args.cycles:
+        print(cycle_text(artifact, cycles))
 
 
 def samples_for(args: argparse.Namespace, start: Stop) -> Mapping[str, NDArray[Any]]:

@@ -14,6 +14,7 @@ from .common import (
     compile_module,
     model_options,
     platform_option,
+    poison_option,
     positive,
     progress_of,
     read_model,
@@ -58,6 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--data", type=Path, required=True, metavar="DATA", help="inputs: .npz, or .npy for one")
     add("--count", type=positive, default=20, metavar="N", help="inferences (20)")
     add("--ppm", type=float, default=50.0, help="outputs of a layer that may be off by 1 LSB (50)")
+    poison_option(parser)
     add("--no-oracle", action="store_true", help="do not compare with onnxruntime")
     add("--layers", action="store_true", help="show all layers, not only the worst")
     add("--json", type=Path, metavar="FILE", help="write the results to FILE too")
@@ -95,6 +97,7 @@ def check_platforms(
     module: ModuleOp, samples: Mapping[str, Any], args: argparse.Namespace
 ) -> tuple[list[Check], Artifact]:
     """The checks of all platforms, and the artifact of the first; what they share is done once."""
+    from ...runtime.runners import Emulation
     from .. import api
     from ..validation import check_levels, check_lowered, check_program
 
@@ -106,7 +109,10 @@ def check_platforms(
         same = platform == platforms[0]
         target = artifact if same else api.retarget(artifact, platform, progress=progress)
         checks += check_lowered(target, samples, reference, progress)
-        checks.append(check_program(target, samples, reference, progress=progress))
+        emulation = Emulation(poison=args.poison)
+        checks.append(
+            check_program(target, samples, reference, emulation=emulation, progress=progress)
+        )
     return checks, artifact
 
 
@@ -156,10 +162,13 @@ def check_table(checks: Sequence[Check]) -> str:
             check.inferences,
             verdict(check),
             second[check.second],
+            None if check.cycles is None else check.cycles.total.cycles,
         )
         for check in checks
     ]
-    return text_table(("where", "how", "inferences", "equal bytes", "second run equal"), rows)
+    headers = ("where", "how", "inferences", "equal bytes", "second run equal", "cycles")
+    timed = any(check.cycles is not None for check in checks)
+    return text_table(headers, rows) if timed else text_table(headers[:-1], [r[:-1] for r in rows])
 
 
 def error_table(errors: LayerErrors, *, strict: bool, ppm: float, everything: bool) -> str:

@@ -174,7 +174,8 @@ static bus_result trigger(soc *s, hart *h)
         return BUS_FAULT;
     }
     npu_job *job = &n->queue[n->queued];
-    *job = (npu_job){.id = n->next_id++};
+    *job = (npu_job){.id = n->next_id};
+    n->next_id = (n->next_id + 1) & 0xff;
     memcpy(job->reg, n->context[n->next_context], sizeof job->reg);
     n->next_context ^= 1;
     n->acquired = 0;

@@ -136,6 +136,23 @@ static int cores_wait(const soc *s)
     return 0;
 }
 
+/* Those that still sleep when the program ends have slept until then. */
+static void end_waits(soc *s)
+{
+    uint64_t end = 0;
+    for (int k = 0; k < s->hart_count; k++)
+        if (s->harts[k].now > end)
+            end = s->harts[k].now;
+    for (int k = 0; k < s->hart_count; k++) {
+        hart *h = &s->harts[k];
+        if (h->state != HART_WAIT)
+            continue;
+        h->stats.wait_cycles += end - h->wait_start;
+        h->now = end;
+        log_add(s, LOG_WAIT, (uint32_t)k, h->wait_start, end, 0, 0);
+    }
+}
+
 int soc_run(soc *s, uint64_t limit)
 {
     while (!s->exited && s->fault == FAULT_NONE) {
@@ -157,7 +174,10 @@ int soc_run(soc *s, uint64_t limit)
         hart_run(s, h);
         h->may_touch = 0;
     }
-    return s->fault != FAULT_NONE ? SOC_FAULT : SOC_EXIT;
+    if (s->fault != FAULT_NONE)
+        return SOC_FAULT;
+    end_waits(s);
+    return SOC_EXIT;
 }
 
 /* Fields of hart_stats in their order; what was not yet resolved at a barrier is added. */

@@ -1,0 +1,71 @@
+"""`runnel run`, `validate` and `analyze` on the emulated cluster: what it says of cycles."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pulp_programs import COMPILER
+from small_networks import images, save_network
+
+from runnel.tools.cli import main
+
+pytestmark = pytest.mark.skipif(shutil.which(COMPILER) is None, reason=f"needs {COMPILER}")
+LAYERS = 5
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_network(tmp_path, quantized=True)
+    np.save(tmp_path / "x.npy", images(2))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_run_times_the_network(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["run", "quantized.onnx", "--input", "x.npy", "--platform", "siracusa"]
+    timed = ["--cycles", "--json", "cycles.json", "--trace", "trace.json"]
+    assert main([*command, *timed, "--output", "y.npy"]) == 0
+    out = capsys.readouterr().out
+    assert "cycles: runnel emulator of siracusa" in out
+    facts = json.loads(Path("cycles.json").read_text())
+    assert facts["source"] == "runnel emulator of siracusa" and facts["cores"] == 8
+    assert list(facts["layers"]) == [str(i) for i in range(LAYERS)]
+    total = facts["total"]["cycles"]
+    assert len(facts["inferences"]) == 2 and facts["inferences"][1] == total
+    assert 0.95 * total < sum(c["cycles"] for c in facts["layers"].values()) <= total
+    assert f"{total:,}" in out
+    assert all(c["node"] and c["bound"] for c in facts["layers"].values())
+    bars = [e for e in json.loads(Path("trace.json").read_text())["traceEvents"] if "dur" in e]
+    assert sum(bar["name"].startswith("layer") for bar in bars) == 2 * LAYERS
+    assert main([*command, "--poison", "--output", "poisoned.npy"]) == 0
+    assert np.array_equal(np.load("y.npy"), np.load("poisoned.npy"))
+
+
+def test_what_has_no_timing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["run", "quantized.onnx", "--input", "x.npy"]
+    for more, message in (
+        (["--platform", "host", "--cycles"], "platform host has no timing"),
+        (["--platform", "host", "--trace", "t.json"], "needs a platform that runs on the emulator"),
+        (["--cycles"], "need --platform, and no --at"),
+    ):
+        assert main([*command, *more]) != 0
+        assert message in capsys.readouterr().err
+
+
+def test_validate_and_analyze_show_cycles(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["validate", "quantized.onnx", "--data", "x.npy", "--platform", "siracusa"]
+    assert main([*command, "--no-oracle", "--poison", "--json", "checks.json"]) == 0
+    out = capsys.readouterr().out
+    assert "binary, emulator with poison" in out and "all equal" in out
+    check = json.loads(Path("checks.json").read_text())["checks"][-1]
+    assert check["cycles"]["total"]["cycles"] > 0 and len(check["cycles"]["inferences"]) == 4
+    command = ["analyze", "quantized.onnx", "--platform", "siracusa", "--json", "analyzed.json"]
+    assert main(command) == 0
+    facts = json.loads(Path("analyzed.json").read_text())
+    counts = [layer["instructions"] for layer in facts["layers"]]
+    timed = list(facts["cycles"]["layers"].values())
+    assert counts == [c["instructions"] for c in timed]
+    assert all(count < c["cycles"] for count, c in zip(counts, timed, strict=True))
