@@ -247,6 +247,8 @@ class ClusterFunction(FunctionLowering):
                 self._kernel(op)
             case memref.SubviewOp():
                 self.values[op.result] = self._window(op)
+            case dma.ViewOp():
+                self.values[op.result] = self.value(op.source)
             case arith.ConstantOp():
                 super().lower(op)
             case scf.ForOp() | scf.IfOp():
