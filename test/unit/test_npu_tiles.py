@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from npu_layers import Case, fitted, layer_of, random_case
+from npu_layers import Case, fitted, layer_of
 from pulp_programs import needs_compiler
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, Region
 
 from runnel.dialects import quant, tile
 from runnel.dialects.npu_job import Kind
 from runnel.lowering.print_c import print_c
-from runnel.passes.place.npu_model import Layer
 from runnel.runtime.interpreter import run
 from runnel.runtime.platforms import load_platform
 from runnel.runtime.runners import Tensor, build
