@@ -46,7 +46,9 @@ class Memories:
             size = max(
                 other.offset.value.data + other.size
                 for other in function_of(op).walk()
-                if isinstance(other, dma.BufferOp) and other.offset and other.memory == op.memory
+                if isinstance(other, dma.BufferOp)
+                and other.offset is not None
+                and other.memory == op.memory
             )
             self._arenas[op.memory] = bytearray([POISON]) * size
         return self._arenas[op.memory], op.offset.value.data

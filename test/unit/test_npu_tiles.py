@@ -1,4 +1,4 @@
-"""Groups of tiles on the NPU: from quant to a program on the emulated SoC, equal to the quant level."""
+"""Groups of tiles on the NPU, from quant to a program on the emulated SoC: the bytes of quant."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from runnel.tools.registry import new_context
 
 TO_C = (
     "convert-tile-to-dma,software-pipeline,split-transfers,plan-memory,verify-memory,fork-cores,"
-    "convert-cortexm-to-c"
+    "verify-hazards,convert-cortexm-to-c"
 )
 
 
