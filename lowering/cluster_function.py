@@ -6,7 +6,7 @@ What is the same number in every call is a constant in the function, the rest ar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -70,7 +70,7 @@ class KernelFunction(ABC, Generic[K]):
         """The window of the constants of `op`."""
 
     @abstractmethod
-    def finish(self, to: Builder, operands: list[SSAValue], named: dict[str, SSAValue]) -> None:
+    def finish(self, to: Builder, operands: list[SSAValue], named: Mapping[str, SSAValue]) -> None:
         """The end of the function: the call of the kernel with `operands`."""
 
     @staticmethod
@@ -239,7 +239,7 @@ class SharedFunction(KernelFunction[cluster.KernelOp]):
     def chunk(self, op: cluster.KernelOp) -> SSAValue:
         return op.constants[0]
 
-    def finish(self, to: Builder, operands: list[SSAValue], named: dict[str, SSAValue]) -> None:
+    def finish(self, to: Builder, operands: list[SSAValue], named: Mapping[str, SSAValue]) -> None:
         cores = to.add(c.LiteralOp(c_name("RN_CORES"), i32))
         to.block.add_op(c.CallOp(self.first.kernel.data, [*operands, named[CORE], cores]))
 

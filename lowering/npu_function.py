@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import i32
@@ -97,6 +98,6 @@ class JobFunction(KernelFunction[npu.Conv2DOp]):
     def chunk(self, op: npu.Conv2DOp) -> SSAValue:
         return op.constants
 
-    def finish(self, to: Builder, operands: list[SSAValue], named: dict[str, SSAValue]) -> None:
+    def finish(self, to: Builder, operands: list[SSAValue], named: Mapping[str, SSAValue]) -> None:
         job = to.add(c.CallOp("rn_npu_conv2d", operands, i32))
         to.block.add_op(c.ReturnOp(job))

@@ -28,8 +28,9 @@ class Access:
 
 def same_queue(a: Operation, b: Operation) -> bool:
     """Whether the works that two ops start run in their order by themselves."""
-    works = isinstance(a, AsyncOp) and isinstance(b, AsyncOp)
-    return works and a.queue is not None and a.queue == b.queue
+    if not isinstance(a, AsyncOp) or not isinstance(b, AsyncOp):
+        return False
+    return a.queue is not None and a.queue == b.queue
 
 
 @dataclass(eq=False)
