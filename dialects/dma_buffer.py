@@ -122,6 +122,13 @@ class AsyncOp(DestinationStyleOp):
         """The token that the work belongs to: an operand, or a result of the op."""
         raise NotImplementedError
 
+    @property
+    def queue(self) -> str | None:
+        """What runs the work; works of one queue run one after the other, in the order in which
+        they were started. None: in any order.
+        """
+        return None
+
 
 class AwaitOp(Operation):
     """An op that returns when all work of a token has ended; the token is used up."""

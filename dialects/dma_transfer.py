@@ -257,7 +257,7 @@ class PipelineOp(IRDLOperation):
 
 def transfer_dimensions(op: TransferOp) -> list[tuple[int, ...]]:
     """The dimensions of a copy, outermost first: those of the window that are one run at both ends
-    count as one. The last one is the run of bytes; a single element has none.
+    count as one. The last one is the run of elements, () where each is a run of its own.
     """
     shape = op.source.type.get_shape()
     strides = [value.type.get_strides() for value in (op.source, op.target)]
@@ -270,6 +270,8 @@ def transfer_dimensions(op: TransferOp) -> list[tuple[int, ...]]:
             merged[-1].append(dim)
         else:
             merged.append([dim])
+    if merged and any(s is None or s[merged[-1][-1]] != 1 for s in strides):
+        merged.append([])
     return [tuple(dims) for dims in merged]
 
 

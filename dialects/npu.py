@@ -25,7 +25,7 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
-from .dma import DestinationStyleOp
+from .dma import AsyncOp, AwaitOp
 from .npu_chunk import Chunk
 from .npu_job import MAX_PAD, Kind, Mode
 from .quant_types import UniformQuantizedType, storage_bounds
@@ -169,7 +169,7 @@ def window_shape(value: SSAValue) -> tuple[int, int, int]:
 
 
 @irdl_op_definition
-class Conv2DOp(IRDLOperation, DestinationStyleOp):
+class Conv2DOp(IRDLOperation, AsyncOp):
     """Asks for a job: a convolution, or the product of vectors with a matrix (pointwise).
 
     `pads` are the rows and columns of padding before the window, at most one; padding behind it
@@ -221,6 +221,14 @@ class Conv2DOp(IRDLOperation, DestinationStyleOp):
     @property
     def outputs(self) -> Sequence[SSAValue]:
         return (self.output,)
+
+    @property
+    def started(self) -> SSAValue:
+        return self.token
+
+    @property
+    def queue(self) -> str:
+        return "npu"
 
     @property
     def mode(self) -> Mode:
@@ -298,7 +306,7 @@ def check_window(op: Conv2DOp, value: SSAValue, what: str) -> None:
 
 
 @irdl_op_definition
-class WaitOp(IRDLOperation):
+class WaitOp(IRDLOperation, AwaitOp):
     """Returns when the job has ended, and with it all that were asked for before; the token is used
     up.
 
@@ -315,6 +323,10 @@ class WaitOp(IRDLOperation):
 
     def __init__(self, token: SSAValue):
         super().__init__(operands=[token])
+
+    @property
+    def awaited(self) -> SSAValue:
+        return self.token
 
 
 Npu = Dialect("npu", [Conv2DOp, WaitOp], [LayerAttr, TokenType])

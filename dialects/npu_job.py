@@ -6,9 +6,14 @@ Register map: public documentation of the block (github.com/pulp-platform/neurek
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
+
+import numpy as np
+
+Count = Any
+"""An integer, or an array of them: cycles are computed of many jobs at once."""
 
 TILE = 6
 """Output rows and columns that the datapath makes at a time."""
@@ -154,16 +159,6 @@ class Tiles:
     def of(size: int, full: int) -> Tiles:
         return Tiles(-(-size // full), full, (size - 1) % full + 1)
 
-    def extents(self) -> Iterator[tuple[int, int]]:
-        """(extent, how many tiles have it)"""
-        if self.count > 1:
-            yield self.full, self.count - 1
-        yield self.last, 1
-
-    @property
-    def packed(self) -> tuple[int, int]:
-        return self.count, self.last
-
 
 def padding_behind(kind: Kind, size: int, before: int, last: int, start: int) -> int:
     """The register's padding behind an input of `size`: counted from the end of the input buffer.
@@ -215,24 +210,37 @@ SCALE_END, BIAS, SHIFT = 9, 4 + 8, 8
 
 def cycles(mode: Mode, g: Geometry) -> int:
     """From the start of the job to its end."""
+    return int(job_cycles(mode, g.in_c, g.out_h, g.out_w, g.out_c))
+
+
+def job_cycles(mode: Mode, in_c: Count, out_h: Count, out_w: Count, out_c: Count) -> Count:
+    """The cycles of jobs of these sizes, which may be arrays."""
     kind = mode.kind
-    passes = 1 if kind is Kind.DEPTHWISE else -(-g.in_c // kind.lanes_in)
-    total = JOB_START
     halo = kind.kernel - 1
-    out_h, out_w = mode.made(g.out_h, g.out_w)
-    for channels, count_c in Tiles.of(g.out_c, kind.lanes_out).extents():
+    passes = 1 if kind is Kind.DEPTHWISE else -(-in_c // kind.lanes_in)
+    heights, widths = (
+        (size - 1) * gap + 1 for size, gap in zip((out_h, out_w), mode.gaps, strict=True)
+    )
+    total: Count = JOB_START
+    for channels, count_c in extents(out_c, kind.lanes_out):
         compute = compute_cycles(mode, channels)
-        for rows, count_h in Tiles.of(out_h, TILE).extents():
-            for columns, count_w in Tiles.of(out_w, TILE).extents():
+        for rows, count_h in extents(heights, TILE):
+            for columns, count_w in extents(widths, TILE):
                 window = (rows + halo) * (columns + halo)
                 load = LOAD_START + (LOAD_1X1 if kind is Kind.POINTWISE else window)
-                tile = passes * max(load, compute) + TILE_START
-                tile += finish_cycles(mode, channels, rows * columns)
-                total += count_c * count_h * count_w * tile
+                tile = passes * np.maximum(load, compute) + TILE_START
+                tile = tile + finish_cycles(mode, channels, rows * columns)
+                total = total + count_c * count_h * count_w * tile
     return total
 
 
-def compute_cycles(mode: Mode, channels: int) -> int:
+def extents(size: Count, full: int) -> tuple[tuple[Count, Count], tuple[Count, Count]]:
+    """(extent, how many tiles have it): full tiles and the last one."""
+    tiles = -(-size // full)
+    return (full, tiles - 1), (size - (tiles - 1) * full, 1)
+
+
+def compute_cycles(mode: Mode, channels: Count) -> Count:
     """One pass over an input tile: a channel, or a bit of one, per cycle."""
     match mode.kind:
         case Kind.DEPTHWISE:
@@ -243,7 +251,7 @@ def compute_cycles(mode: Mode, channels: int) -> int:
             return COMPUTE_3X3 + channels * mode.weight_bits
 
 
-def finish_cycles(mode: Mode, channels: int, pixels: int) -> int:
+def finish_cycles(mode: Mode, channels: Count, pixels: Count) -> Count:
     """Scale, bias, shift and store of a tile."""
     per_word = 32 // mode.scale_bits
     scale = -(-channels // per_word) + SCALE_END

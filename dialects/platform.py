@@ -14,6 +14,8 @@ from importlib.metadata import entry_points
 from itertools import combinations
 from typing import Annotated, Any, Literal, Protocol, TypeVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.dlti import DataLayoutEntryAttr
 from xdsl.ir import Data, Dialect, Operation
@@ -525,6 +527,12 @@ class UnitModel(Protocol):
 
     def cost(self, op: Operation, unit: Unit) -> float:
         """What `op` takes on the unit, in what the unit `counts`."""
+        ...
+
+    def tile_cost(
+        self, op: Operation, unit: Unit, extents: Sequence[NDArray[np.int64]]
+    ) -> NDArray[np.float64]:
+        """What tiles of the result of `op` take; `extents` has one array for each dimension."""
         ...
 
 

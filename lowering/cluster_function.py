@@ -5,15 +5,17 @@ What is the same number in every call is a constant in the function, the rest ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, MemRefType, StringAttr, i8, i32
 from xdsl.dialects.emitc import EmitC_OpaqueAttr
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import c, cluster
+from ..dialects.diagnostics import source_name
 from ..dialects.types import stored_element
 from .c_builder import Builder, c_type
 from .cluster_arguments import (
@@ -35,20 +37,51 @@ BYTES = c.pointer(i8, const=True)
 CORE = "core"
 
 
+K = TypeVar("K", bound=Operation)
+
+
 @dataclass
-class KernelFunction:
+class KernelFunction(ABC, Generic[K]):
     """The calls of one layer's kernel and the function that they share."""
 
     name: str
-    ops: list[cluster.KernelOp]
+    ops: list[K]
 
     def __post_init__(self) -> None:
         self.calls = [arguments_of(op) for op in self.ops]
         self.varying = self._find_varying()
 
     @property
-    def first(self) -> cluster.KernelOp:
+    def first(self) -> K:
         return self.ops[0]
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What the function computes."""
+
+    @property
+    def result(self) -> Attribute | None:
+        """What the function returns."""
+        return None
+
+    @abstractmethod
+    def chunk(self, op: K) -> SSAValue:
+        """The window of the constants of `op`."""
+
+    @abstractmethod
+    def finish(self, to: Builder, operands: list[SSAValue], named: Mapping[str, SSAValue]) -> None:
+        """The end of the function: the call of the kernel with `operands`."""
+
+    @staticmethod
+    def windows(ins: Iterable[SSAValue], out: SSAValue) -> str:
+        """The shapes of inputs and output as text."""
+
+        def text(value: SSAValue) -> str:
+            assert isinstance(value.type, MemRefType)
+            return "x".join("?" if n < 0 else str(n) for n in value.type.get_shape())
+
+        return f"{', '.join(map(text, ins))} -> {text(out)}"
 
     def _find_varying(self) -> dict[str, list[Size]]:
         """Name of each number that is not one constant in all calls, with its values by call."""
@@ -80,7 +113,7 @@ class KernelFunction:
 
     def call(
         self,
-        op: cluster.KernelOp,
+        op: K,
         value: Callable[[SSAValue], SSAValue],
         literal: Callable[[int], SSAValue],
     ) -> list[SSAValue]:
@@ -94,7 +127,7 @@ class KernelFunction:
                     result.append(value(place))
                 case Channels() | ChunkPart() if not seen_chunk:
                     seen_chunk = True
-                    result.append(value(op.constants[0]))
+                    result.append(value(self.chunk(op)))
                 case Scratch(place) if place is not None:
                     result.append(value(place))
                 case _:
@@ -107,12 +140,11 @@ class KernelFunction:
     def definition(self, struct: Callable[[Struct], list[c.GlobalOp]]) -> list[Any]:
         """The constants and the function; `struct` makes the global of a constant struct."""
         made: list[Any] = []
-        function = c.FuncOp(self.name, self.parameters(), None, static=True)
+        function = c.FuncOp(self.name, self.parameters(), self.result, static=True)
         named = dict(zip((n for n, _ in self.parameters()), function.args, strict=True))
         to = Builder(function.body.block)
         operands = [self._argument(argument, named, to, made, struct) for argument in self.calls[0]]
-        cores = to.add(c.LiteralOp(c_name("RN_CORES"), i32))
-        to.block.add_op(c.CallOp(self.first.kernel.data, [*operands, named[CORE], cores]))
+        self.finish(to, operands, named)
         return [*made, function]
 
     def _argument(
@@ -192,6 +224,24 @@ class KernelFunction:
             field = to.add(c.MemberOp(variable, name, c.LValueType(type)))
             to.block.add_op(c.AssignOp(field, to.cast(place, type)))
         return to.add(c.AddressOfOp(variable))
+
+
+@dataclass
+class SharedFunction(KernelFunction[cluster.KernelOp]):
+    """A kernel that all cores compute together."""
+
+    @property
+    def title(self) -> str:
+        op = self.first
+        kind = op.name.split(".")[1]
+        return f"{kind} '{source_name(op) or kind}': {self.windows(op.ins, op.outs[0])}"
+
+    def chunk(self, op: cluster.KernelOp) -> SSAValue:
+        return op.constants[0]
+
+    def finish(self, to: Builder, operands: list[SSAValue], named: Mapping[str, SSAValue]) -> None:
+        cores = to.add(c.LiteralOp(c_name("RN_CORES"), i32))
+        to.block.add_op(c.CallOp(self.first.kernel.data, [*operands, named[CORE], cores]))
 
 
 def _numbers(call: Sequence[Argument]) -> Iterator[tuple[str, Size]]:

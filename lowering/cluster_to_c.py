@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
+from typing import Any
 
 from xdsl.dialects import arith, memref, scf
 from xdsl.dialects.builtin import MemRefType, StringAttr, i8, i32
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
-from ..dialects import c, cluster, cortexm, dma
+from ..dialects import c, cluster, cortexm, dma, npu
 from ..dialects.diagnostics import RunnelError, describe
 from ..dialects.platform import platform_of
 from ..dialects.types import dtype_of
 from .c_builder import Builder
 from .cluster_arguments import Size, sizes_of
-from .cluster_function import CORE, KernelFunction, c_name
+from .cluster_function import CORE, KernelFunction, SharedFunction, c_name
 from .cortexm_to_c import U8, Body, Layer, Model, identifier, layer_name, offset_of, tensors
 from .loops_to_c import FunctionLowering, LoweredFunction, includes
+from .npu_function import HEADER, JobFunction
 
-MOVES = (dma.TokenOp, dma.StartOp, dma.WaitOp, cortexm.KernelOp)
+MOVES = (
+    *(dma.TokenOp, dma.StartOp, dma.WaitOp, cortexm.KernelOp),
+    *(npu.Conv2DOp, npu.WaitOp),
+)
 """What core 0 does alone."""
 
 
@@ -52,7 +57,7 @@ class ClusterModel(Model):
         ]
         self.kernels = dict(self._functions())
 
-    def _functions(self) -> Iterator[tuple[Operation, KernelFunction | Layer]]:
+    def _functions(self) -> Iterator[tuple[Operation, KernelFunction[Any] | Layer]]:
         """The C function of each kernel op."""
         for layer, group in zip(self.layers, self.groups, strict=True):
             nodes: dict[tuple[str, str], list[Operation]] = {}
@@ -64,18 +69,16 @@ class ClusterModel(Model):
                     name = f"{layer.function}_{identifier(node)}"
                 kernels = [op for op in ops if isinstance(op, cluster.KernelOp)]
                 if kernels:
-                    shared = KernelFunction(name, kernels)
+                    shared = SharedFunction(name, kernels)
                     yield from ((op, shared) for op in kernels)
+                jobs = [op for op in ops if isinstance(op, npu.Conv2DOp)]
+                if jobs:
+                    started = JobFunction(name, jobs)
+                    yield from ((op, started) for op in jobs)
                 yield from ((op, Layer(op, name)) for op in ops if isinstance(op, cortexm.KernelOp))
 
     def includes(self) -> list[c.IncludeOp]:
-        kernels = sorted(
-            {
-                op.include
-                for op in self.kernels
-                if isinstance(op, cluster.KernelOp | cortexm.KernelOp)
-            }
-        )
+        kernels = sorted({header_of(op) for op in self.kernels})
         own = (f"{self.name}.h", f"{self.name}_weights.h")
         work = ClusterFunction(self)
         work.build()
@@ -117,7 +120,7 @@ class ClusterModel(Model):
                 continue
             done.add(name)
             if isinstance(function, KernelFunction):
-                block.add_op(c.CommentOp(title(function)))
+                block.add_op(c.CommentOp(function.title))
                 layer = Layer(function.first, name)  # pyright: ignore[reportArgumentType]
                 block.add_ops(function.definition(lambda struct, at=layer: self.struct(at, struct)))
             elif isinstance(op, cortexm.KernelOp):
@@ -145,21 +148,16 @@ class ClusterModel(Model):
         function.body.block.add_op(c.ReturnOp(add(c.LiteralOp(0, i32))))
 
 
-def title(function: KernelFunction) -> str:
-    """What a kernel function computes."""
-    op = function.first
-
-    def text(value: SSAValue) -> str:
-        type = value.type
-        assert isinstance(type, MemRefType)
-        return "x".join("?" if n < 0 else str(n) for n in type.get_shape())
-
-    ins = ", ".join(map(text, op.ins))
-    return f"{op.name.split('.')[1]} '{layer_name(op)}': {ins} -> {text(op.outs[0])}"
+def header_of(op: Operation) -> str:
+    """The header that declares what `op` calls."""
+    if isinstance(op, npu.Conv2DOp):
+        return HEADER
+    assert isinstance(op, cluster.KernelOp | cortexm.KernelOp)
+    return op.include
 
 
 def is_kernel(op: Operation) -> bool:
-    return isinstance(op, cluster.KernelOp | cortexm.KernelOp)
+    return isinstance(op, cluster.KernelOp | cortexm.KernelOp | npu.Conv2DOp)
 
 
 def node_of(group: Sequence[Operation]) -> str:
@@ -249,6 +247,8 @@ class ClusterFunction(FunctionLowering):
                 self._kernel(op)
             case memref.SubviewOp():
                 self.values[op.result] = self._window(op)
+            case dma.ViewOp():
+                self.values[op.result] = self.value(op.source)
             case arith.ConstantOp():
                 super().lower(op)
             case scf.ForOp() | scf.IfOp():
@@ -273,10 +273,10 @@ class ClusterFunction(FunctionLowering):
         )
 
     def _lower_alone(self, op: Operation) -> None:
-        if isinstance(op, dma.TokenOp):
+        if isinstance(op, dma.TokenOp | npu.Conv2DOp):
             variable = self.to.add(c.VariableOp(i32, self.to.literal(0)))
-            variable.name_hint = "token"
-            self.tokens[op.result] = variable
+            variable.name_hint = "token" if isinstance(op, dma.TokenOp) else "job"
+            self.tokens[op.results[0]] = variable
         outer = self.to
         block = self._alone_block()
         was, self.inside_alone = self.inside_alone, True
@@ -289,6 +289,14 @@ class ClusterFunction(FunctionLowering):
                 block.add_op(c.CallOp("rn_dma_wait", [self._token(op.token)]))
             case dma.StartOp():
                 self._start(op)
+            case npu.Conv2DOp():
+                function = self.model.kernels[op]
+                assert isinstance(function, JobFunction)
+                arguments = function.call(op, self.value, self.to.literal)
+                job = self.to.add(c.CallOp(function.name, arguments, i32))
+                self.to.block.add_op(c.AssignOp(self.tokens[op.token], job))
+            case npu.WaitOp():
+                block.add_op(c.CallOp("rn_npu_wait", [self._token(op.token)]))
             case cortexm.KernelOp():
                 layer = self.model.kernels[op]
                 assert isinstance(layer, Layer)
@@ -394,6 +402,6 @@ class ClusterFunction(FunctionLowering):
 
     def _kernel(self, op: cluster.KernelOp) -> None:
         function = self.model.kernels[op]
-        assert isinstance(function, KernelFunction)
+        assert isinstance(function, SharedFunction)
         arguments = function.call(op, self.value, self.to.literal)
         self.to.block.add_op(c.CallOp(function.name, [self.function.args[0], *arguments]))

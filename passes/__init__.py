@@ -19,6 +19,7 @@ PASSES: dict[str, str] = {
     "integer-io": "quant.integer_io:IntegerIO",
     "set-platform": "place.set_platform:SetPlatform",
     "software-pipeline": "dma.software_pipeline:SoftwarePipeline",
+    "defer-waits": "dma.defer_waits:DeferWaits",
     "split-transfers": "dma.split_transfers:SplitTransfers",
     "fork-cores": "cluster.fork_cores:ForkCores",
     "tile-network": "tile.tile_network:TileNetwork",

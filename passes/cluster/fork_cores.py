@@ -104,16 +104,16 @@ class Barriers:
                 return left
 
     def _step(self, op: Operation, pending: set[Access]) -> set[Access]:
-        touched = set(_issued(op)) if not isinstance(op, dma.WaitOp) else set[Access]()
+        touched = set(_issued(op))
         if any(a.needs_barrier(b) for a in touched for b in pending):
             block = op.parent_block()
             assert block is not None
             block.insert_op_before(cluster.BarrierOp(), op)
             self.inserted += 1
             pending = set()
-        if isinstance(op, dma.WaitOp):
-            return pending | _moved_by(op.token, set())
-        return pending if isinstance(op, dma.StartOp) else pending | touched
+        if isinstance(op, dma.AwaitOp):
+            return pending | _done_by(op.awaited, set())
+        return pending if isinstance(op, dma.AsyncOp) else pending | touched
 
 
 def _issued(op: Operation) -> Iterator[Access]:
@@ -132,17 +132,17 @@ def _accesses(values: Sequence[SSAValue], *, writes: bool, alone: bool) -> Itera
             yield Access(buffer.memory, start, start + buffer.size, writes, alone)
 
 
-def _moved_by(token: SSAValue, seen: set[SSAValue]) -> set[Access]:
-    """What the transfers of a token touch, wherever they were started."""
+def _done_by(token: SSAValue, seen: set[SSAValue]) -> set[Access]:
+    """What the work of a token touches, wherever it was started."""
     if token in seen:
         return set()
     seen.add(token)
     found: set[Access] = set()
-    for use in token.uses:
-        if isinstance(use.operation, dma.StartOp):
-            found.update(_issued(use.operation))
+    for op in (token.owner, *(use.operation for use in token.uses)):
+        if isinstance(op, dma.AsyncOp) and op.started is token:
+            found.update(_issued(op))
     for origin in _origins(token):
-        found |= _moved_by(origin, seen)
+        found |= _done_by(origin, seen)
     return found
 
 

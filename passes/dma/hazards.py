@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from xdsl.ir import Operation
 
 from ...dialects.diagnostics import refer_to
+from ...dialects.dma import AsyncOp
 from .byte_windows import ByteWindow
 from .index_program import refuse
 
@@ -23,6 +24,13 @@ class Access:
     @property
     def verb(self) -> str:
         return "writes" if self.writes else "reads"
+
+
+def same_queue(a: Operation, b: Operation) -> bool:
+    """Whether the works that two ops start run in their order by themselves."""
+    if not isinstance(a, AsyncOp) or not isinstance(b, AsyncOp):
+        return False
+    return a.queue is not None and a.queue == b.queue
 
 
 @dataclass(eq=False)
@@ -146,7 +154,7 @@ class Hazards:
         window = access.window
         start, stop = window.start, window.stop
         for other in others.get(window.place, ()):
-            if not (access.writes or other.writes):
+            if not (access.writes or other.writes) or same_queue(access.op, other.op):
                 continue
             if other.window.stop <= start or stop <= other.window.start:
                 continue

@@ -77,6 +77,7 @@ class StageCopy:
             case _:
                 clone = op.clone({value: self.value(value) for value in op.operands})
                 self.block.add_op(clone)
+                self.values.update(zip(op.results, clone.results, strict=True))
 
     def _arithmetic(self, op: Operation) -> None:
         operands = [self.values.get(value, value) for value in op.operands]
@@ -98,7 +99,7 @@ class StageCopy:
 
         offsets = given(op.static_offsets.get_values(), tuple(op.offsets))
         sizes = given(op.static_sizes.get_values(), tuple(op.sizes))
-        strides = [1] * len(sizes)
+        strides = list(op.static_strides.get_values())
         source = self.value(op.source)
         type = memref.SubviewOp.infer_result_type(source.type, offsets, sizes, strides)
         new = memref.SubviewOp.get(source, offsets, sizes, strides, type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects import quant
 from ...dialects.graph import constant_array
 from ...dialects.npu_chunk import Constants
-from ...dialects.npu_job import MAX_PAD, Geometry, Kind, Mode, Pitch, cycles
+from ...dialects.npu_job import MAX_PAD, Geometry, Kind, Mode, Pitch, cycles, job_cycles
 from ...dialects.platform import Unit
 from ...dialects.quant_types import storage_bounds
 
@@ -243,6 +244,17 @@ class NEureka:
         """Cycles of the whole layer as one job, with its configuration."""
         assert isinstance(op, Layer)
         return cycles(mode_of(op), geometry_of(op)) + float(unit.fact("job_cycles"))
+
+    def tile_cost(self, op: Operation, unit: Unit, extents: Sequence[Wide]) -> NDArray[np.float64]:
+        """Cycles of jobs that make tiles of these extents: rows and columns, or vectors of a matrix
+        product, and channels last.
+        """
+        assert isinstance(op, Layer)
+        mode, *sizes, channels = mode_of(op), *extents
+        height, width = (1, sizes[0]) if isinstance(op, quant.FullyConnectedOp) else sizes[-2:]
+        in_c = channels if mode.kind is Kind.DEPTHWISE else geometry_of(op).in_c
+        found = job_cycles(mode, in_c, height, width, channels) + float(unit.fact("job_cycles"))
+        return np.asarray(found, np.float64)
 
 
 MODEL = NEureka()

@@ -2,7 +2,7 @@
 
 A cluster computes at the linear costs of its platform (`[[units.costs]]`, for all cores together),
 times the imbalance of the partition: cores share blocks of outputs, and the slowest one counts. An
-NPU's whole-op cost (its unit model) is spread over the elements. A transfer takes the engine's
+NPU takes what its unit model says. A transfer takes the engine's
 `start_cycles`, a cycle for each row, and its bytes at `bytes_per_cycle`; core 0 also spends
 `PROGRAM_CYCLES` on it. Costs of the platform are calibrated on the emulator:
 bench/cluster_kernels.py.
@@ -20,7 +20,7 @@ from xdsl.ir import Operation, SSAValue
 
 from ...dialects.diagnostics import RunnelError
 from ...dialects.platform import Cost, Dma, PlatformAttr, Unit, unit_model
-from ...dialects.tiling import elements, shape_of, tiling_of
+from ...dialects.tiling import shape_of, tiling_of
 from ...lowering.chain_windows import ChainWindows
 from ...lowering.tile_buffers import item_size
 
@@ -85,12 +85,29 @@ def _share(a: NDArray[np.int64], b: NDArray[np.int64], cores: int) -> NDArray[np
     )
 
 
-def work_of(op: Operation, unit: Unit) -> Work:
+@dataclass(frozen=True)
+class Jobs:
+    """Tiles of an op as jobs of an NPU: one after the other, as its unit model has them."""
+
+    op: Operation
+    unit: Unit
+
+    def cycles(self, extents: Sequence[NDArray[np.int64]]) -> FloatArray:
+        """Cycles of tiles with these extents, channels last."""
+        model = unit_model(self.unit)
+        if model is None:
+            raise RunnelError(
+                f'unit "{self.unit.name}" has no model that says what {self.op.name} costs'
+            )
+        return model.tile_cost(self.op, self.unit, extents)
+
+
+def work_of(op: Operation, unit: Unit) -> Work | Jobs:
     """The costs of `op` on a unit."""
     tiling = tiling_of(op)
     assert tiling is not None
     if unit.kind == "npu":
-        return Work(0.0, _npu_cost(op, unit) / elements(op.results[0]), 1, 1, 1)
+        return Jobs(op, unit)
     name, reduced = cost_name(op), tiling.reduced(op)
     row, cores = unit.cost_row(name), 1
     if row is None:
@@ -98,13 +115,6 @@ def work_of(op: Operation, unit: Unit) -> Work:
     each = (row.per_element + row.per_mac * reduced) / cores
     pixels, channels = (2, 4) if name == "quant.conv2d" else (1, 4) if tiling.macs(op) else (1, 1)
     return Work(row.start, each, pixels, channels, unit.cores)
-
-
-def _npu_cost(op: Operation, unit: Unit) -> float:
-    model = unit_model(unit)
-    if model is None:
-        raise RunnelError(f'unit "{unit.name}" has no model that says what {op.name} costs')
-    return model.cost(op, unit)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from runnel.dialects import quant
 from runnel.dialects.diagnostics import add_remark_handler
 from runnel.dialects.npu_chunk import Chunk, Constants, decode_weights, encode_weights
-from runnel.dialects.npu_job import Geometry, Kind, Mode, Pitch, room_problem
+from runnel.dialects.npu_job import Geometry, Kind, Mode, Pitch, cycles, room_problem
 from runnel.passes.place.npu_model import MODEL, Layer, constants_of, geometry_of, mode_of
 from runnel.runtime.interpreter import run
 from runnel.tools.pipeline import resolve_pipeline
@@ -221,3 +221,18 @@ def test_constants_hold_zero_points_and_rounding():
 def test_a_whole_layer_is_one_job_on_dense_buffers():
     g = geometry_of(layer_of(layer_module(Case(Kind.POINTWISE, 0, 3, 20, 7))))
     assert g == Geometry(1, 3, 20, 1, 3, 7, 0, 0, Pitch(60, 20), Pitch(21, 7))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_tiles_cost_what_their_jobs_take(seed: int):
+    """Arrays of extents give what each job gives by itself."""
+    random = np.random.default_rng(seed)
+    case = random_case(random)
+    op, unit = layer_of(fitted(case)), npu_unit()
+    mode, whole = mode_of(op), geometry_of(op)
+    extents = [random.integers(1, 40, 6) for _ in range(3)]
+    costs = MODEL.tile_cost(op, unit, [np.ones(6, np.int64), *extents])
+    for (height, width, channels), cost in zip(zip(*extents, strict=True), costs, strict=True):
+        depth = channels if mode.kind is Kind.DEPTHWISE else whole.in_c
+        g = replace(whole, out_h=height, out_w=width, out_c=channels, in_c=depth)
+        assert cost == cycles(mode, g) + float(unit.fact("job_cycles"))

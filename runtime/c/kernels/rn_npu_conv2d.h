@@ -3,8 +3,9 @@
  * y = clip((acc * scale + bias) >> shift), channels by channels. A job reads `constants`: weights, bias, scale and
  * shift of its channels in one block whose parts lie where rn_npu_constants says. What is padding is s->in_zero;
  * padding behind the input follows from the output's size. A 3x3 kernel of stride 2 makes all outputs: those between
- * the rows (pixels) of y go between them, so that they lie two rows (pixels) apart, and are not wanted. Only core 0 programs the NPU. Register map: public
- * documentation of the block. The board's rn_npu.h has rn_npu_acquire, _set, _start and _wait.
+ * the rows (pixels) of y go between them, so that they lie two rows (pixels) apart, and are not wanted. Only core 0
+ * programs the NPU. Register map: public documentation of the block. The board's rn_npu.h has rn_npu_acquire, _set,
+ * _start and _wait.
  */
 #ifndef RN_NPU_CONV2D_H
 #define RN_NPU_CONV2D_H

@@ -1,0 +1,137 @@
+"""quant ops as jobs of the N-EUREKA NPU on windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects import arith, memref
+from xdsl.dialects.builtin import IndexType, IntegerAttr, MemRefType, NoneAttr
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from ..dialects import cluster, cortexm, dma, npu, quant
+from ..dialects.diagnostics import describe
+from ..dialects.npu_chunk import Chunk
+from ..dialects.npu_job import Kind, Mode
+from ..dialects.platform import PlatformAttr, Unit
+from ..dialects.tiling import shape_of
+from ..passes.place.npu_model import MODEL, Layer, constants_of, mode_of
+from .cluster_arguments import sizes_of
+from .kernels import Problem, choose_kernel
+
+
+class NpuBackend:
+    """One NPU; beside it the cluster, whose cores take the outputs of a strided job apart."""
+
+    def __init__(self, platform: PlatformAttr, unit: Unit):
+        self.platform, self.unit = platform, unit
+        self.near = str(unit.fact("l1"))
+
+    def refuses(self, op: Operation) -> str | None:
+        if isinstance(op, quant.Conv2DOp) and op.layout.data != "nhwc":
+            return f"{describe(op)}: jobs are channels-last; run channels-last first"
+        reason = MODEL.refuses(op, self.unit)
+        return None if reason is None else f'{describe(op)}: unit "{self.unit.name}": {reason}'
+
+    def granule(self, op: Operation) -> int:
+        return _mode(op).kind.lanes_out
+
+    def chunk_bytes(self, op: Operation, channels: int) -> int:
+        return _chunk(op, channels).size
+
+    def scratch_bytes(self, op: Operation, tile: Sequence[int]) -> int:
+        mode = _mode(op)
+        if mode.gaps == (1, 1):
+            return 0
+        rows, _ = mode.made(tile[1], 1)
+        return rows * _scratch_row(op, tile[3])
+
+    def chunks(self, op: Operation, channels: int) -> NDArray[Any]:
+        assert isinstance(op, Layer)
+        constants, chunk = constants_of(op), _chunk(op, channels)
+        starts = range(0, len(constants.bias), channels)
+        packed = [chunk.pack(constants.slice(at, at + channels)) for at in starts]
+        return np.stack(packed).view(np.int8)
+
+    def compute(
+        self,
+        op: Operation,
+        ins: Sequence[SSAValue],
+        out: SSAValue,
+        pads: Sequence[SSAValue],
+        *,
+        channels: int,
+        constants: SSAValue | None,
+        scratch: SSAValue | None,
+    ) -> list[Operation]:
+        assert constants is not None
+        before: list[Operation] = []
+        after: list[Operation] = []
+        target = out
+        if scratch is not None:
+            before, target = _spread(op, out, scratch, channels)
+            after = self._gather(op, target, out)
+        if not pads:
+            zero = arith.ConstantOp(IntegerAttr(0, IndexType()))
+            before.append(zero)
+            pads = (zero.result, zero.result)
+        chunk = _chunk(op, channels)
+        layer = npu.LayerAttr.get(chunk.mode, chunk.channels_in, channels)
+        job = npu.Conv2DOp(ins[0], constants, target, pads[0], pads[1], layer)
+        made = [*before, job, npu.WaitOp(job.token), *after]
+        for new in made:
+            new.location = op.location
+        return made
+
+    def _gather(self, op: Operation, spread: SSAValue, out: SSAValue) -> list[Operation]:
+        """The cores copy the wanted outputs to where they belong: pooling of single elements."""
+        from .kernels_cluster import CLUSTER_KERNELS
+
+        cores = next(unit for unit in self.platform.units if unit.kind == "cluster")
+        _, height, width, channels = shape_of(op.results[0])
+        size = (height, width, channels)
+        window = cortexm.Window(*size, *size, 1, 1, 1, 1, 1, 1, 0, 0, 0)
+        problem = Problem("max_pool2d", window)
+        kernel, _ = choose_kernel(problem, cores.features, CLUSTER_KERNELS)
+        zero = arith.ConstantOp(IntegerAttr(0, IndexType()))
+        pads = (zero.result, zero.result)
+        properties: dict[str, Attribute] = {"window": quant.index_array((1,) * 6)}
+        pool = cluster.MaxPool2DOp(kernel.symbol, [spread], out, properties, pads=pads)
+        return [zero, pool]
+
+
+def _mode(op: Operation) -> Mode:
+    assert isinstance(op, Layer)
+    return mode_of(op)
+
+
+def _chunk(op: Operation, channels: int) -> Chunk:
+    """The layout of the constants for `channels` output channels."""
+    assert isinstance(op, Layer)
+    mode = mode_of(op)
+    depth = channels if mode.kind is Kind.DEPTHWISE else shape_of(op.input)[-1]
+    return Chunk(mode, depth, channels)
+
+
+def _scratch_row(op: Operation, channels: int) -> int:
+    """Bytes of a row of all outputs that a strided job makes, as wide as the whole layer."""
+    return _mode(op).made(1, shape_of(op.results[0])[2])[1] * channels
+
+
+def _spread(
+    op: Operation, out: SSAValue, scratch: SSAValue, channels: int
+) -> tuple[list[Operation], SSAValue]:
+    """A window of the scratch like `out` whose rows and pixels have room between them."""
+    assert isinstance(out.type, MemRefType) and isinstance(scratch.type, MemRefType)
+    row = _scratch_row(op, channels)
+    shape = (1, prod(scratch.type.get_shape()) // row, row // channels, channels)
+    whole = MemRefType(out.type.element_type, shape, NoneAttr(), out.type.memory_space)
+    view = dma.ViewOp(scratch, whole)
+    offsets, sizes = [0] * 4, list(sizes_of(out))
+    strides = [1, *_mode(op).gaps, 1]
+    type = memref.SubviewOp.infer_result_type(whole, offsets, sizes, strides)
+    window = memref.SubviewOp.get(view.result, offsets, sizes, strides, type)
+    return [view, window], window.result
