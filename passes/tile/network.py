@@ -57,12 +57,15 @@ class Network:
 
     def segments(self, longest: int) -> Iterator[tuple[int, int]]:
         """The runs [i, j) of ops that can be computed together: on one unit, at most `longest` that
-        multiply, and what is made before the last op is read only inside, once.
+        multiply (0: each op for itself), and what is made before the last op is read only inside,
+        once.
         """
         for i, step in enumerate(self.steps):
             if step.unit is None:
                 continue
             yield i, i + 1
+            if longest == 0:
+                continue
             products = _multiplies(step.op)
             for j in range(i + 2, len(self.steps) + 1):
                 products += _multiplies(self.steps[j - 1].op)

@@ -25,10 +25,9 @@ LONGEST = 3
 
 @dataclass(frozen=True)
 class Search:
-    """A network with all that may be chosen for it."""
+    """A network, the runs of its ops that may be computed together, and the memories."""
 
     network: Network
-    options: Candidates
     chains: dict[tuple[int, int], Chain]
     near: str
     far: str
@@ -42,13 +41,10 @@ def tile_units(platform: PlatformAttr, func: FuncOp, cluster: str) -> dict[str, 
     return {name: backend_of(platform, name) for name in names}
 
 
-def search(
+def search_of(
     module: ModuleOp, func: FuncOp, *, memory: int | None = None, fuse: bool = True
-) -> Search | None:
-    """The choices for a function; None if no op of it can be tiled.
-
-    Raises `RunnelError` for a platform without a cluster and for an op that no tile of fits.
-    """
+) -> Search:
+    """The choices for a function. Raises `RunnelError` for a platform without a cluster."""
     platform = platform_of(module)
     cluster = next((unit for unit in platform.units if unit.kind == "cluster"), None)
     if cluster is None:
@@ -59,27 +55,33 @@ def search(
     assert space is not None
     capacity = space.bytes if memory is None else min(memory, space.bytes)
     network = read_network(func, cluster.name, backends)
-    options: dict[tuple[int, int], dict[Homes, list[Option]]] = {}
     chains: dict[tuple[int, int], Chain] = {}
-    known: dict[Hashable, tuple[Chain, dict[Homes, list[Option]]]] = {}
     for first, end in network.segments(LONGEST if fuse else 0):
         unit = str(network.steps[first].unit)
+        chains[first, end] = Chain(
+            ops_of(network.steps[first:end]),
+            list(network.inputs(first, end)),
+            Machine.of(platform, platform.unit(unit), near),
+            backends[unit],
+            capacity,
+        )
+    return Search(network, chains, near, platform.board.data, capacity)
+
+
+def candidates(search: Search) -> Candidates:
+    """The options of each run of ops. Raises `RunnelError` for an op that no tile of fits."""
+    network, found = search.network, dict[tuple[int, int], dict[Homes, list[Option]]]()
+    known: dict[Hashable, tuple[Chain, dict[Homes, list[Option]]]] = {}
+    for (first, end), chain in search.chains.items():
         inputs = network.inputs(first, end)
-        made = network.steps[end - 1].made
-        ops = ops_of(network.steps[first:end])
-        machine = Machine.of(platform, platform.unit(unit), near)
-        chain = Chain(ops, list(inputs), machine, backends[unit], capacity)
-        homes = list(homes_of(inputs, made, capacity))
+        homes = list(homes_of(inputs, network.steps[end - 1].made, search.capacity))
         key = signature(chain, homes)
         if key not in known:
             known[key] = (chain, options_of(chain, homes))
-        options[first, end] = _renamed(chain, *known[key])
-        chains[first, end] = chain
-        if end == first + 1 and not options[first, end].get(Homes(frozenset(), False)):
-            refuse(chain, near)
-    if not options:
-        return None
-    return Search(network, options, chains, near, platform.board.data, capacity)
+        found[first, end] = _renamed(chain, *known[key])
+        if end == first + 1 and not found[first, end].get(Homes(frozenset(), False)):
+            refuse(chain, search.near)
+    return found
 
 
 def signature(chain: Chain, homes: list[Homes]) -> Hashable:

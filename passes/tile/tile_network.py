@@ -15,7 +15,8 @@ from .fit import arena_of
 from .groups import build_group
 from .network import ops_of
 from .plan import Group, cycles_of, plan
-from .search import Search, search
+from .random_plan import random_plan
+from .search import Search, candidates, search_of
 
 SOLVERS = ("auto", "cp_sat", "heuristic")
 ATTEMPTS = 12
@@ -53,8 +54,8 @@ class TileNetwork(ModulePass):
                 self._tile(op, func)
 
     def _tile(self, module: ModuleOp, func: FuncOp) -> None:
-        found = search(module, func, memory=self.memory, fuse=self.fuse)
-        if found is None:
+        found = search_of(module, func, memory=self.memory, fuse=self.fuse)
+        if not found.chains:
             return
         groups = self._plan(found, func)
         made: dict[SSAValue, SSAValue] = {}
@@ -63,9 +64,12 @@ class TileNetwork(ModulePass):
 
     def _plan(self, found: Search, func: FuncOp) -> list[Group]:
         """A plan that can be placed in the near memory."""
+        options = candidates(found)
+        if self.random is not None:
+            return random_plan(found, options, self.random)
         space = found.capacity
         for _ in range(ATTEMPTS):
-            groups = plan(found.network, found.options, space)
+            groups = plan(found.network, options, space)
             if groups is None:
                 break
             arena = arena_of(found, groups)
@@ -74,11 +78,10 @@ class TileNetwork(ModulePass):
                 emit_remark("analysis", self.name, func, f"{summary}, {arena} B of {found.near}")
                 return groups
             space -= max(arena - found.capacity, found.capacity // 100)
-        message = (
+        raise RunnelError(
             f"{describe(func)}: no plan fits {found.capacity} B of {found.near}; choose a platform "
             "with a larger one"
         )
-        raise RunnelError(message)
 
     def _build(self, found: Search, group: Group, made: dict[SSAValue, SSAValue]) -> None:
         """Put a group into the function; `made` says what stands for the results of ops by now."""
