@@ -205,6 +205,35 @@ def test_other_tensors_have_calibrated_ranges(tmp_path: Path) -> None:
         take(network, path)
 
 
+def test_a_simulation_that_rounds_like_the_integers_gives_their_bytes(tmp_path: Path) -> None:
+    """All scales are powers of two and biases lie on the accumulator's grid: f32 is exact."""
+    proto = onnx.load(save_network(tmp_path, quantized=False))
+    for tensor in proto.graph.initializer:
+        array = onnx.numpy_helper.to_array(tensor)
+        if tensor.name.startswith("b"):
+            tensor.CopyFrom(
+                onnx.numpy_helper.from_array(np.rint(array * 512) / np.float32(512), tensor.name)
+            )
+    module = import_onnx(proto)
+    makers = [
+        n.output[0]
+        for n in proto.graph.node
+        if n.op_type in ("Relu", "Conv", "GlobalAveragePool", "Gemm")
+    ]
+    grid = {"output_dtype": "uint8", "y_zero_point": 100, "y_scale": 1 / 16}
+    names = ["image", *makers]
+    encodings: list[dict[str, Any]] = [{"name": name, **grid} for name in names]
+    weights = [t.name for t in proto.graph.initializer if t.name.startswith("w")]
+    encodings += [{"name": w, "output_dtype": "int8", "y_scale": 1 / 64} for w in weights]
+    simulated = take(module, write(tmp_path, {"version": "2.0.0", "encodings": encodings}))
+    integers = passes(simulated, "convert-graph-to-quant{rounding=half_even},cleanup")
+    assert not any(op.name in ("graph.conv", "graph.gemm", "graph.add") for op in integers.walk())
+    samples = {"image": images(50, seed=6)}
+    expected = outputs_of(simulated, samples).result
+    assert len(np.unique(expected)) > 20
+    np.testing.assert_array_equal(outputs_of(integers, samples).result, expected)
+
+
 def int_entry(**changes: Any) -> dict[str, Any]:
     entry = {"name": "in/x", "dtype": "INT", "enc_type": "PER_TENSOR", "bw": 8, "is_sym": False}
     return entry | {"scale": [0.5], "offset": [-3]} | changes
