@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from xdsl.dialects.builtin import FileLineColLoc, LocationAttr, NameLoc
+from xdsl.dialects.builtin import FileLineColLoc, LocationAttr, NameLoc, NoneAttr, StringAttr
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import DiagnosticException
 
@@ -29,6 +29,38 @@ def location_name(location: LocationAttr) -> str | None:
 def source_name(op: Operation) -> str | None:
     """The name of the ONNX node that `op` came from; None where only a place in a file is known."""
     return op.location.desc.data if isinstance(op.location, NameLoc) else None
+
+
+def tensor_names(op: Operation) -> list[str]:
+    """The names that the source has for what `op` makes: locations within that of its node.
+
+    The first is its own; others are of tensors before it that it makes no more.
+    """
+    names: list[str] = []
+    inner = op.location.location if isinstance(op.location, NameLoc) else None
+    while isinstance(inner, NameLoc):
+        names.append(inner.desc.data)
+        inner = inner.location
+    return names
+
+
+def node_location(op: Operation) -> LocationAttr:
+    """The location of `op` for what is not its result: without tensors."""
+    if isinstance(op.location, NameLoc):
+        return NameLoc(op.location.desc, NoneAttr())
+    return op.location
+
+
+def takes_in(op: Operation, later: Operation) -> LocationAttr:
+    """The location of what stands for `op` and for `later`, which reads it: node of one, tensors of
+    both.
+    """
+    if not isinstance(op.location, NameLoc):
+        return op.location
+    inner = op.location.location
+    for name in reversed(tensor_names(later)):
+        inner = NameLoc(StringAttr(name), inner)
+    return NameLoc(op.location.desc, inner)
 
 
 def describe(op: Operation) -> str:

@@ -26,7 +26,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import graph, quant
-from ..dialects.diagnostics import RunnelError, describe, source_name
+from ..dialects.diagnostics import RunnelError, describe, source_name, tensor_names
 from ..dialects.types import dtype_of
 from ..runtime.interpreter import input_names, output_names
 
@@ -52,6 +52,11 @@ PRODUCTS = (graph.ConvOp, graph.GemmOp)
 
 def export_onnx(module: ModuleOp) -> ModelProto:
     """The model of a module at the graph level. Raises `RunnelError` for ops without ONNX form."""
+    return export_named(module)[0]
+
+
+def export_named(module: ModuleOp) -> tuple[ModelProto, dict[SSAValue, str]]:
+    """The same, and the names that values have in it: those of the source where they are known."""
     function = next(op for op in module.body.block.ops if isinstance(op, func.FuncOp))
     exporter = Exporter(function)
     exporter.run()
@@ -62,12 +67,13 @@ def export_onnx(module: ModuleOp) -> ModelProto:
         tensors(output_names(function), function.function_type.outputs.data),
         exporter.constants,
     )
-    return helper.make_model(
+    model = helper.make_model(
         built,
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="runnel",
     )
+    return model, exporter.names
 
 
 def tensors(names: Sequence[str], types: Sequence[Attribute]) -> list[Any]:
@@ -88,6 +94,8 @@ class Exporter:
     """Nodes and constants of one function; `names` is what each value is called."""
 
     function: func.FuncOp
+    results: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
+    """What the function returns, by the name of the result."""
     names: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
     taken: set[str] = field(default_factory=set[str])
     nodes: list[NodeProto] = field(default_factory=list[NodeProto])
@@ -100,10 +108,14 @@ class Exporter:
         for name, argument in zip(input_names(self.function), block.args, strict=True):
             self.names[argument] = self.unique(name)
         problems: list[str] = []
+        assert block.last_op is not None
+        for value, name in zip(block.last_op.operands, outputs, strict=True):
+            self.results.setdefault(value, name)
         for op in block.ops:
             if isinstance(op, func.ReturnOp):
                 for value, name in zip(op.operands, outputs, strict=True):
-                    self.nodes.append(helper.make_node("Identity", [self.names[value]], [name]))
+                    if self.names[value] != name:
+                        self.nodes.append(helper.make_node("Identity", [self.names[value]], [name]))
                 continue
             write = WRITERS.get(op.name, plain)
             try:
@@ -131,9 +143,13 @@ class Exporter:
 
     def node(self, op: Operation, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
         """A node for `op`, whose result has the name that it gives."""
-        base = source_name(op) or op.name.partition(".")[2]
-        output = self.unique(f"{base}.{kind}" if op.name.startswith("quant.") else f"{base}.out")
-        self.names[op.results[0]] = output
+        base, result = source_name(op) or op.name.partition(".")[2], op.results[0]
+        if op.name.startswith("quant."):
+            wanted = f"{base}.{kind}"
+        else:
+            wanted = next(iter(tensor_names(op)), f"{base}.out")
+        output = self.results.get(result) or self.unique(wanted)
+        self.names[result] = output
         name = f"{base}.{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [output], name, **attributes))
         return output
@@ -202,9 +218,12 @@ def bias(exporter: Exporter, op: Operation) -> str | None:
 
 
 def constant(exporter: Exporter, op: Operation) -> None:
+    if op.results[0].first_use is None:
+        return  # floats that a quantized constant names
     array = graph.constant_array(op.results[0])
     assert isinstance(op, graph.ConstantOp) and array is not None
-    exporter.names[op.result] = exporter.constant(op.global_name.string_value(), array)
+    name = next(iter(tensor_names(op)), op.global_name.string_value())
+    exporter.names[op.result] = exporter.constant(name, array)
 
 
 def cast(exporter: Exporter, op: Operation) -> None:

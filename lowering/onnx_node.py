@@ -46,7 +46,7 @@ class Values:
         type = type_of_array(array)
         symbol = graph.add_global(self.module, sanitize(name), array, type)
         op = graph.ConstantOp(symbol.sym_name.data, type)
-        op.location = location(name)
+        op.location = location(name, name)
         op.result.name_hint = sanitize(name)
         self.block.add_op(op)
         return op.result
@@ -56,9 +56,9 @@ class Values:
         return self.arrays[name].shape if name in self.arrays else shape_of(self.ssa[name])
 
 
-def location(name: str) -> NameLoc:
-    """The source place that a node or tensor name stands for."""
-    return NameLoc(StringAttr(name), NoneAttr())
+def location(name: str, tensor: str | None = None) -> NameLoc:
+    """The source place that the name of a node stands for; within it the tensor that it makes."""
+    return NameLoc(StringAttr(name), NoneAttr() if tensor is None else location(tensor))
 
 
 _KINDS: dict[int, str] = {number: name for name, number in AttributeProto.AttributeType.items()}
@@ -215,3 +215,4 @@ class Node:
                 self.values.ssa[name] = value
                 if isinstance(value.owner, Operation) and value.name_hint is None:
                     value.name_hint = sanitize(name)
+                    value.owner.location = location(self.label, name)

@@ -45,9 +45,12 @@ class Recipe:
     after: tuple[str, ...] = ()
     """Passes on the graph with casts; `$data` stands for the data file."""
     per_channel: bool = True
+    encodings: Path | None = None
+    """A file with the grids of tensors, which come before calibrated ranges."""
 
     def __str__(self) -> str:
-        parts = (*self.before, self.method, *self.after)
+        given = () if self.encodings is None else ("encodings",)
+        parts = (*self.before, *given, self.method, *self.after)
         return " + ".join(SHORT.get(part.partition("{")[0], part) for part in parts)
 
     def pipeline(self, data: Path) -> str:
@@ -55,10 +58,16 @@ class Recipe:
         steps = (
             *self.before,
             f'calibrate{{data="{data}" method={self.method}}}',
+            *self.given(),
             f"insert-quant-casts{{per-channel={str(self.per_channel).lower()}}}",
             *(step.replace("$data", f'"{data}"') for step in self.after),
         )
         return ",".join(steps)
+
+    def given(self) -> tuple[str, ...]:
+        if self.encodings is None:
+            return ()
+        return (f'import-encodings{{file="{self.encodings}" strict=false}}',)
 
 
 SHORT = {
@@ -253,19 +262,23 @@ def search(
     labels: Array | None = None,
     every: bool = False,
     per_channel: bool = True,
+    encodings: Path | None = None,
     progress: Progress = SILENT,
 ) -> Search:
     """Quantize a float model, cheapest methods first, until `goal` is met (or all, with `every`).
 
     `data` calibrates, `test` (default: the same) measures; `labels` are those of `test`. Weights
-    have a scale per output channel, or one per tensor. Raises `RunnelError` for a model that is not
-    in float and for labels that do not fit.
+    have a scale per output channel, or one per tensor. With AIMET `encodings` there is one attempt:
+    the grids of that file, and calibrated ones where it has none. Raises `RunnelError` for a model
+    that is not in float, for labels and for encodings that do not fit.
     """
     if level_of(model) != "graph" or is_quantized(model):
         raise RunnelError("the model is quantized already: compile takes it as it is")
     test = data if test is None else test
     if labels is not None:
         check_labels(labels, test)
+    if encodings is not None:
+        check_encodings(model, encodings)
     with TemporaryDirectory(prefix="runnel-") as folder:
         path = Path(folder) / "calibration.npz"
         constants_file.save(path, {name: real(array) for name, array in data.items()})
@@ -276,15 +289,21 @@ def search(
         classes = labels is not None or has_classes(model)
         trial = Trial(graph, path, test, labels, goal, classes, reference, progress)
         found = Search(goal, accuracy(reference.result, labels), classes, reference.logits)
-        for attempt in attempts(trial, found, per_channel):
+        for attempt in attempts(trial, found, per_channel, encodings):
             found.attempts.append(attempt)
             if attempt.met and not every:
                 break
     return found
 
 
-def attempts(trial: Trial, found: Search, per_channel: bool) -> Iterator[Attempt]:
+def attempts(
+    trial: Trial, found: Search, per_channel: bool, encodings: Path | None
+) -> Iterator[Attempt]:
     """All recipes in order; each addition builds on what was best before it."""
+    if encodings is not None:
+        why = f"the grids of {encodings.name}; where it has none, ranges with the least error"
+        yield trial.attempt(Recipe("mse", per_channel=per_channel, encodings=encodings), why)
+        return
     for method, why in CALIBRATIONS.items():
         yield trial.attempt(Recipe(method, per_channel=per_channel), why)
     layers = any(isinstance(op, PRODUCTS) for op in trial.graph.walk())
@@ -292,6 +311,11 @@ def attempts(trial: Trial, found: Search, per_channel: bool) -> Iterator[Attempt
         if addition.name in PASSES:
             best = max(found.attempts, key=quality)
             yield trial.attempt(addition.to(best.recipe), addition.why)
+
+
+def check_encodings(model: ModuleOp, encodings: Path) -> None:
+    """Refuse encodings of tensors that the model, as it came in, does not have."""
+    resolve_pipeline(f'import-encodings{{file="{encodings}"}}').run(new_context(), model.clone())
 
 
 def real(array: Array) -> Array:

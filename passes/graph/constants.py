@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import graph
+from ...dialects.diagnostics import node_location
 from ...dialects.graph_base import tensor_type
 from ...dialects.types import dtype_of
 
@@ -38,12 +39,20 @@ def module_of(op: Operation) -> ModuleOp:
 
 
 def new_constant(
-    at: Operation, name: str, array: NDArray[Any], type: TensorType
+    at: Operation,
+    name: str,
+    array: NDArray[Any],
+    type: TensorType,
+    replaced: SSAValue | None = None,
 ) -> graph.ConstantOp:
-    """A constant op, not inserted yet, that reads a new symbol; it has the location of `at`."""
+    """A constant op, not inserted yet, that reads a new symbol.
+
+    It has the location of the constant that it stands for (`replaced`), else the node of `at`.
+    """
     stored = np.asarray(array).astype(dtype_of(type.element_type))
     symbol = graph.add_global(module_of(at), name, stored, type)
     op = graph.ConstantOp(symbol.sym_name.data, type)
-    op.location = at.location
+    old = None if replaced is None else replaced.owner
+    op.location = old.location if isinstance(old, Operation) else node_location(at)
     op.result.name_hint = name if SSAValue.is_valid_name(name) else None
     return op

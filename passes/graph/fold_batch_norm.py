@@ -19,7 +19,7 @@ from xdsl.pattern_rewriter import (
 )
 
 from ...dialects import graph
-from ...dialects.diagnostics import describe, emit_remark
+from ...dialects.diagnostics import describe, emit_remark, takes_in
 from ...dialects.graph_base import ints, shape_of, tensor_type, with_shape
 from .constants import float_array, new_constant, symbol_of
 from .output_statistics import OutputStatistics
@@ -235,8 +235,8 @@ def new_parameters(
     name = symbol_of(old_weight, "weight")
     bias_name = f"{name}_bias" if old_bias is None else symbol_of(old_bias, f"{name}_bias")
     return (
-        new_constant(op, name, weight, type),
-        new_constant(op, bias_name, bias, with_shape(type, bias.shape)),
+        new_constant(op, name, weight, type, old_weight),
+        new_constant(op, bias_name, bias, with_shape(type, bias.shape), old_bias),
     )
 
 
@@ -247,7 +247,7 @@ def finish(
     rewriter: PatternRewriter,
 ) -> None:
     """Replace `op`, and drop the old `product` if that is another op."""
-    new_ops[-1].location = product.location
+    new_ops[-1].location = product.location if op is product else takes_in(product, op)
     if isinstance(op, graph.BatchNormalizationOp):
         attach_statistics(op, new_ops[-1])
     emit_remark("passed", PASS, op, f"folded into {describe(new_ops[-1])}")

@@ -18,7 +18,7 @@ from xdsl.pattern_rewriter import (
 )
 
 from ...dialects import graph
-from ...dialects.diagnostics import describe, emit_remark
+from ...dialects.diagnostics import describe, emit_remark, takes_in
 from ...dialects.graph_base import ints, shape_of, tensor_type, with_shape
 from .constants import float_array, new_constant, symbol_of
 from .fold_batch_norm import Float, bias_or_zero
@@ -135,7 +135,7 @@ def merge(
     rewriter: PatternRewriter,
 ) -> None:
     """Replace the addition by the new product, which keeps the name of the old one."""
-    new.location = product.location
+    new.location = takes_in(product, op)
     emit_remark("passed", PASS, op, f"folded into {describe(new)}")
     rewriter.replace(op, [constant, new])
     rewriter.erase(product)

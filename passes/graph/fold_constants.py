@@ -67,5 +67,6 @@ class FoldConstantOperands(RewritePattern):
         result = evaluate(op, tuple(arrays))
         name = symbol_of(op.operands[0], source_name(op) or "folded")
         constant = new_constant(op, name, result, types[-1])
+        constant.location = op.location
         emit_remark("passed", PASS, op, "computed at compile time")
         rewriter.replace(op, constant)

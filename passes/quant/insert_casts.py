@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
-from ...dialects.diagnostics import RunnelError, describe
+from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.types import dtype_of
 from .calibrate import argument_attributes, is_float, range_of
 from .statistics import grid
 
@@ -26,6 +28,10 @@ ACTIVATIONS = (graph.ReluOp, graph.ClipOp)
 
 REAL = "quant.real"
 """The attribute (on the cast of a weight) that names the float constant it stands for."""
+
+TYPE = "quant.type"
+"""The attribute (on an op, a function argument, the constant of a weight) that holds the quantized
+type that a quantizer must have, whatever was calibrated."""
 
 FIXED_GRIDS = {
     graph.SoftmaxOp: (1 / 256, -128),
@@ -39,9 +45,10 @@ FIXED_GRIDS = {
 class InsertQuantCasts(ModulePass):
     """Quantize every tensor that an op computes with its calibrated range, and all weights.
 
-    Activations are 8-bit asymmetric, per tensor; weights symmetric without the most negative code,
-    per output channel (or per tensor). ReLU and clip share the quantizer of the op before them;
-    data movement and max pooling keep the grid of their input.
+    Where a tensor has a `quant.type` (import-encodings), that is its type. Other activations are
+    8-bit asymmetric, per tensor; weights symmetric without the most negative code, per output
+    channel (or per tensor). ReLU and clip share the quantizer of the op before them; data movement
+    and max pooling keep the grid of their input.
 
     Weights of fewer than 8 bits (`weight-bits`, at least 2) use their most negative code too, and
     are stored in i8. The cast of a weight names the float constant it stands for (`quant.real`),
@@ -89,7 +96,8 @@ class Inserter:
         attributes = argument_attributes(function)
         for argument, entry in zip(self.block.args, attributes, strict=True):
             if is_float(argument.type):
-                self.pair(argument, self.range_type(function, range_of(entry)), self.block.first_op)
+                element = given_type(entry) or self.range_type(function, range_of(entry))
+                self.pair(argument, element, self.block.first_op)
         for op in ops:
             if isinstance(op, PRODUCTS):
                 self.quantize_weight(op)
@@ -99,8 +107,19 @@ class Inserter:
                 source = self.types.get(op.operands[0])
                 if source is not None:
                     self.types[op.results[0]] = source
-            elif not self.continues(op):
+                self.check_unused(op, source, "keeps the grid of its input")
+            elif self.continues(op):
+                self.check_unused(op, None, "is quantized after its activation")
+            else:
                 self.pair(op.results[0], self.result_type(op), op.next_op)
+
+    def check_unused(
+        self, op: Operation, element: quant.UniformQuantizedType | None, why: str
+    ) -> None:
+        """Tell that the type that was given for the result of `op` is not used."""
+        given = given_type(op.attributes)
+        if given is not None and given != element:
+            emit_remark("missed", InsertQuantCasts.name, op, f"{why}: {given} is not used")
 
     def continues(self, op: Operation) -> bool:
         """An activation follows and is the only reader: the quantizer goes behind it."""
@@ -108,9 +127,13 @@ class Inserter:
         return len(uses) == 1 and isinstance(uses[0].operation, ACTIVATIONS)
 
     def result_type(self, op: Operation) -> quant.UniformQuantizedType:
-        fixed = FIXED_GRIDS.get(type(op))
+        fixed, given = FIXED_GRIDS.get(type(op)), given_type(op.attributes)
+        if given is not None and not isinstance(op, graph.SoftmaxOp):
+            return given
         if fixed is not None:
-            return quant.UniformQuantizedType.get([fixed[0]], [fixed[1]])
+            element = quant.UniformQuantizedType.get([fixed[0]], [fixed[1]])
+            self.check_unused(op, element, "has the grid of the integer softmax")
+            return element
         return self.range_type(op, range_of(op.attributes))
 
     def range_type(
@@ -141,29 +164,28 @@ class Inserter:
         array = graph.constant_array(weight)
         if array is None or not isinstance(weight.owner, graph.ConstantOp):
             return
-        axis = 1 if isinstance(op, graph.MatmulOp) else 0
-        if isinstance(op, graph.GemmOp) and not op.trans_b.value.data:
-            axis = 1
-        bounds = weight_bounds(self.weight_bits)
-        scales = weight_scales(array, axis, self.per_channel, bounds)
-        scales = self.room_for_bias(op, scales)
-        shape = [1] * array.ndim
-        shape[axis] = -1
-        stored = np.clip(np.rint(array / scales.reshape(shape)), *bounds).astype(np.int8)
-        element = quant.UniformQuantizedType.get(
-            scales if self.per_channel else scales[:1],
-            axis=axis if self.per_channel else -1,
-            bounds=bounds,
-        )
+        element = given_type(weight.owner.attributes) or self.weight_type(op, array)
+        stored = codes_of(array, element)
         type = TensorType(element, array.shape)
         name = weight.owner.global_name.string_value()
         symbol = graph.add_global(self.module, name, stored, type).sym_name.data
         constant = graph.ConstantOp(symbol, type)
         real = TensorType(f32, array.shape)
         back = quant.DequantizeCastOp(constant.result, real)
+        constant.location = back.location = weight.owner.location
         back.attributes[REAL] = weight.owner.global_name
         self.block.insert_ops_before([constant, back], op)
         op.operands[1] = back.result
+
+    def weight_type(self, op: Operation, array: NDArray[Any]) -> quant.UniformQuantizedType:
+        """Symmetric, with the least scales that clip nothing."""
+        axis, bounds = weight_axis(op), weight_bounds(self.weight_bits)
+        scales = self.room_for_bias(op, weight_scales(array, axis, self.per_channel, bounds))
+        return quant.UniformQuantizedType.get(
+            scales if self.per_channel else scales[:1],
+            axis=axis if self.per_channel else -1,
+            bounds=bounds,
+        )
 
     def room_for_bias(self, op: Operation, scales: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scales great enough that the bias in accumulator units stays far inside i32."""
@@ -175,6 +197,29 @@ class Inserter:
         if not self.per_channel:
             least = np.full(scales.shape, least.max())
         return np.maximum(scales, least)
+
+
+def given_type(attributes: Mapping[str, Attribute]) -> quant.UniformQuantizedType | None:
+    """The type among `attributes` that a quantizer must have."""
+    found = attributes.get(TYPE)
+    return found if isinstance(found, quant.UniformQuantizedType) else None
+
+
+def weight_axis(op: Operation) -> int:
+    """The axis of the weight of a layer that its outputs lie on."""
+    stored = isinstance(op, graph.GemmOp) and bool(op.trans_b.value.data)
+    return 0 if stored or isinstance(op, graph.ConvOp) else 1
+
+
+def codes_of(array: NDArray[Any], element: quant.UniformQuantizedType) -> NDArray[Any]:
+    """The nearest stored integers of `array`, as they lie in memory."""
+    shape = [1] * array.ndim
+    shape[element.axis.data if element.per_axis else 0] = -1
+    scales, zeros = (
+        part.reshape(shape) for part in (element.scale_array(), element.zero_point_array())
+    )
+    codes = np.clip(np.rint(array / scales) + zeros, *element.bounds)
+    return codes.astype(dtype_of(element))
 
 
 def weight_bounds(bits: int) -> tuple[int, int]:

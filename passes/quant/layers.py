@@ -115,9 +115,10 @@ class Layer:
     def _set(self, index: int, name: str, array: Float, type: TensorType) -> None:
         block = self.op.parent_block()
         assert block is not None
-        constant = new_constant(self.op, name, array, type)
-        block.insert_op_before(constant, self.op)
         operands = list(self.op.operands)
+        replaced = operands[index] if index < len(operands) else None
+        constant = new_constant(self.op, name, array, type, replaced)
+        block.insert_op_before(constant, self.op)
         operands[index : index + 1] = [constant.result]
         self.op.operands = operands
 

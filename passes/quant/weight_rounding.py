@@ -67,7 +67,7 @@ class Integers:
         shape = shape_of(old.result)
         stored = self.layer.stored(codes)
         name = constant_op.global_name.string_value()
-        constant = new_constant(op, name, stored, TensorType(element, shape))
+        constant = new_constant(op, name, stored, TensorType(element, shape), constant_op.result)
         cast = quant.DequantizeCastOp(constant.result, old.result.type)
         cast.attributes |= old.attributes
         cast.location = old.location

@@ -53,6 +53,22 @@ def test_flips_lower_the_cost_and_stay_beside_the_float_weight():
         assert (cost(scales * other - weight, second) >= after * (1 - 1e-9)).all()
 
 
+def test_flips_never_raise_the_cost_of_a_row_wherever_they_start():
+    weight, second, scales = problem(6, 20, 1)
+    low, high = np.floor(weight / scales), np.ceil(weight / scales)
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        codes = np.where(random.random(weight.shape) < 0.5, low, high)
+        costs = [cost(scales * codes - weight, second)]
+        for freed in range(0, 20, 5):  # ever more weights may move: each start is the last end
+            held = np.arange(20) >= freed + 5
+            bounds = np.where(held, codes, low), np.where(held, codes, high)
+            codes = flip(codes, *bounds, scales, weight, second)
+            costs.append(cost(scales * codes - weight, second))
+        assert (np.diff(costs, axis=0) <= 1e-9 * costs[0]).all()
+        assert (costs[-1] < costs[0]).all()
+
+
 def test_flips_come_near_the_best_of_all_roundings():
     for seed in range(5):
         weight, second, scales = problem(1, 8, seed)

@@ -39,6 +39,7 @@ examples:
   runnel quantize model.onnx --data calibration.npz --test x.npy --labels y.npy --target-drop 0.3
   runnel quantize model.onnx --data images.npy -o model_qdq.onnx
   runnel quantize model.onnx --data images.npy --all --report report.html
+  runnel quantize model.onnx --data images.npy --encodings model.encodings -o model.mlir
 """
 
 
@@ -65,6 +66,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=30.0,
         metavar="DB",
         help="signal to noise that is enough where outputs are no classes (30)",
+    )
+    add("--encodings", type=Path, metavar="FILE", help="take the grids of AIMET encodings")
+    add(
+        "--save-encodings",
+        type=Path,
+        metavar="FILE",
+        help="write AIMET encodings, and beside them the float .onnx that they are for",
+    )
+    add(
+        "--encodings-version",
+        default="1.0.0",
+        choices=("0.6.1", "1.0.0", "2.0.0"),
+        help="of the encodings written (1.0.0)",
     )
     add("--per-tensor", action="store_true", help="one scale for all channels of a weight")
     add("--all", action="store_true", help="try everything, also after the target is met")
@@ -114,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
             labels=labels,
             every=args.all,
             per_channel=not args.per_tensor,
+            encodings=args.encodings,
             progress=progress,
         )
         check_platform(args, found.best.integer)
@@ -123,6 +138,8 @@ def run(args: argparse.Namespace) -> int:
         print(sensitivity_table(layers))
     if args.output is not None:
         write(args, found.best)
+    if args.save_encodings is not None:
+        save_encodings(args, found.best)
     if args.report is not None:
         from ..report.quantization_report import report
 
@@ -137,7 +154,16 @@ def check_output(args: argparse.Namespace) -> None:
 
     if args.output is not None and args.output.suffix not in (".mlir", ".onnx"):
         raise RunnelError(f"{args.output}: expected a name that ends in .mlir or .onnx")
-    for path in (args.output, args.report):
+    if args.save_encodings is not None and args.save_encodings.suffix == ".onnx":
+        raise RunnelError(
+            f"{args.save_encodings}: is the model's name; encodings end in .encodings or .json"
+        )
+    if args.save_encodings is not None and beside(args).resolve() == args.model.resolve():
+        raise RunnelError(
+            f"{args.save_encodings}: the model beside it would overwrite {args.model}; choose "
+            "another name"
+        )
+    for path in (args.output, args.report, args.save_encodings):
         if path is not None and not path.parent.is_dir():
             raise RunnelError(f"{path}: the folder does not exist")
 
@@ -274,3 +300,18 @@ def write(args: argparse.Namespace, best: Attempt) -> None:
             resolve_pipeline("integer-io,cleanup").run(new_context(), module)
         write_module(args.output, module)
     print(f"written to {args.output}")
+
+
+def save_encodings(args: argparse.Namespace, best: Attempt) -> None:
+    """Encodings, and the model that they are for: with folded batch norms and rounded weights."""
+    from ...lowering.export_encodings import export_encodings
+
+    model, text = export_encodings(best.casts, args.encodings_version)
+    args.save_encodings.write_text(text, encoding="utf-8")
+    beside(args).write_bytes(model.SerializeToString())
+    print(f"written to {args.save_encodings} and {beside(args)}")
+
+
+def beside(args: argparse.Namespace) -> Path:
+    """The model that saved encodings are for."""
+    return args.save_encodings.with_suffix(".onnx")

@@ -26,5 +26,5 @@
 
 // LENGTH: graph.relu %x : (tensor<1x7xf32>) -> tensor<1x7xf32>
 
-// PLACE: graph.conv {{.*}} loc("conv1")
-// PLACE: graph.clip {{.*}} loc("act1")
+// PLACE: graph.conv {{.*}} loc("conv1"("c"))
+// PLACE: graph.clip {{.*}} loc("act1"("a"))
