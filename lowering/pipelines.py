@@ -73,8 +73,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "tile-for-cluster": NamedPipeline(
         "Integer ops to tiles on the units of a cluster, each tensor with a home.",
-        "set-platform{platform=$platform},schedule-for-memory,"
-        "tile-network{solver=$solver}",
+        "set-platform{platform=$platform},schedule-for-memory,tile-network{solver=$solver}",
         {"platform": None, "solver": "auto"},
     ),
     "lower-to-dma": NamedPipeline(

@@ -78,20 +78,34 @@ def constant_operand(op: Operation, value: SSAValue) -> NDArray[Any]:
 def high_word_form(
     requant: quant.RequantAttr, channels: int, bound: int
 ) -> tuple[quant.RequantAttr, int]:
-    """The same requantization per channel, with `acc_shift` so that all shifts reach HIGH_WORD.
+    """The same requantization per channel, with all shifts at HIGH_WORD or above.
 
-    `bound` is the greatest |accumulator|; acc_shift is 0 where it could overflow.
+    Multipliers that leave room are doubled, and the shift grows with them. What still lacks is
+    made up by `acc_shift`, which is 0 where the accumulator, at most |`bound`|, could overflow.
     """
     multipliers = np.broadcast_to(requant.multiplier_array(), channels)
     shifts = np.broadcast_to(requant.shift_array(), channels)
+    rounding = requant.rounding.data
+    if rounding == "double":  # its first rounding is at bit 31 of the product
+        return quant.RequantAttr.get(multipliers, shifts, rounding, requant.clamp), 0
+    multipliers, shifts = _grown(multipliers, shifts)
     live = shifts[multipliers > 0]
     lack = max(0, HIGH_WORD - int(live.min(initial=HIGH_WORD)))
-    rounding = requant.rounding.data
-    overflows = bound << lack >= 2**31 or int(live.max(initial=0)) + lack > MAX_SHIFT
-    if overflows or rounding == "double":  # whose first rounding is at bit 31 of the product
+    if bound << lack >= 2**31 or int(live.max(initial=0)) + lack > MAX_SHIFT:
         lack = 0
     shifts = np.where(multipliers > 0, shifts + lack, HIGH_WORD)
     return quant.RequantAttr.get(multipliers, shifts, rounding, requant.clamp), lack
+
+
+def _grown(
+    multipliers: NDArray[np.int64], shifts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Multipliers and shifts of the same ratios whose shifts are as near to HIGH_WORD as 31 bits
+    allow.
+    """
+    bits = np.frexp(np.maximum(multipliers, 1).astype(np.float64))[1]
+    by = np.clip(HIGH_WORD - shifts, 0, 31 - bits)
+    return multipliers << by, shifts + by
 
 
 def accumulator_bound(weights: NDArray[Any], bias: NDArray[Any], input: SSAValue) -> int:
