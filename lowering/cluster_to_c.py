@@ -56,6 +56,13 @@ class ClusterModel(Model):
             for i, group in enumerate(self.groups)
         ]
         self.kernels = dict(self._functions())
+        code = platform.board.code
+        constants = [op for op in self.function.walk() if isinstance(op, dma.ConstantOp)]
+        self.sections = {
+            self.constant(op.symbol): f".rodata.{memory}.{self.name}"
+            for op in constants
+            if (memory := memory_of(op.result)) != code
+        }
 
     def _functions(self) -> Iterator[tuple[Operation, KernelFunction[Any] | Layer]]:
         """The C function of each kernel op."""
@@ -126,6 +133,10 @@ class ClusterModel(Model):
             elif isinstance(op, cortexm.KernelOp):
                 self.layer(function, block)
 
+    def section(self, name: str) -> str | None:
+        """Constants that do not live beside the code are in a section of their memory."""
+        return self.sections.get(name)
+
     def arena_name(self, memory: str) -> str:
         return f"{self.name}_arena" if memory == self.data else f"{self.name}_arena_{memory}"
 
@@ -154,6 +165,12 @@ def header_of(op: Operation) -> str:
         return HEADER
     assert isinstance(op, cluster.KernelOp | cortexm.KernelOp)
     return op.include
+
+
+def memory_of(value: SSAValue) -> str:
+    """The name of the memory that a buffer or constant lives in."""
+    assert isinstance(value.type, MemRefType) and isinstance(value.type.memory_space, StringAttr)
+    return value.type.memory_space.data
 
 
 def is_kernel(op: Operation) -> bool:

@@ -292,9 +292,20 @@ class Model:
         for name, op in self.constants.items():
             array = op.array().reshape(-1)
             file.body.block.add_op(
-                c.GlobalOp(name, array_type(array), array, const=True, alignment=16)
+                c.GlobalOp(
+                    name,
+                    array_type(array),
+                    array,
+                    const=True,
+                    alignment=16,
+                    section=self.section(name),
+                )
             )
         return file
+
+    def section(self, name: str) -> str | None:
+        """The section of a constant; None for the usual one."""
+        return None
 
     # <name>.c
 

@@ -73,13 +73,14 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "tile-for-cluster": NamedPipeline(
         "Integer ops to tiles on the units of a cluster, each tensor with a home.",
-        "set-platform{platform=$platform},schedule-for-memory,tile-network{solver=$solver}",
+        "set-platform{platform=$platform},schedule-for-memory,tile-network{solver=$solver},"
+        "spill-homes",
         {"platform": None, "solver": "auto"},
     ),
     "lower-to-dma": NamedPipeline(
         "Tiles to asynchronous copies and kernels on planned buffers, verified.",
-        "convert-tile-to-dma,software-pipeline,split-transfers,dce,cse,remove-unused-globals,"
-        "plan-memory{algorithm=$algorithm},verify-memory",
+        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,dce,cse,"
+        "remove-unused-globals,plan-memory{algorithm=$algorithm},verify-memory",
         {"algorithm": "auto"},
     ),
     "lower-to-cluster": NamedPipeline(

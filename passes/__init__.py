@@ -26,6 +26,8 @@ PASSES: dict[str, str] = {
     "tile-network": "tile.tile_network:TileNetwork",
     "schedule-for-memory": "memory.schedule_for_memory:ScheduleForMemory",
     "reuse-in-place": "memory.reuse_in_place:ReuseInPlace",
+    "spill-homes": "tile.spill_homes:SpillHomes",
+    "spill-constants": "memory.spill_constants:SpillConstants",
     "plan-memory": "memory.plan_memory:PlanMemory",
     "verify-memory": "memory.verify_memory:VerifyMemory",
     "verify-hazards": "dma.verify_hazards:VerifyHazards",

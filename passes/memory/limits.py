@@ -8,6 +8,9 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ...dialects.platform import KEY, platform_of
 
+CODE_BYTES = 0x3_0000
+"""What passes leave for code, and constants read where they are, before the size is known."""
+
 
 @dataclass(frozen=True)
 class Space:
