@@ -99,7 +99,9 @@ class Layer:
 
     @property
     def out(self) -> tuple[int, int]:
-        return tuple((n + 2 * self.pad - self.k) // self.stride + 1 for n in (self.height, self.width))  # type: ignore
+        return tuple(
+            (n + 2 * self.pad - self.k) // self.stride + 1 for n in (self.height, self.width)
+        )
 
     @property
     def work(self) -> int:
@@ -136,7 +138,9 @@ class Layer:
         if self.op == "table":
             return f"{symbol}({h} + o, {w}, {self.out_c}, {xp}, {yp}, w, x, y, {share});"
         shape = f"{{{self.height} + o, {self.width} + o, {self.in_c}, {h}, {w}, {self.k}, {self.k}, {self.stride}, {self.stride}, {self.pad}, {self.pad}, -128}}"
-        numbers = "&requant, 0, 1 << 30, 36, x, y, 0" if self.op == "avg_pool2d" else "-128, 127, x, y"
+        numbers = (
+            "&requant, 0, 1 << 30, 36, x, y, 0" if self.op == "avg_pool2d" else "-128, 127, x, y"
+        )
         return f"const rn_pool2d_shape s = {shape}; {symbol}(&s, {xp}, {yp}, {numbers}, {share});"
 
     def text(self, index: int, flavour: str) -> str:
@@ -216,7 +220,9 @@ def measure(layers: list[Layer], flavour: str, folder: Path) -> list[tuple[int, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--only", default="")
     parser.add_argument("--flavour", default="_xpulp")
     options = parser.parse_args()
