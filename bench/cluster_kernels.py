@@ -2,8 +2,8 @@
 
 python bench/cluster_kernels.py [--only TEXT] [--flavour _rv32]
 
-Typical layers of the MLPerf Tiny networks, data in L1, sizes of the tile unknown to the compiler. The
-first run of a layer fills the instruction cache (`cold`); `warm` is the second.
+Typical layers of the MLPerf Tiny networks, data in L1, sizes of the tile unknown to the compiler.
+The first run of a layer fills the instruction cache (`cold`); `warm` is the second.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,7 +56,9 @@ static inline __attribute__((always_inline)) void kernel_{i}(int32_t core, int32
     (void)o, (void)w, (void)channels, (void)scratch;
     {call}
 }}
-static __attribute__((noinline)) void all_{i}(int32_t core) {{ kernel_{i}(core, RN_CORES); }}
+static __attribute__((noinline)) void all_{i}(int32_t core) {{
+    kernel_{i}(core, RN_CORES);
+}}
 static __attribute__((noinline)) void one_{i}(void) {{ kernel_{i}(0, 1); }}
 static __attribute__((noinline)) void work_{i}(int32_t core) {{
     for (int run = 0; run < 4; run++) {{
@@ -83,6 +86,9 @@ static void layer_{i}(void) {{
 """
 
 
+DENSE = ("conv2d", "fully_connected")
+
+
 @dataclass(frozen=True)
 class Layer:
     name: str
@@ -95,53 +101,60 @@ class Layer:
     stride: int = 1
     pad: int = 0
     count: int = 1
-    """How often a network has it; `k_h` x `k_w` windows are k x k."""
+    """How often ResNet8 has it."""
 
     @property
     def out(self) -> tuple[int, int]:
-        return tuple(
-            (n + 2 * self.pad - self.k) // self.stride + 1 for n in (self.height, self.width)
-        )  # type: ignore
+        """(height, width) of the output."""
+
+        def size(n: int) -> int:
+            return (n + 2 * self.pad - self.k) // self.stride + 1
+
+        return size(self.height), size(self.width)
 
     @property
     def work(self) -> int:
-        """Products, or outputs where there are none."""
+        """Products, or outputs times window where there are none."""
         out = self.out[0] * self.out[1] * self.out_c
-        if self.op == "conv2d":
-            return out * self.k * self.k * self.in_c
-        if self.op == "fully_connected":
-            return self.in_c * self.out_c
-        return out * self.k * self.k
+        return out * self.k * self.k * (self.in_c if self.op in DENSE else 1)
 
     def call(self, symbol: str) -> str:
+        """The call of one core; `o` is a zero that the compiler does not know."""
         h, w = self.out
-        xp = f"(rn_pitch){{{self.width * self.in_c} + o, {self.in_c}}}"
-        yp = f"(rn_pitch){{{w * self.out_c} + o, {self.out_c}}}"
-        share = "core, cores"
-        if self.op in ("conv2d", "depthwise_conv2d"):
-            groups = 1 if self.op == "conv2d" else self.in_c
-            shape = f"{{{self.height} + o, {self.width} + o, {self.in_c}, {h} + o, {w} + o, {self.out_c} + o"
-            if self.op != "conv2d":
-                shape = shape.replace(f"{self.in_c},", f"{self.in_c} + o,")
-            shape += f", {self.k}, {self.k}, {self.stride}, {self.stride}, 1, 1, {self.pad} + o, {self.pad} + o, {groups}, -128}}"
-            return (
-                f"const rn_conv2d_shape s = {shape}; "
-                f"{symbol}(&s, {xp}, {yp}, &requant, channels, x, w, y, scratch, {share});"
-            )
-        if self.op == "fully_connected":
-            return (
-                f"const rn_fully_connected_shape s = {{1, {self.in_c}, {self.out_c} + o}}; "
-                f"{symbol}(&s, &requant, channels, x, w, y, scratch, {share});"
-            )
-        if self.op == "add":
-            return f"{symbol}({h} + o, {w}, {self.out_c}, {xp}, {xp}, {yp}, 1 << 20, 1 << 19, 77, 21, -128, 127, x, x, y, {share});"
-        if self.op == "table":
-            return f"{symbol}({h} + o, {w}, {self.out_c}, {xp}, {yp}, w, x, y, {share});"
-        shape = f"{{{self.height} + o, {self.width} + o, {self.in_c}, {h}, {w}, {self.k}, {self.k}, {self.stride}, {self.stride}, {self.pad}, {self.pad}, -128}}"
-        numbers = (
-            "&requant, 0, 1 << 30, 36, x, y, 0" if self.op == "avg_pool2d" else "-128, 127, x, y"
+        sizes = [f"{self.height} + o", f"{self.width} + o", str(self.in_c)]
+        steps = [self.k, self.k, self.stride, self.stride]
+        pitches = ", ".join(
+            f"(rn_pitch){{{width * channels} + o, {channels}}}"
+            for width, channels in ((self.width, self.in_c), (w, self.out_c))
         )
-        return f"const rn_pool2d_shape s = {shape}; {symbol}(&s, {xp}, {yp}, {numbers}, {share});"
+        share = "core, cores"
+        match self.op:
+            case "conv2d" | "depthwise_conv2d":
+                groups = 1 if self.op == "conv2d" else self.in_c
+                pads = [f"{self.pad} + o"] * 2
+                out = [f"{h} + o", f"{w} + o", f"{self.out_c} + o"]
+                fields = (*sizes, *out, *steps, 1, 1, *pads, groups, -128)
+                numbers = f"{pitches}, &requant, channels, x, w, y, scratch"
+                return self.struct("conv2d", fields, f"{symbol}(&s, {numbers}, {share});")
+            case "fully_connected":
+                call = f"{symbol}(&s, &requant, channels, x, w, y, scratch, {share});"
+                return self.struct(self.op, (1, self.in_c, f"{self.out_c} + o"), call)
+            case "add":
+                numbers = "1 << 20, 1 << 19, 77, 21, -128, 127, x, x, y"
+                pitch = pitches[: len(pitches) // 2 - 1]
+                box = f"{h} + o, {w}, {self.out_c}"
+                return f"{symbol}({box}, {pitch}, {pitch}, {pitch}, {numbers}, {share});"
+            case "table":
+                return f"{symbol}({h} + o, {w}, {self.out_c}, {pitches}, w, x, y, {share});"
+            case _:
+                fields = (*sizes, h, w, *steps, self.pad, self.pad, -128)
+                average = self.op == "avg_pool2d"
+                numbers = "&requant, 0, 1 << 30, 36, x, y, 0" if average else "-128, 127, x, y"
+                call = f"{symbol}(&s, {pitches}, {numbers}, {share});"
+                return self.struct("pool2d", fields, call)
+
+    def struct(self, kind: str, fields: Sequence[int | str], call: str) -> str:
+        return f"const rn_{kind}_shape s = {{{', '.join(map(str, fields))}}}; {call}"
 
     def text(self, index: int, flavour: str) -> str:
         name = f"rn_cluster_{self.op}_s8"
@@ -149,12 +162,10 @@ class Layer:
             flavour = "_rv32"
         symbol = name + flavour if (KERNELS / f"{name}{flavour}.h").is_file() else name
         h, w = self.out
-        weights = max(self.k * self.k * self.out_c * self.in_c, 256)
-        if self.op not in ("conv2d", "fully_connected"):
-            weights = max(self.k * self.k * self.out_c, 256)
+        weights = self.k * self.k * self.out_c * (self.in_c if self.op in DENSE else 1)
         return LAYER.format(
             symbol=symbol, i=index, call=self.call(symbol), x=self.height * self.width * self.in_c,
-            w=weights, y=h * w * self.out_c, channels=self.out_c,
+            w=max(weights, 256), y=h * w * self.out_c, channels=self.out_c,
         )  # fmt: skip
 
 
@@ -206,10 +217,11 @@ def measure(layers: list[Layer], flavour: str, folder: Path) -> list[tuple[int, 
     (folder / "bench.c").write_text("\n".join(parts))
     toolchain = platform.toolchain
     sources = [path for board in boards[1:] for path in sorted(board.glob("*.c"))]
+    plain = [] if flavour == "_xpulp" else ["-URN_XPULP"]
     command = [
-        toolchain.prefix + toolchain.compiler, *toolchain.cpu, *toolchain.optimize, *defines(platform), "-w",
-        *(["-URN_XPULP"] if flavour != "_xpulp" else []), *(f"-I{path}" for path in (*boards, KERNELS)),
-        "bench.c", *map(str, sources), "-o", "bench.elf", "-L.", f"-T{BOARDS}/pulp/sections.ld",
+        toolchain.prefix + toolchain.compiler, *toolchain.cpu, *toolchain.optimize, *plain,
+        *defines(platform), *(f"-I{path}" for path in (*boards, KERNELS)), "bench.c",
+        *map(str, sources), "-o", "bench.elf", "-L.", f"-T{BOARDS}/pulp/sections.ld",
         *toolchain.link,
     ]  # fmt: skip
     subprocess.run(command, check=True, cwd=folder)
@@ -220,9 +232,7 @@ def measure(layers: list[Layer], flavour: str, folder: Path) -> list[tuple[int, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="")
     parser.add_argument("--flavour", default="_xpulp")
     options = parser.parse_args()

@@ -18,7 +18,8 @@ RN_INLINE void rn_cluster_add_s8(int32_t h, int32_t w, int32_t channels, rn_pitc
     const rn_cluster_lines lines = rn_cluster_lines_of(h, w, channels, row, pixel, core, cores);
     const int32_t bytes = lines.to - lines.from;
     for (int32_t i = lines.lines.from; i < lines.lines.to; i++) {
-        const int8_t *const from_a = a + rn_cluster_line(&lines, ap, i), *const from_b = b + rn_cluster_line(&lines, bp, i);
+        const int8_t *const from_a = a + rn_cluster_line(&lines, ap, i);
+        const int8_t *const from_b = b + rn_cluster_line(&lines, bp, i);
         rn_add_s8(bytes, multiplier_a, multiplier_b, bias, shift, lo, hi, from_a, from_b,
                   y + rn_cluster_line(&lines, yp, i));
     }

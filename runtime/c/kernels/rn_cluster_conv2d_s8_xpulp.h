@@ -21,11 +21,21 @@ RN_INLINE int32_t rn_cluster_conv2d_s8_xpulp_scratch(const rn_conv2d_shape *s) {
     return s->in_c % 4 == 0 ? rn_cluster_runs_bytes(s) : 4 * rn_cluster_window(s) + 4;
 }
 
-/* Copies whole words, up to 3 bytes more than asked for. (As C it does not.) */
+/* Copies whole words, up to 3 bytes more than asked for (as C it does not): four loads, then four stores. */
 RN_INLINE void rn_cluster_move_words(int8_t *to, const int8_t *from, int32_t bytes) {
 #if RN_XPULP_ASM
     RN_UNROLL(4)
-    for (int32_t i = 0; i < bytes; i += 4) rn_xpulp_store(to + i, rn_xpulp_load(from + i));
+    for (int32_t i = 0; i < bytes; i += 16) {
+        uint32_t v[4] = {0};
+        RN_UNROLL(4)
+        for (int32_t j = 0; j < 16; j += 4) {
+            if (i + j < bytes) v[j / 4] = rn_xpulp_load(from + i + j);
+        }
+        RN_UNROLL(4)
+        for (int32_t j = 0; j < 16; j += 4) {
+            if (i + j < bytes) rn_xpulp_store(to + i + j, v[j / 4]);
+        }
+    }
 #else
     memcpy(to, from, (size_t)bytes);
 #endif
@@ -36,16 +46,10 @@ RN_INLINE void rn_cluster_move(int8_t *to, const int8_t *from, int32_t bytes) {
     for (; bytes > 0; bytes--) *to++ = *from++;
 }
 
-/* The rows of the window at (iy, ix) one after the other. What follows them meets weights of zero. */
+/* The rows of the window at (iy, ix) one after the other, with their padding. */
 RN_INLINE void rn_cluster_gather(const rn_conv2d_shape *s, const rn_cluster_source *in, int32_t iy, int32_t ix,
                                  int8_t *to) {
     const int32_t run = s->k_w * s->in_c, left = rn_max(-ix, 0), taps = rn_min(in->in_w - ix, s->k_w) - left;
-    const int8_t *from = in->x + iy * in->pitch.row + (ix + left) * in->pitch.pixel;
-    if (in->dense && taps == s->k_w && iy >= 0 && iy + s->k_h < in->in_h) {
-        /* each row is overwritten by the next where it is too long; behind it there is at least a row of the input */
-        for (int32_t ky = 0; ky < s->k_h; ky++, to += run, from += in->pitch.row) rn_cluster_move_words(to, from, run);
-        return;
-    }
     const int32_t moves = in->dense ? 1 : taps, bytes = in->dense ? taps * s->in_c : s->in_c;
     for (int32_t ky = 0; ky < s->k_h; ky++, to += run) {
         RN_UNROLL(1)
@@ -58,15 +62,28 @@ RN_INLINE void rn_cluster_gather(const rn_conv2d_shape *s, const rn_cluster_sour
     }
 }
 
-/* Gathers the windows of a unit one after the other; the run of them. */
+/* The same for a window without padding. A row is overwritten by the next where it is too long, and behind what is
+ * read there is at least another row of the input. */
+RN_INLINE void rn_cluster_gather_inside(const rn_conv2d_shape *s, const rn_cluster_source *in, const int8_t *from,
+                                        int8_t *to) {
+    const int32_t run = s->k_w * s->in_c;
+    RN_UNROLL(3)
+    for (int32_t ky = 0; ky < s->k_h; ky++, from += in->pitch.row, to += run) rn_cluster_move_words(to, from, run);
+}
+
+/* Gathers the windows of a unit one after the other; what follows each meets weights of zero. Returns the run. */
 RN_INLINE rn_tap_run rn_cluster_gather_unit(const rn_conv2d_shape *s, const rn_cluster_source *in,
-                                                const rn_cluster_source *windows, const rn_cluster_unit *u, int32_t k,
-                                                int8_t *to) {
+                                            const rn_cluster_source *windows, const rn_cluster_unit *u, int32_t k,
+                                            int8_t *to) {
     const rn_tap_run four = {rn_cluster_place(windows, 1, 0), k, 4 - 3 * k, k / 4, 0};
     const rn_tap_run two = {four.x0, 4, 4, k / 4, rn_cluster_place(windows, 1, u->pixels == 1 ? 0 : k)};
+    const int32_t inside_h = in->in_h - s->k_h, inside_w = in->dense ? in->in_w - s->k_w + 1 : 0;
     int32_t iy = u->iy, ix = u->ix;
     for (int32_t p = 0; p < u->pixels; p++, to += k) {
-        rn_cluster_gather(s, in, iy, ix, to);
+        if (rn_is_below(iy, rn_max(inside_h, 0)) && rn_is_below(ix, rn_max(inside_w, 0)))
+            rn_cluster_gather_inside(s, in, in->x + iy * in->pitch.row + ix * in->pitch.pixel, to);
+        else
+            rn_cluster_gather(s, in, iy, ix, to);
         iy = u->iy1, ix = u->pixels == 4 ? ix + s->stride_w : u->ix1;
     }
     return u->pixels == 4 ? four : two;
@@ -77,6 +94,7 @@ RN_INLINE void rn_cluster_conv_blocks(int32_t pixels, int32_t out_c, int32_t k, 
                                       const rn_channels *c, const rn_cluster_source *in, const rn_tap_run *runs,
                                       int32_t count, const int8_t *w, int8_t *y, int32_t distance) {
     for (int32_t o = 4 * blocks.from; o < 4 * blocks.to; o += 4) {
+        RN_OPAQUE(o);
         const int32_t channels = out_c % 4 == 0 ? 4 : rn_min(out_c - o, 4);
         rn_cluster_copy copy;
         const rn_channels block = rn_cluster_block(c, o, channels, &copy);
@@ -96,7 +114,7 @@ RN_INLINE void rn_cluster_conv2d_s8_xpulp(const rn_conv2d_shape *shape, rn_pitch
     const int in_place = s->in_c % 4 == 0;
     const int32_t k = rn_cluster_window(s), zero = rn_cluster_splat(s->in_zero);
     const rn_channels channels = *c; /* in registers or on the stack, wherever *c is */
-    const rn_split split = rn_cluster_conv_split(s->out_h * s->out_w, (s->out_c + 3) / 4, core, cores);
+    const rn_split split = rn_cluster_conv_split(s->out_h * s->out_w, (s->out_c + 3) / 4, k / 4, core, cores);
     const rn_cluster_source in = rn_cluster_source_of(s, xp, x, &zero);
     int8_t *const own = rn_cluster_scratch(scratch, rn_cluster_conv2d_s8_xpulp_scratch(s), core);
     const rn_cluster_source windows = {own, own, {0, 0}, 1, 0, 0, 0, 0}, *const from = in_place ? &in : &windows;

@@ -104,19 +104,30 @@ RN_INLINE void rn_cluster_depthwise_row_3(const rn_conv2d_shape *s, rn_pitch xp,
 RN_INLINE void rn_cluster_depthwise_row(const rn_conv2d_shape *s, rn_pitch xp, rn_pitch yp, const rn_requant *q,
                                         const rn_rv32_channel *ch, const int8_t *x, const int8_t *w, int8_t *y,
                                         int32_t oy) {
+    const int32_t iy = oy * s->stride_h - s->pad_top;
     int8_t *to = y + oy * yp.row;
     int32_t ix = -s->pad_left;
     for (int32_t ox = 0; ox < s->out_w; ox++, ix += s->stride_w, to += yp.pixel) {
         const int8_t *tap = w;
         int32_t acc = ch->bias;
-        for (int32_t ky = 0; ky < s->k_h; ky++) {
-            const int32_t iy = oy * s->stride_h - s->pad_top + ky;
-            int32_t left = rn_clamp(-ix, 0, s->k_w), right = rn_clamp(s->in_w - ix, left, s->k_w), kx = 0;
-            if (!rn_is_below(iy, s->in_h)) left = right = s->k_w;
-            for (; kx < left; kx++) acc += s->in_zero * *tap++;
-            const int8_t *from = x + (kx < right ? iy * xp.row + (ix + kx) * xp.pixel : 0);
-            for (; kx < right; kx++, from += xp.pixel) acc = rn_xpulp_mac(acc, *from, *tap++);
-            for (; kx < s->k_w; kx++) acc += s->in_zero * *tap++;
+        if (iy >= 0 && iy + s->k_h <= s->in_h && ix >= 0 && ix + s->k_w <= s->in_w) {
+            const int8_t *row = x + iy * xp.row + ix * xp.pixel;
+            for (int32_t ky = 0; ky < s->k_h; ky++, row += xp.row) {
+                const int8_t *from = row;
+                RN_UNROLL(8)
+                for (int32_t kx = 0; kx < s->k_w; kx++, from += xp.pixel) acc = rn_xpulp_mac(acc, *from, *tap++);
+            }
+        } else {
+            const int32_t left = rn_clamp(-ix, 0, s->k_w), right = rn_clamp(s->in_w - ix, left, s->k_w);
+            for (int32_t ky = 0; ky < s->k_h; ky++) {
+                const int row = rn_is_below(iy + ky, s->in_h);
+                const int8_t *from = x + (row ? (iy + ky) * xp.row + (ix + left) * xp.pixel : 0);
+                const int8_t *const inside = tap + (row ? left : 0), *const behind = tap + (row ? right : 0);
+                const int8_t *const end = tap + s->k_w;
+                while (tap != inside) acc = rn_xpulp_mac(acc, s->in_zero, *tap++);
+                for (; tap != behind; from += xp.pixel) acc = rn_xpulp_mac(acc, *from, *tap++);
+                while (tap != end) acc = rn_xpulp_mac(acc, s->in_zero, *tap++);
+            }
         }
         *to = rn_rv32_requantize(acc, ch, q);
     }

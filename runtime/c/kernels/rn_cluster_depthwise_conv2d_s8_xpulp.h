@@ -68,21 +68,50 @@ RN_INLINE void rn_xpulp_transpose(const rn_cluster_strip *in, int32_t rows, int8
 #endif
 }
 
+/* The nine taps of a channel: words of three for the first of two outputs, and for the second a byte further on. */
+typedef struct {
+    uint32_t first[3], second[3];
+} rn_cluster_taps;
+
+RN_INLINE rn_cluster_taps rn_cluster_taps_of(const int8_t *tap) {
+    const uint32_t row0 = rn_xpulp_load(tap) << 8, row1 = rn_xpulp_load(tap + 3) << 8;
+    const uint32_t row2 = rn_xpulp_load(tap + 5) >> 8; /* the last byte of a layer is the last to be read */
+    const rn_cluster_taps r = {{row0 >> 8, row1 >> 8, row2}, {row0, row1, row2 << 8}};
+    return r;
+}
+
+/* What the walk down a strip needs of its channel. */
+typedef struct {
+    rn_cluster_taps taps;
+    rn_cluster_scale scale;
+    int32_t bias;
+} rn_cluster_walker;
+
+RN_INLINE int8_t rn_cluster_three_words(const rn_cluster_walker *c, const rn_requant *q, const uint32_t taps[3],
+                                        uint32_t v0, uint32_t v1, uint32_t v2) {
+    int32_t acc = rn_xpulp_sdotsp(c->bias, v0, taps[0]);
+    acc = rn_xpulp_sdotsp(acc, v1, taps[1]);
+    return (int8_t)rn_cluster_requantize(rn_xpulp_sdotsp(acc, v2, taps[2]), &c->scale, q);
+}
+
 /* `rows` outputs of one channel, one or two (`pair`) next to each other, from its words at v, 16 bytes apart. */
-RN_INLINE void rn_cluster_walk(int pair, const rn_requant *q, int32_t bias, const rn_cluster_scale *scale,
-                               const int8_t *tap, const int8_t *v, int32_t v_step, int8_t *y, int32_t y_row, int32_t y_pixel,
-                               int32_t rows) {
-    const uint32_t second0 = rn_xpulp_load(tap) << 8, second1 = rn_xpulp_load(tap + 3) << 8;
-    const uint32_t first2 = rn_xpulp_load(tap + 5) >> 8, second2 = first2 << 8;
-    const uint32_t first0 = second0 >> 8, first1 = second1 >> 8;
-    for (; rows > 0; rows--, v += v_step, y += y_row) {
+RN_INLINE void rn_cluster_walk(int pair, const rn_cluster_walker *c, const rn_requant *q, const int8_t *v,
+                               int32_t stride, int8_t *y, rn_pitch yp, int32_t rows) {
+    const uint32_t *const first = c->taps.first, *const second = c->taps.second;
+    if (stride == 1) {
+        for (; rows >= 2; rows -= 2, v += 32, y += 2 * yp.row) {
+            const uint32_t v0 = rn_xpulp_load(v), v1 = rn_xpulp_load(v + 16);
+            const uint32_t v2 = rn_xpulp_load(v + 32), v3 = rn_xpulp_load(v + 48);
+            y[0] = rn_cluster_three_words(c, q, first, v0, v1, v2);
+            if (pair) y[yp.pixel] = rn_cluster_three_words(c, q, second, v0, v1, v2);
+            y[yp.row] = rn_cluster_three_words(c, q, first, v1, v2, v3);
+            if (pair) y[yp.row + yp.pixel] = rn_cluster_three_words(c, q, second, v1, v2, v3);
+        }
+    }
+    for (; rows > 0; rows--, v += 16 * stride, y += yp.row) {
         const uint32_t v0 = rn_xpulp_load(v), v1 = rn_xpulp_load(v + 16), v2 = rn_xpulp_load(v + 32);
-        const int32_t a = rn_xpulp_sdotsp(rn_xpulp_sdotsp(rn_xpulp_sdotsp(bias, v0, first0), v1, first1), v2, first2);
-        y[0] = (int8_t)rn_cluster_requantize(a, scale, q);
-        if (!pair) continue;
-        const int32_t b =
-            rn_xpulp_sdotsp(rn_xpulp_sdotsp(rn_xpulp_sdotsp(bias, v0, second0), v1, second1), v2, second2);
-        y[y_pixel] = (int8_t)rn_cluster_requantize(b, scale, q);
+        y[0] = rn_cluster_three_words(c, q, first, v0, v1, v2);
+        if (pair) y[yp.pixel] = rn_cluster_three_words(c, q, second, v0, v1, v2);
     }
 }
 
@@ -128,13 +157,12 @@ RN_INLINE void rn_cluster_depthwise_conv2d_s8_xpulp(const rn_conv2d_shape *s, rn
                 const int pair = wide == 2 && ox + 1 < s->out_w;
                 int8_t *const to = y + oy * yp.row + ox * yp.pixel + o;
                 for (int32_t j = 0; j < 4; j++) {
-                    const rn_cluster_scale scale = rn_cluster_scale_of(&all, q, o + j);
-                    const int32_t bias = all.bias[o + j];
-                    const int8_t *const tap = w + 9 * (o + j), *const v = words + 4 * j;
+                    const rn_cluster_walker walker = {rn_cluster_taps_of(w + 9 * (o + j)),
+                                                      rn_cluster_scale_of(&all, q, o + j), all.bias[o + j]};
                     if (pair)
-                        rn_cluster_walk(1, q, bias, &scale, tap, v, 16 * s->stride_h, to + j, yp.row, yp.pixel, rows);
+                        rn_cluster_walk(1, &walker, q, words + 4 * j, s->stride_h, to + j, yp, rows);
                     else
-                        rn_cluster_walk(0, q, bias, &scale, tap, v, 16 * s->stride_h, to + j, yp.row, yp.pixel, rows);
+                        rn_cluster_walk(0, &walker, q, words + 4 * j, s->stride_h, to + j, yp, rows);
                 }
             }
         }

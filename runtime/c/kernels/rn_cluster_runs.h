@@ -100,19 +100,19 @@ RN_INLINE int32_t rn_cluster_two(const rn_conv2d_shape *s, const rn_cluster_sour
     return (int32_t)(r - runs);
 }
 
-/* Cost of n pixels by four channels, in instructions per word: 24 for four pixels, 14 for two, 9 for one. */
-RN_INLINE int32_t rn_cluster_pixels_cost(int32_t n) {
-    return (n >> 2) * 24 + (n & 2 ? 14 : 0) + (n & 1 ? 9 : 0);
+/* Cycles of n pixels by four channels of `words` words: units of four, and of two for the rest (measured). */
+RN_INLINE int32_t rn_cluster_pixels_cost(int32_t n, int32_t words) {
+    return (n >> 2) * (24 * words + 220) + (((n & 3) + 1) >> 1) * (14 * words + 150);
 }
 
 /* Pixels by blocks of four channels: cores are split so that the slowest has the least to do. Where that is the same,
- * more pixels and fewer channels: lists of runs are made once for all channels. */
-RN_INLINE rn_split rn_cluster_conv_split(int32_t pixels, int32_t blocks, int32_t core, int32_t cores) {
+ * more shares of pixels: lists of runs are made once for all channels. */
+RN_INLINE rn_split rn_cluster_conv_split(int32_t pixels, int32_t blocks, int32_t words, int32_t core, int32_t cores) {
     int32_t best = 1, least = INT32_MAX;
     RN_UNROLL(5)
     for (int32_t parts = 1; parts <= cores; parts *= 2) {
         const int32_t share = (pixels + cores / parts - 1) / (cores / parts);
-        const int32_t cost = rn_cluster_pixels_cost(share) * ((blocks + parts - 1) / parts);
+        const int32_t cost = rn_cluster_pixels_cost(share, words) * ((blocks + parts - 1) / parts);
         if (cost < least) least = cost, best = parts;
     }
     return rn_split_of(pixels, 1, blocks, best, core, cores);

@@ -4,6 +4,16 @@
 
 #include "rn_rv32.h"
 
+/* Hides where a number comes from. In a loop around assembly that takes all registers, pointers that step along are
+ * loaded, stepped and stored again each time; offsets from one number are not. */
+#if defined(__GNUC__)
+#define RN_OPAQUE(number) __asm__("" : "+r"(number))
+#define RN_TOGETHER(a, b) __asm__("" : "+r"(a), "+r"(b)) /* both are there before either is used */
+#else
+#define RN_OPAQUE(number) ((void)0)
+#define RN_TOGETHER(a, b) ((void)0)
+#endif
+
 /* Sums of one pixel by four channels. */
 typedef struct {
     int32_t c[4];

@@ -14,7 +14,8 @@ RN_INLINE void rn_cluster_table_s8(int32_t h, int32_t w, int32_t channels, rn_pi
     const rn_cluster_lines lines =
         rn_cluster_lines_of(h, w, channels, row, xp.pixel == channels && yp.pixel == channels, core, cores);
     for (int32_t i = lines.lines.from; i < lines.lines.to; i++) {
-        rn_table_s8(lines.to - lines.from, table, x + rn_cluster_line(&lines, xp, i), y + rn_cluster_line(&lines, yp, i));
+        const int8_t *const from = x + rn_cluster_line(&lines, xp, i);
+        rn_table_s8(lines.to - lines.from, table, from, y + rn_cluster_line(&lines, yp, i));
     }
 }
 

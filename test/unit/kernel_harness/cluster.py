@@ -183,7 +183,8 @@ def max_pool_case(
 
 def add_case(
     name: str, shape: tuple[int, int, int], symbol: str, multipliers: tuple[int, int], shift: int,
-    lo: int = -128, hi: int = 127, seed: int = 0, gaps: tuple[Gaps, Gaps, Gaps] = (Gaps(), Gaps(), Gaps()),
+    lo: int = -128, hi: int = 127, seed: int = 0,
+    gaps: tuple[Gaps, Gaps, Gaps] = (Gaps(), Gaps(), Gaps()),
 ) -> Case:  # fmt: skip
     """`gaps` of a, b and y."""
     rng = np.random.default_rng(seed)
