@@ -46,7 +46,7 @@ def search_of(
 ) -> Search:
     """The choices for a function. Raises `RunnelError` for a platform without a cluster."""
     platform = platform_of(module)
-    cluster = next((unit for unit in platform.units if unit.kind == "cluster"), None)
+    cluster = platform.cluster
     if cluster is None:
         raise RunnelError(f"platform {platform.label} has no cluster, whose memory tiles are for")
     backends = tile_units(platform, func, cluster.name)
