@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import IndexType, IntAttr, MemRefType, StridedLayoutAttr, StringAttr
-from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, SSAValue, TypeAttribute
+from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
@@ -28,17 +28,11 @@ from .diagnostics import describe
 from .dma import AsyncOp, AwaitOp
 from .npu_chunk import Chunk
 from .npu_job import MAX_PAD, Kind, Mode
+from .npu_registers import AcquireOp, AddressOp, SetOp, StartOp, TokenType
 from .quant_types import UniformQuantizedType, storage_bounds
 
 KINDS = {kind.name.lower(): kind for kind in Kind}
 DYNAMIC = -1
-
-
-@irdl_attr_definition
-class TokenType(ParametrizedAttribute, TypeAttribute):
-    """A job that was asked for."""
-
-    name = "npu.token"
 
 
 @irdl_attr_definition
@@ -329,4 +323,18 @@ class WaitOp(IRDLOperation, AwaitOp):
         return self.token
 
 
-Npu = Dialect("npu", [Conv2DOp, WaitOp], [LayerAttr, TokenType])
+__all__ = [
+    "AcquireOp",
+    "AddressOp",
+    "Conv2DOp",
+    "LayerAttr",
+    "Npu",
+    "SetOp",
+    "StartOp",
+    "TokenType",
+    "WaitOp",
+]
+
+Npu = Dialect(
+    "npu", [Conv2DOp, WaitOp, AddressOp, AcquireOp, SetOp, StartOp], [LayerAttr, TokenType]
+)
