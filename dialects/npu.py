@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IndexType, IntAttr, MemRefType, StridedLayoutAttr, StringAttr
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    IndexType,
+    IntAttr,
+    MemRefType,
+    StridedLayoutAttr,
+    StringAttr,
+)
 from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -32,7 +39,6 @@ from .npu_registers import AcquireOp, AddressOp, SetOp, StartOp, TokenType
 from .quant_types import UniformQuantizedType, storage_bounds
 
 KINDS = {kind.name.lower(): kind for kind in Kind}
-DYNAMIC = -1
 
 
 @irdl_attr_definition
@@ -262,7 +268,7 @@ class Conv2DOp(IRDLOperation, AsyncOp):
         (*_, channels_in), (*_, channels_out) = map(window_shape, (self.input, self.output))
         depthwise = self.mode.kind is Kind.DEPTHWISE
         expected = channels_out if depthwise else self.layer.channels_in.data
-        if DYNAMIC not in (channels_in, expected) and channels_in != expected:
+        if DYNAMIC_INDEX not in (channels_in, expected) and channels_in != expected:
             raise VerifyException(
                 f"{describe(self)}: the input has {channels_in} channels, expected {expected}"
             )
@@ -279,7 +285,7 @@ class Conv2DOp(IRDLOperation, AsyncOp):
         sizes = zip(window_shape(self.input), window_shape(self.output), strict=True)
         for (there, wanted), stride in zip(list(sizes)[:2], mode.strides, strict=True):
             needed = (wanted - 1) * stride + mode.kind.kernel
-            if DYNAMIC not in (there, wanted) and needed > there + padding:
+            if DYNAMIC_INDEX not in (there, wanted) and needed > there + padding:
                 raise VerifyException(
                     f"{describe(self)}: {wanted} outputs need {needed} inputs, there are {there} "
                     f"and at most {padding} of padding"

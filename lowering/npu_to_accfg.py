@@ -18,7 +18,7 @@ from xdsl.passes import ModulePass
 from ..dialects import npu
 from ..dialects.npu_job import AddressesOf, GeometryOf, Kind, Pitch, register_values
 from ..dialects.npu_registers import AddressOp
-from .cluster_arguments import Size, pitch, sizes_of
+from .cluster_arguments import Size, constant_size, pitch, sizes_of
 from .index_math import Index, IndexMath
 
 ACCELERATOR = "n-eureka"
@@ -130,7 +130,11 @@ def _replace(old: Operation, new: list[Operation]) -> None:
 
 
 def _index(size: Size) -> Index:
-    return Index(None, size) if isinstance(size, int) else Index(size)
+    known = constant_size(size)
+    if known is not None:
+        return Index(None, known)
+    assert isinstance(size, SSAValue)
+    return Index(size)
 
 
 def _image(value: SSAValue) -> tuple[Index, Index, Index]:
@@ -147,7 +151,7 @@ def _pitch(value: SSAValue) -> Pitch:
 
 
 def _geometry(job: npu.Conv2DOp) -> GeometryOf[Index]:
-    pads = Index(job.pad_top), Index(job.pad_left)
+    pads = _index(job.pad_top), _index(job.pad_left)
     if job.mode.kind is Kind.POINTWISE:
         pads = Index(None, 0), Index(None, 0)
     return GeometryOf(
