@@ -9,8 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IndexType, IntAttr, MemRefType, StridedLayoutAttr, StringAttr
-from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, SSAValue, TypeAttribute
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    IndexType,
+    IntAttr,
+    MemRefType,
+    StridedLayoutAttr,
+    StringAttr,
+)
+from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
@@ -28,17 +35,10 @@ from .diagnostics import describe
 from .dma import AsyncOp, AwaitOp
 from .npu_chunk import Chunk
 from .npu_job import MAX_PAD, Kind, Mode
+from .npu_registers import AcquireOp, AddressOp, SetOp, StartOp, TokenType
 from .quant_types import UniformQuantizedType, storage_bounds
 
 KINDS = {kind.name.lower(): kind for kind in Kind}
-DYNAMIC = -1
-
-
-@irdl_attr_definition
-class TokenType(ParametrizedAttribute, TypeAttribute):
-    """A job that was asked for."""
-
-    name = "npu.token"
 
 
 @irdl_attr_definition
@@ -268,7 +268,7 @@ class Conv2DOp(IRDLOperation, AsyncOp):
         (*_, channels_in), (*_, channels_out) = map(window_shape, (self.input, self.output))
         depthwise = self.mode.kind is Kind.DEPTHWISE
         expected = channels_out if depthwise else self.layer.channels_in.data
-        if DYNAMIC not in (channels_in, expected) and channels_in != expected:
+        if DYNAMIC_INDEX not in (channels_in, expected) and channels_in != expected:
             raise VerifyException(
                 f"{describe(self)}: the input has {channels_in} channels, expected {expected}"
             )
@@ -285,7 +285,7 @@ class Conv2DOp(IRDLOperation, AsyncOp):
         sizes = zip(window_shape(self.input), window_shape(self.output), strict=True)
         for (there, wanted), stride in zip(list(sizes)[:2], mode.strides, strict=True):
             needed = (wanted - 1) * stride + mode.kind.kernel
-            if DYNAMIC not in (there, wanted) and needed > there + padding:
+            if DYNAMIC_INDEX not in (there, wanted) and needed > there + padding:
                 raise VerifyException(
                     f"{describe(self)}: {wanted} outputs need {needed} inputs, there are {there} "
                     f"and at most {padding} of padding"
@@ -329,4 +329,18 @@ class WaitOp(IRDLOperation, AwaitOp):
         return self.token
 
 
-Npu = Dialect("npu", [Conv2DOp, WaitOp], [LayerAttr, TokenType])
+__all__ = [
+    "AcquireOp",
+    "AddressOp",
+    "Conv2DOp",
+    "LayerAttr",
+    "Npu",
+    "SetOp",
+    "StartOp",
+    "TokenType",
+    "WaitOp",
+]
+
+Npu = Dialect(
+    "npu", [Conv2DOp, WaitOp, AddressOp, AcquireOp, SetOp, StartOp], [LayerAttr, TokenType]
+)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .npu_job import LINE, Kind, Mode, Tiles
+from .npu_job import LINE, Kind, Mode, tile_count
 
 WORD = 4
 BYTE_BITS = 8
@@ -36,7 +36,7 @@ def encode_weights(kind: Kind, bits: int, weights: NDArray[Any]) -> bytes:
     if kind is Kind.DEPTHWISE:
         weights = weights.transpose(3, 1, 2, 0)
     out, kh, kw, depth = weights.shape
-    tiles = Tiles.of(depth, kind.lanes_in).count
+    tiles = tile_count(depth, kind.lanes_in)
     stored = np.zeros((out, kh * kw, tiles * kind.lanes_in), np.uint8)
     stored[:, :, :depth] = weights.reshape(out, kh * kw, depth).astype(np.int16) + low
     split = stored.reshape(out, kh * kw, tiles, kind.lanes_in)[..., None] >> np.arange(BYTE_BITS)
@@ -57,7 +57,7 @@ def decode_weights(
     lanes, kernel = kind.lanes_in, kind.kernel
     rows = 1 if kind is Kind.DEPTHWISE else channels_out
     depth = channels_out if kind is Kind.DEPTHWISE else channels_in
-    tiles = Tiles.of(depth, lanes).count
+    tiles = tile_count(depth, lanes)
     lines = np.unpackbits(data.reshape(-1, LINE), axis=1, bitorder="little").astype(np.int16)
     if kind is Kind.POINTWISE:
         planes = lines.reshape(rows, tiles, 1, LINE // WORD, BYTE_BITS, WORD).swapaxes(4, 5)
@@ -109,7 +109,7 @@ class Chunk:
         rows = 1 if depthwise else self.channels_out
         depth = self.channels_out if depthwise else self.channels_in
         bits = 1 if kind is Kind.POINTWISE else self.mode.weight_bits
-        return rows * Tiles.of(depth, kind.lanes_in).count * bits * LINE
+        return rows * tile_count(depth, kind.lanes_in) * bits * LINE
 
     @property
     def bias(self) -> int:

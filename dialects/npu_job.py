@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
+
+from .tiling import Arithmetic, Numbers
+
+N = TypeVar("N")
+M = TypeVar("M")
 
 Count = Any
 """An integer, or an array of them: cycles are computed of many jobs at once."""
@@ -21,7 +26,14 @@ IN_TILE = 8
 """Rows and columns of its input buffer."""
 LINE = 32
 """Bytes of weights that it reads at a time."""
-REGISTERS = 24
+REGISTERS = (
+    *("weights", "input", "output", "scale", "shift", "bias"),
+    *("input_d0", "input_d1", "input_d2", "output_d0", "output_d1", "output_d2"),
+    *("weights_d0", "weights_d1", "weights_d2"),
+    *("last_channels", "last_outputs", "last_inputs", "channel_tiles", "output_tiles"),
+    *("padding", "weight_offset", "filter_mask", "configuration"),
+)
+"""The registers of a job, in order."""
 MAX_PAD = 1
 """Rows or columns of padding on each side that a 3x3 job can have: more may reach a second tile."""
 
@@ -117,88 +129,145 @@ class Pitch:
 
 
 @dataclass(frozen=True)
-class Geometry:
+class GeometryOf(Generic[N]):
     """One job: the input that is there, the padding before it, and the output that is wanted.
 
-    Padding behind the input follows from the output's size.
+    Padding behind the input follows from the output's size. Pitches are fixed numbers, the rest may
+    be values of the IR.
     """
 
-    in_h: int
-    in_w: int
-    in_c: int
-    out_h: int
-    out_w: int
-    out_c: int
-    pad_top: int
-    pad_left: int
+    in_h: N
+    in_w: N
+    in_c: N
+    out_h: N
+    out_w: N
+    out_c: N
+    pad_top: N
+    pad_left: N
     x: Pitch
     y: Pitch
 
 
 @dataclass(frozen=True)
-class Addresses:
+class AddressesOf(Generic[N]):
     """Where the parts of a job lie in L1."""
 
-    x: int
-    y: int
-    weights: int
-    bias: int
-    scale: int
-    shift: int
+    x: N
+    y: N
+    weights: N
+    bias: N
+    scale: N
+    shift: N
+
+
+Geometry = GeometryOf[int]
+Addresses = AddressesOf[int]
+
+
+class Dividing(Arithmetic[N], Protocol):
+    """Arithmetic that also divides by a number, what is not negative."""
+
+    def div(self, a: N, divisor: int) -> N: ...
+
+
+class Integers(Numbers):
+    """`Dividing` on Python's integers."""
+
+    def div(self, a: int, divisor: int) -> int:
+        return a // divisor
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """`count` tiles of `full` each but the last, which has `last`."""
+class Tiles(Generic[N]):
+    """`count` tiles of one size each but the last, which has `last`."""
 
-    count: int
-    full: int
-    last: int
+    count: N
+    last: N
 
     @staticmethod
-    def of(size: int, full: int) -> Tiles:
-        return Tiles(-(-size // full), full, (size - 1) % full + 1)
+    def of(size: M, full: int, math: Dividing[M]) -> Tiles[M]:
+        before = math.div(math.sub(size, math.number(1)), full)
+        last = math.sub(size, math.mul(before, math.number(full)))
+        return Tiles(math.add(before, math.number(1)), last)
 
 
-def padding_behind(kind: Kind, size: int, before: int, last: int, start: int) -> int:
-    """The register's padding behind an input of `size`: counted from the end of the input buffer.
+def tile_count(size: int, full: int) -> int:
+    """How many tiles of `full` hold `size`."""
+    return -(-size // full)
 
-    The last tile starts at output `start` and makes `last`. The block takes as padding what lies
-    behind 8 minus this number in the buffer, so that a tile that is not full needs more than one.
+
+def padding_behind(tiles: Tiles[N], before: N, size: N, math: Dividing[N]) -> N:
+    """The register's padding behind an input of `size` rows: counted from the end of the buffer.
+
+    The block takes as padding what lies behind 8 minus this number in the input buffer of the last
+    tile, so that a tile that is not full needs more than one.
     """
-    there = before + size - start
-    return max(0, IN_TILE - there) if there < last + kind.kernel - 1 else 0
+    start = math.mul(math.sub(tiles.count, math.number(1)), math.number(TILE))
+    there = math.sub(math.add(before, size), start)
+    needed = math.add(tiles.last, math.number(2))
+    lacks = math.min(math.max(math.sub(needed, there), math.number(0)), math.number(1))
+    return math.mul(lacks, math.sub(math.number(IN_TILE), there))
 
 
-def _pair(high: int, low: int) -> int:
-    return high << 16 | low
+def register_values(
+    mode: Mode, g: GeometryOf[N], at: AddressesOf[N], math: Dividing[N]
+) -> dict[str, N]:
+    """The registers of a job by name, in order; a word with its highest bit set is negative."""
+    kind, number = mode.kind, math.number
+
+    def pair(high: N, low: N) -> N:
+        return math.add(math.mul(high, number(1 << 16)), low)
+
+    def made(size: N, gap: int) -> N:
+        return math.add(math.mul(math.sub(size, number(1)), number(gap)), number(1))
+
+    ko = Tiles.of(g.out_c, kind.lanes_out, math)
+    ki = Tiles.of(g.in_c, kind.lanes_in, math)
+    height = Tiles.of(made(g.out_h, mode.gaps[0]), TILE, math)
+    width = Tiles.of(made(g.out_w, mode.gaps[1]), TILE, math)
+    halo = number(kind.kernel - 1)
+    bottom = right = number(0)
+    if kind is not Kind.POINTWISE:
+        bottom = padding_behind(height, g.pad_top, g.in_h, math)
+        right = padding_behind(width, g.pad_left, g.in_w, math)
+    missing = math.add(
+        math.mul(g.pad_top, number(g.x.row)), math.mul(g.pad_left, number(g.x.pixel))
+    )
+    padding = number(mode.padding & 0xFF)
+    for value, bit in ((g.pad_top, 28), (right, 24), (bottom, 20), (g.pad_left, 16)):
+        padding = math.add(math.mul(value, number(1 << bit)), padding)
+    line = LINE * (1 if kind is Kind.POINTWISE else mode.weight_bits)
+    return {
+        "weights": at.weights,
+        "input": math.sub(at.x, missing),
+        "output": at.y,
+        "scale": at.scale,
+        "shift": at.shift,
+        "bias": at.bias,
+        "input_d0": number(mode.steps[1] * g.x.pixel),
+        "input_d1": number(mode.steps[0] * g.x.row),
+        "input_d2": number(0),
+        "output_d0": number(LINE),
+        "output_d1": number(g.y.pixel // mode.gaps[1]),
+        "output_d2": number(g.y.row // mode.gaps[0]),
+        "weights_d0": number(LINE),
+        "weights_d1": math.mul(ki.count, number(line)),
+        "weights_d2": number(0),
+        "last_channels": pair(ko.last, ki.last),
+        "last_outputs": pair(height.last, width.last),
+        "last_inputs": pair(math.add(height.last, halo), math.add(width.last, halo)),
+        "channel_tiles": pair(ko.count, ki.count),
+        "output_tiles": pair(height.count, width.count),
+        "padding": padding,
+        "weight_offset": number(mode.weight_offset),
+        "filter_mask": number(0),
+        "configuration": number(mode.configuration),
+    }
 
 
 def registers(mode: Mode, g: Geometry, at: Addresses) -> list[int]:
     """The 24 registers, in order, as unsigned 32-bit words."""
-    kind = mode.kind
-    ko, ki = Tiles.of(g.out_c, kind.lanes_out), Tiles.of(g.in_c, kind.lanes_in)
-    height, width = (Tiles.of(size, TILE) for size in mode.made(g.out_h, g.out_w))
-    halo = kind.kernel - 1
-    bottom = right = 0
-    if kind is not Kind.POINTWISE:
-        top, left = (height.count - 1) * TILE, (width.count - 1) * TILE
-        bottom = padding_behind(kind, g.in_h, g.pad_top, height.last, top)
-        right = padding_behind(kind, g.in_w, g.pad_left, width.last, left)
-    lane = LINE * ki.count * (1 if kind is Kind.POINTWISE else mode.weight_bits)
-    words = [
-        *(at.weights, at.x - g.pad_top * g.x.row - g.pad_left * g.x.pixel, at.y),
-        *(at.scale, at.shift, at.bias),
-        *(mode.steps[1] * g.x.pixel, mode.steps[0] * g.x.row, 0),
-        *(LINE, g.y.pixel // mode.gaps[1], g.y.row // mode.gaps[0]),
-        *(LINE, lane, 0),
-        *(_pair(ko.last, ki.last), _pair(height.last, width.last)),
-        _pair(height.last + halo, width.last + halo),
-        *(_pair(ko.count, ki.count), _pair(height.count, width.count)),
-        g.pad_top << 28 | right << 24 | bottom << 20 | g.pad_left << 16 | (mode.padding & 0xFF),
-        *(mode.weight_offset, 0, mode.configuration),
-    ]
-    return [word & 0xFFFF_FFFF for word in words]
+    return [word & 0xFFFF_FFFF for word in register_values(mode, g, at, Integers()).values()]
 
 
 # Latencies of the pipelines and of control, in cycles; see npu_timing.c.

@@ -6,6 +6,8 @@ LOWERINGS: dict[str, str] = {
     "convert-graph-to-quant": "graph_to_quant:ConvertGraphToQuant",
     "convert-quant-to-cortexm": "quant_to_cortexm:ConvertQuantToCortexM",
     "convert-tile-to-dma": "tile_to_dma:ConvertTileToDma",
+    "convert-npu-to-accfg": "npu_to_accfg:ConvertNpuToAccfg",
+    "convert-accfg-to-npu": "accfg_to_npu:ConvertAccfgToNpu",
     "convert-cortexm-to-c": "cortexm_to_c:ConvertCortexMToC",
 }
 """Pass name to `module:Class` below this package."""

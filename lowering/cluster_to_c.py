@@ -24,7 +24,7 @@ from .npu_function import HEADER, JobFunction
 
 MOVES = (
     *(dma.TokenOp, dma.StartOp, dma.WaitOp, cortexm.KernelOp),
-    *(npu.Conv2DOp, npu.WaitOp),
+    *(npu.Conv2DOp, npu.WaitOp, npu.AcquireOp, npu.SetOp, npu.StartOp),
 )
 """What core 0 does alone."""
 
@@ -85,7 +85,9 @@ class ClusterModel(Model):
                 yield from ((op, Layer(op, name)) for op in ops if isinstance(op, cortexm.KernelOp))
 
     def includes(self) -> list[c.IncludeOp]:
-        kernels = sorted({header_of(op) for op in self.kernels})
+        kernels = {header_of(op) for op in self.kernels}
+        if any(isinstance(op, npu.StartOp) for op in self.fork.walk()):
+            kernels.add("rn_npu.h")
         own = (f"{self.name}.h", f"{self.name}_weights.h")
         work = ClusterFunction(self)
         work.build()
@@ -174,7 +176,7 @@ def memory_of(value: SSAValue) -> str:
 
 
 def is_kernel(op: Operation) -> bool:
-    return isinstance(op, cluster.KernelOp | cortexm.KernelOp | npu.Conv2DOp)
+    return isinstance(op, cluster.KernelOp | cortexm.KernelOp | npu.Conv2DOp | npu.StartOp)
 
 
 def node_of(group: Sequence[Operation]) -> str:
@@ -266,6 +268,9 @@ class ClusterFunction(FunctionLowering):
                 self.values[op.result] = self._window(op)
             case dma.ViewOp():
                 self.values[op.result] = self.value(op.source)
+            case npu.AddressOp():
+                address = c.CallOp("rn_npu_address", [self.value(op.source)], i32, pure=True)
+                self.values[op.result] = self.to.add(address)
             case arith.ConstantOp():
                 super().lower(op)
             case scf.ForOp() | scf.IfOp():
@@ -290,7 +295,7 @@ class ClusterFunction(FunctionLowering):
         )
 
     def _lower_alone(self, op: Operation) -> None:
-        if isinstance(op, dma.TokenOp | npu.Conv2DOp):
+        if isinstance(op, dma.TokenOp | npu.Conv2DOp | npu.AcquireOp):
             variable = self.to.add(c.VariableOp(i32, self.to.literal(0)))
             variable.name_hint = "token" if isinstance(op, dma.TokenOp) else "job"
             self.tokens[op.results[0]] = variable
@@ -312,6 +317,14 @@ class ClusterFunction(FunctionLowering):
                 arguments = function.call(op, self.value, self.to.literal)
                 job = self.to.add(c.CallOp(function.name, arguments, i32))
                 self.to.block.add_op(c.AssignOp(self.tokens[op.token], job))
+            case npu.AcquireOp():
+                job = self.to.add(c.CallOp("rn_npu_acquire", [], i32))
+                block.add_op(c.AssignOp(self.tokens[op.token], job))
+            case npu.SetOp():
+                operands = [self.to.literal(op.number), self.value(op.operand)]
+                block.add_op(c.CallOp("rn_npu_set", operands))
+            case npu.StartOp():
+                block.add_op(c.CallOp("rn_npu_start", []))
             case npu.WaitOp():
                 block.add_op(c.CallOp("rn_npu_wait", [self._token(op.token)]))
             case cortexm.KernelOp():

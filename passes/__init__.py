@@ -23,6 +23,7 @@ PASSES: dict[str, str] = {
     "software-pipeline": "dma.software_pipeline:SoftwarePipeline",
     "defer-waits": "dma.defer_waits:DeferWaits",
     "split-transfers": "dma.split_transfers:SplitTransfers",
+    "dedup-setups": "cluster.dedup_setups:DedupSetups",
     "fork-cores": "cluster.fork_cores:ForkCores",
     "tile-network": "tile.tile_network:TileNetwork",
     "schedule-for-memory": "memory.schedule_for_memory:ScheduleForMemory",

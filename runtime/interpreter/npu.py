@@ -89,10 +89,9 @@ class Job:
         mode, y = self.op.mode, as_window(self.y)
         _, out_h, out_w, channels = y.shape
         _, row, pixel, _ = y.strides
-        x = as_window(self.x)
-        g = Geometry(
-            *x.shape[1:], out_h, out_w, channels, *self.pads, Pitch(0, 0), Pitch(row, pixel)
-        )
+        _, in_h, in_w, in_c = as_window(self.x).shape
+        places = Pitch(0, 0), Pitch(row, pixel)
+        g = Geometry(in_h, in_w, in_c, out_h, out_w, channels, *self.pads, *places)
         if (problem := room_problem(mode, g)) is not None:
             raise RunnelError(f"{describe(self.op)}: {problem}")
         strides = row // mode.gaps[0], pixel // mode.gaps[1], 1

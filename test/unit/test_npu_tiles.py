@@ -23,10 +23,13 @@ from runnel.runtime.runners.build_files import write_build_files
 from runnel.tools.pipeline import resolve_pipeline
 from runnel.tools.registry import new_context
 
-TO_C = (
+SCHEDULE = (
     "convert-tile-to-dma,software-pipeline,split-transfers,plan-memory,verify-memory,fork-cores,"
-    "verify-hazards,convert-cortexm-to-c"
+    "verify-hazards"
 )
+
+
+REGISTERS = "convert-npu-to-accfg,dedup-setups,convert-accfg-to-npu"
 
 
 def tiled(module: ModuleOp, sizes: tuple[int, ...], buffers: int = 2) -> ModuleOp:
@@ -57,8 +60,8 @@ def tiled(module: ModuleOp, sizes: tuple[int, ...], buffers: int = 2) -> ModuleO
 
 
 def program_outputs(folder: Path, module: ModuleOp, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """What the program of a tiled module gives."""
-    resolve_pipeline(TO_C).run(new_context(), module)
+    """What the program of a scheduled module gives, twice."""
+    resolve_pipeline("convert-cortexm-to-c").run(new_context(), module)
     files = print_c(module)
     for name, text in files.items():
         (folder / name).write_text(text)
@@ -84,12 +87,20 @@ CASES = [
 
 @needs_compiler
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("registers", [False, True], ids=["helper", "accfg"])
 @pytest.mark.parametrize(("case", "sizes"), CASES, ids=str)
 def test_tiles_give_the_bytes_of_the_quant_level(
-    tmp_path: Path, case: Case, sizes: tuple[int, ...]
+    tmp_path: Path, case: Case, sizes: tuple[int, ...], registers: bool
 ):
     module = fitted(case)
     op = layer_of(module)
     x = np.random.default_rng(5).integers(-128, 128, quant.shape_of(op.input)).astype(np.int8)
     (y,) = run(module, [x]).values()
-    assert np.array_equal(program_outputs(tmp_path, tiled(module, sizes), x, y), y)
+    tiles = tiled(module, sizes)
+    for step in SCHEDULE.split(","):
+        resolve_pipeline(step).run(new_context(), tiles)
+        (found,) = run(tiles, [x]).values()
+        assert np.array_equal(found, y), step
+    if registers:
+        resolve_pipeline(REGISTERS).run(new_context(), tiles)
+    assert np.array_equal(program_outputs(tmp_path, tiles, x, y), y)

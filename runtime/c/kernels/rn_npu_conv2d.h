@@ -40,8 +40,6 @@ RN_INLINE rn_npu_tiles rn_npu_tiles_of(int32_t n, int32_t full) {
 
 RN_INLINE uint32_t rn_npu_pair(int32_t high, int32_t low) { return (uint32_t)high << 16 | (uint32_t)low; }
 
-RN_INLINE uint32_t rn_npu_address(const void *p) { return (uint32_t)(uintptr_t)p; }
-
 /* Padding behind an input of n rows (columns) in the last of the tiles `t` of outputs: what the tile reads and is
  * not there, counted from the end of the input buffer. */
 RN_INLINE int32_t rn_npu_padding(rn_npu_tiles t, int32_t before, int32_t n) {
@@ -78,10 +76,10 @@ RN_INLINE void rn_npu_conv2d_tile(const rn_npu_mode *m, const rn_conv2d_shape *s
     const int32_t halo = pointwise ? 0 : 2;
     const int32_t bottom = pointwise ? 0 : rn_npu_padding(h, s->pad_top, s->in_h);
     const int32_t right = pointwise ? 0 : rn_npu_padding(w, s->pad_left, s->in_w);
-    const uint32_t data = rn_npu_address(constants);
+    const uint32_t data = (uint32_t)rn_npu_address(constants);
     rn_npu_set(0, data);
-    rn_npu_set(1, rn_npu_address(x) - (uint32_t)(s->pad_top * xp.row + s->pad_left * xp.pixel));
-    rn_npu_set(2, rn_npu_address(y));
+    rn_npu_set(1, (uint32_t)rn_npu_address(x) - (uint32_t)(s->pad_top * xp.row + s->pad_left * xp.pixel));
+    rn_npu_set(2, (uint32_t)rn_npu_address(y));
     rn_npu_set(3, data + (uint32_t)c->scale);
     rn_npu_set(4, data + (uint32_t)c->shift);
     rn_npu_set(5, data + (uint32_t)c->bias);

@@ -17,6 +17,12 @@ static inline int32_t rn_npu_acquire(void)
     return job;
 }
 
+/* An address as the NPU knows it. */
+static inline int32_t rn_npu_address(const void *place)
+{
+    return (int32_t)(intptr_t)place;
+}
+
 /* Sets a register of the job that was acquired last. */
 static inline void rn_npu_set(uint32_t number, uint32_t value)
 {

@@ -146,3 +146,11 @@ module attributes {test.layer = #npu.layer<dense, 0 to 32 channels>} {}
 
 // expected-error@+1 {{'size' is none of weight_bits, scale_bits, shift, strides}}
 module attributes {test.layer = #npu.layer<pointwise, 64 to 32 channels, size 3>} {}
+
+// -----
+
+func.func @f(%v : index) {
+  // expected-error@+1 {{npu.set: there is no register "colour"; there are weights, input, output}}
+  npu.set "colour", %v
+  func.return
+}
