@@ -17,11 +17,11 @@ import json
 import lzma
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -33,6 +33,7 @@ from runnel.tools.pipeline import resolve_pipeline
 from runnel.tools.progress import Progress
 from runnel.tools.registry import new_context
 from runnel.tools.report.text_table import text_table
+from runnel.tools.signature import signature_of
 
 BATCH = 32
 CROP = 224
@@ -91,11 +92,72 @@ class Tiny:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """A classifier of stored samples; `order`: the outputs that stand for the labels 0, 1, ..."""
+
+    folder: str
+    file: str
+    calibrate: str
+    x: str
+    y: str
+    normalize: Callable[[Array], Array]
+    order: Sequence[int] | None = None
+
+    def path(self, folder: Path) -> Path:
+        return models_folder() / self.folder / "models" / self.file
+
+    def calibration(self) -> Array:
+        return self.normalize(self.array(self.calibrate))
+
+    def test(self) -> Array:
+        return self.normalize(self.array(self.x))
+
+    def score(self, inputs: Array, outputs: Array) -> float:
+        chosen = outputs if self.order is None else outputs[:, list(self.order)]
+        return float((chosen.argmax(1) == self.array(self.y)[: len(chosen)]).mean())
+
+    def array(self, file: str) -> Array:
+        loaded: Any = np.load(models_folder() / self.folder / file)
+        return loaded["x"] if file.endswith(".npz") else loaded
+
+
+MEAN, DEVIATION = (
+    np.array(values, np.float32)[:, None, None]
+    for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+)
+
+
+def torchvision(stored: Array) -> Array:
+    """Images [n, h, w, 3] of bytes as torchvision normalizes them, [n, 3, h, w]."""
+    moved = stored.astype(np.float32).transpose(0, 3, 1, 2) / np.float32(255)
+    return np.ascontiguousarray((moved - MEAN) / DEVIATION)
+
+
+def sequences(stored: Array) -> Array:
+    """[n, steps, features] as one sequence of steps for each inference."""
+    return stored.astype(np.float32).reshape(-1, stored.shape[-1])
+
+
+def plus_minus_one(image: Array) -> Array:
+    return image / np.float32(127.5) - 1
+
+
+def as_it_is(image: Array) -> Array:
+    return image
+
+
+def caffe(image: Array) -> Array:
+    """Blue, green, red around their means."""
+    return image[::-1] - np.array([104, 117, 123], np.float32)[:, None, None]
+
+
+@dataclass(frozen=True)
 class ImageNet:
     """A classifier of photographs of `size` pixels; `offset` outputs come before the classes."""
 
     file: str
     size: int
+    normalize: Callable[[Array], Array] = plus_minus_one
     offset: int = 0
 
     def path(self, folder: Path) -> Path:
@@ -107,10 +169,13 @@ class ImageNet:
         return unpacked
 
     def calibration(self) -> Array:
-        return np.stack([image for image, _ in photographs("calib", self.size)])
+        return self.images("calib")
 
     def test(self) -> Array:
-        return np.stack([image for image, _ in photographs("val", self.size)])
+        return self.images("val")
+
+    def images(self, part: str) -> Array:
+        return np.stack([self.normalize(image) for image in photographs(part, self.size)])
 
     def score(self, inputs: Array, outputs: Array) -> float:
         with open(models_folder() / "imagenet/val_labels.csv") as file:
@@ -121,25 +186,45 @@ class ImageNet:
 CASES: dict[str, Case] = {
     **{name: Tiny(name) for name in NETWORKS},
     "mobilenet_v1": ImageNet("mobilenetv1_025_128_bn.onnx", 128),
-    "mobilenet_v2": ImageNet("mobilenetv2_100_224_deq.onnx.xz", 224, 1),
+    "mobilenet_v2": ImageNet("mobilenetv2_100_224_deq.onnx.xz", 224, offset=1),
+    "mobilenet_v3_small": ImageNet("mobilenetv3_small_100_224_deq.onnx.xz", 224, as_it_is),
+    "squeezenet": ImageNet("squeezenet1.1.onnx.xz", 227, caffe),
+    "resnet20": Stored(
+        "mlperf_ic",
+        "resnet20_bn.onnx",
+        "calib_x.npy",
+        "cifar10_test_jpeg_x.npz",
+        "cifar10_test_jpeg_y.npy",
+        torchvision,
+    ),
+    "kwt1": Stored(
+        "mlperf_kws",
+        "kwt1.onnx",
+        "calib_kwt_x.npy",
+        "gsc_kwt_x.npy",
+        "gsc_kwt_y.npy",
+        sequences,
+        order=(5, 11, 6, 3, 9, 8, 7, 10, 4, 2, 0, 1),
+    ),
 }
 
 
-def photographs(part: str, size: int) -> Iterator[tuple[Array, int]]:
-    """Images [3, size, size] in -1..1 with labels: centre crop, then a bilinear resize."""
+def photographs(part: str, size: int) -> Iterator[Array]:
+    """Images [3, size, size] of 0..255: centre crop, then a bilinear resize."""
     from PIL import Image  # only these networks take photographs
 
     root = models_folder() / "imagenet"
     with open(root / f"{part}_labels.csv") as file:
         rows = list(csv.reader(file))
-    for name, label in rows:
+    for name, _ in rows:
         with Image.open(root / f"{part}_jpeg" / name) as stored:
             image = stored.convert("RGB")
-        edge = (image.size[0] - CROP) // 2
-        image = image.crop((edge, edge, edge + CROP, edge + CROP))
-        if size != CROP:
+        crop = max(size, CROP)
+        edge = (image.size[0] - crop) // 2
+        image = image.crop((edge, edge, edge + crop, edge + crop))
+        if size != crop:
             image = image.resize((size, size), Image.Resampling.BILINEAR)
-        yield np.asarray(image, np.float32).transpose(2, 0, 1) / np.float32(127.5) - 1, int(label)
+        yield np.asarray(image, np.float32).transpose(2, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -153,11 +238,18 @@ class Row:
     seconds: float
 
 
+def rows_of(module: ModuleOp) -> int:
+    """How many rows of the first input are one sample: more than 1 where it has no batch."""
+    return signature_of(module).inputs[0].model_shape[0]
+
+
 def outputs_of(module: ModuleOp, inputs: Array) -> Array:
     """The first output for all inputs, [n, values]."""
+    rows = rows_of(module)
+    step = BATCH if rows == 1 else rows
     parts = [
-        next(iter(run(module, [inputs[start : start + BATCH]]).values()))
-        for start in range(0, len(inputs), BATCH)
+        next(iter(run(module, [inputs[start : start + step]]).values()))
+        for start in range(0, len(inputs), step)
     ]
     found = np.concatenate(parts)
     return found.reshape(len(found), -1)
@@ -168,13 +260,14 @@ def measure(
 ) -> Iterator[Row]:
     """The float network, then each recipe."""
     case, context = CASES[name], new_context()
-    inputs = case.test()[:count]
+    inputs = case.test()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         model = api.load(case.path(folder))
+        inputs = inputs if count is None else inputs[: count * rows_of(model)]
         with progress.step(f"{name} float"):
             reference = outputs_of(model, inputs)
-        yield Row(name, "float", len(inputs), case.score(inputs, reference), 1.0, np.inf, 0.0)
+        yield Row(name, "float", len(reference), case.score(inputs, reference), 1.0, np.inf, 0.0)
         data = folder / "calibration.npy"
         np.save(data, case.calibration())
         for recipe in recipes:
@@ -188,7 +281,7 @@ def measure(
             yield Row(
                 name,
                 recipe,
-                len(inputs),
+                len(found),
                 case.score(inputs, found),
                 float((found.argmax(1) == reference.argmax(1)).mean()),
                 sqnr(reference, found),
