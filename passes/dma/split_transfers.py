@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.context import Context
-from xdsl.dialects import memref, scf
-from xdsl.dialects.builtin import IndexType, MemRefType, ModuleOp, StringAttr
+from xdsl.dialects import arith, memref, scf
+from xdsl.dialects.builtin import IndexType, IntegerAttr, MemRefType, ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -75,8 +75,10 @@ def _split(start: dma.StartOp, engine: Dma) -> dma.StartOp | None:
 
 
 def _greatest_sizes(start: dma.StartOp) -> list[int]:
-    """The shape of the copy where its windows are largest; both buffers bound them."""
-    shape = list(start.source.type.get_shape())
+    """The shape of the copy where its windows are largest: buffers bound them, and minima do."""
+    math = IndexMath(Block())
+    rank = len(start.source.type.get_shape())
+    shape = [_bound(size_of(start.source, dim, math)) for dim in range(rank)]
     for value in (start.source, start.target):
         root = value
         while isinstance(root.owner, memref.SubviewOp):
@@ -87,6 +89,22 @@ def _greatest_sizes(start: dma.StartOp) -> list[int]:
             if dynamic:
                 shape[dim] = size if shape[dim] < 0 else min(shape[dim], size)
     return shape
+
+
+def _bound(size: Index) -> int:
+    """The greatest number that a size is seen to be at once, else -1."""
+    if size.base is None:
+        return size.offset
+    owner = size.base.owner
+    if not isinstance(owner, arith.MinSIOp):
+        return -1
+    known = [
+        operand.owner.value.value.data
+        for operand in owner.operands
+        if isinstance(operand.owner, arith.ConstantOp)
+        and isinstance(operand.owner.value, IntegerAttr)
+    ]
+    return min(known, default=-1)
 
 
 def _loop(start: dma.StartOp, dim: int, step: int) -> dma.StartOp:
