@@ -223,7 +223,7 @@ class ClusterFunction(FunctionLowering):
             if op in marks:
                 self.close()
                 mark = c.CallOp("rn_cluster_mark", [self.to.literal(marks[op])])
-                self._alone_block().add_op(mark)
+                self.to.block.add_op(mark)
         self.close()
         return self.function
 

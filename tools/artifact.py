@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dialects import graph
 from ..dialects.diagnostics import RunnelError
 from ..dialects.platform import PlatformAttr
 from ..runtime.platforms import load_platform
@@ -63,7 +64,13 @@ class Artifact:
 
     @cached_property
     def layers(self) -> list[Layer]:
-        return layers_of(self.road.planned.module)
+        from .cluster_layers import cluster_layers
+
+        stops = self.road.stops
+        if "cluster" not in stops:
+            return layers_of(self.road.planned.module)
+        tensors = stops.get("channels-last") or self.road.start
+        return cluster_layers(stops["cluster"].module, tensors.module)
 
     @cached_property
     def arenas(self) -> list[Arena]:
@@ -76,6 +83,10 @@ class Artifact:
     @property
     def constant_bytes(self) -> int:
         """Weights, biases and tables, as packed."""
+        stop = self.road.stops.get("cluster")
+        if stop is not None:
+            found = (op for op in stop.module.walk() if isinstance(op, graph.GlobalOp))
+            return sum(op.array().nbytes for op in found)
         return sum(layer.constant_bytes for layer in self.layers)
 
     def write_sources(self, directory: Path) -> list[str]:

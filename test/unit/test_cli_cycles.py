@@ -25,13 +25,13 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_run_times_the_network(capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["run", "quantized.onnx", "--input", "x.npy", "--platform", "siracusa"]
+    command = ["run", "quantized.onnx", "--input", "x.npy", "--platform", "siracusa-cores"]
     timed = ["--cycles", "--json", "cycles.json", "--trace", "trace.json"]
     assert main([*command, *timed, "--output", "y.npy"]) == 0
     out = capsys.readouterr().out
-    assert "cycles: runnel emulator of siracusa" in out
+    assert "cycles: runnel emulator of siracusa-cores" in out
     facts = json.loads(Path("cycles.json").read_text())
-    assert facts["source"] == "runnel emulator of siracusa" and facts["cores"] == 8
+    assert facts["source"] == "runnel emulator of siracusa-cores" and facts["cores"] == 8
     assert list(facts["layers"]) == [str(i) for i in range(LAYERS)]
     total = facts["total"]["cycles"]
     assert len(facts["inferences"]) == 2 and facts["inferences"][1] == total
@@ -56,16 +56,23 @@ def test_what_has_no_timing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_validate_and_analyze_show_cycles(capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["validate", "quantized.onnx", "--data", "x.npy", "--platform", "siracusa"]
+    command = ["validate", "quantized.onnx", "--data", "x.npy", "--platform", "siracusa-cores"]
     assert main([*command, "--no-oracle", "--poison", "--json", "checks.json"]) == 0
     out = capsys.readouterr().out
     assert "binary, emulator with poison" in out and "all equal" in out
     check = json.loads(Path("checks.json").read_text())["checks"][-1]
     assert check["cycles"]["total"]["cycles"] > 0 and len(check["cycles"]["inferences"]) == 4
-    command = ["analyze", "quantized.onnx", "--platform", "siracusa", "--json", "analyzed.json"]
+    command = [
+        "analyze",
+        "quantized.onnx",
+        "--platform",
+        "siracusa-cores",
+        "--json",
+        "analyzed.json",
+    ]
     assert main(command) == 0
     facts = json.loads(Path("analyzed.json").read_text())
     counts = [layer["instructions"] for layer in facts["layers"]]
     timed = list(facts["cycles"]["layers"].values())
     assert counts == [c["instructions"] for c in timed]
-    assert all(count < c["cycles"] for count, c in zip(counts, timed, strict=True))
+    assert all(count <= 8 * c["cycles"] for count, c in zip(counts, timed, strict=True))

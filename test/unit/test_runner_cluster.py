@@ -139,10 +139,10 @@ def test_trace_needs_the_emulator(tmp_path: Path) -> None:
 
 @has_compiler
 def test_stacks_are_measured_and_checked(tmp_path: Path) -> None:
-    found = run(program_in(tmp_path, "siracusa", "-DSPMD_DEEP=512"), inputs_of(1), OUTPUTS).cycles
+    found = run(program_in(tmp_path, "siracusa", "-DSPMD_DEEP=400"), inputs_of(1), OUTPUTS).cycles
     assert found is not None
     used = {stack.name: stack.used for stack in found.stacks}
-    assert all(512 <= used[f"core {core}"] < 1024 for core in range(8))
+    assert all(400 <= used[f"core {core}"] < 0x280 for core in range(8))
     assert 0 < used["main"] < 4096
     deep = program_in(tmp_path, "siracusa", "-DSPMD_DEEP=1024")
     with pytest.raises(RunnelError, match=r"core \d: stack overflow.*in spmd_layer"):
@@ -154,7 +154,7 @@ def test_l1_has_room_for_what_the_compiler_was_told(tmp_path: Path) -> None:
     """All bytes beside the stacks can be used, and the linker refuses one row more."""
     platform = platform_with(tmp_path, "siracusa", l1=0x4000)
     left = 0x4000 - load_platform(platform).stack_bytes("l1")
-    assert left == 0x4000 - 8 * 0x400
+    assert left == 0x4000 - 8 * 0x280
     fits = program_in(tmp_path, platform, f"-DSPMD_L1={left - 1024}")
     inputs = inputs_of(1)
     assert is_right(run(fits, inputs, OUTPUTS), inputs)
