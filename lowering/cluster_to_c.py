@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from math import prod
 from typing import Any
 
 from xdsl.dialects import arith, memref, scf
-from xdsl.dialects.builtin import MemRefType, StringAttr, i8, i32
+from xdsl.dialects.builtin import MemRefType, StringAttr, UnknownLoc, i8, i32
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
@@ -67,13 +67,13 @@ class ClusterModel(Model):
     def _functions(self) -> Iterator[tuple[Operation, KernelFunction[Any] | Layer]]:
         """The C function of each kernel op."""
         for layer, group in zip(self.layers, self.groups, strict=True):
-            nodes: dict[tuple[str, str], list[Operation]] = {}
+            alike: dict[Hashable, list[Operation]] = {}
             for op in group:
-                nodes.setdefault((layer_name(op), op.name), []).append(op)
-            for (node, _), ops in nodes.items():
+                alike.setdefault(likeness(op), []).append(op)
+            for index, ops in enumerate(alike.values()):
                 name = layer.function
-                if len(nodes) > 1:
-                    name = f"{layer.function}_{identifier(node)}"
+                if len(alike) > 1:
+                    name = f"{layer.function}_{index}_{identifier(layer_name(ops[0]))}"
                 kernels = [op for op in ops if isinstance(op, cluster.KernelOp)]
                 if kernels:
                     shared = SharedFunction(name, kernels)
@@ -183,23 +183,37 @@ def node_of(group: Sequence[Operation]) -> str:
     return "_".join(dict.fromkeys(layer_name(op) for op in group))
 
 
+def likeness(op: Operation) -> Hashable:
+    """Calls that may share a C function have the same: all that is constant in it."""
+    layouts = tuple(
+        (value.type.get_strides(), value.type.element_type)
+        for value in op.operands
+        if isinstance(value.type, MemRefType)
+    )
+    return op.name, op.location, tuple(sorted(op.properties.items())), layouts
+
+
 def layer_groups(block: Block) -> Iterator[list[Operation]]:
     """Kernel ops by layer, in the order in which layers begin.
 
-    Kernels of one node belong together, and so do those that one loop holds.
+    Kernels from one place in the source belong together, and so do those that one loop holds.
     """
     groups: list[list[Operation]] = []
     for top in block.ops:
         here = [op for op in top.walk() if is_kernel(op)]
         if not here:
             continue
-        names = {layer_name(op) for op in here}
-        known = next((g for g in groups if names & {layer_name(op) for op in g}), None)
+        known = next((g for g in groups if any(same_layer(a, b) for a in g for b in here)), None)
         if known is None:
             groups.append(here)
         else:
             known += here
     yield from groups
+
+
+def same_layer(a: Operation, b: Operation) -> bool:
+    """Whether two kernels come from one place in the source; what came from nowhere is alone."""
+    return a.location == b.location and not isinstance(a.location, UnknownLoc)
 
 
 class ClusterFunction(FunctionLowering):

@@ -21,8 +21,10 @@ from .signature import Signature, network_function, signature_of
 LEVELS = ("graph", "quant", "channels-last", "cortexm", "c")
 """The stops, from the model to C. `channels-last` is quant in the layout of the kernels."""
 
-CLUSTER_LEVELS = ("graph", "quant", "channels-last", "tile", "dma", "cluster", "c")
-"""The stops where the platform has a cluster of cores; `dma` is on planned buffers."""
+CLUSTER_LEVELS = ("graph", "quant", "channels-last", "fit", "tile", "dma", "cluster", "c")
+"""The stops where the platform has a cluster of cores; `dma` is on planned buffers. `fit` is there
+with an NPU: requantization as it can do it exactly, which moves some outputs by one step.
+"""
 
 FLOAT_LEVELS = ("graph", "loops", "c")
 """The stops of a network that stays in float; `loops` is on planned buffers, as cortexm is."""
@@ -159,20 +161,8 @@ def retarget(road: Road, options: Options, *, progress: Progress = SILENT) -> Ro
     shared = {level: stop for level, stop in road.stops.items() if level in PORTABLE_LEVELS}
     if not shared:
         raise RunnelError("the module is lowered to buffers already, for one platform")
-    if "quant" in shared and has_unit(options, "npu"):
-        return _refitted(Road(road.name, options, shared), progress)
     module = list(shared.values())[-1].module.clone()
     return _go_on(Road(road.name, options, shared), module, None, LEVELS[-1], progress)
-
-
-def _refitted(road: Road, progress: Progress) -> Road:
-    """The road from the quant level on with what its NPU can compute exactly."""
-    module = road["quant"].module.clone()
-    road.stops.pop("channels-last", None)
-    with progress.step("fit the requantization to the NPU"):
-        resolve_pipeline(_fit(road.options)).run(new_context(), module)
-    _stop(road, "quant", module)
-    return _go_on(road, module, None, LEVELS[-1], progress)
 
 
 def has_unit(options: Options, kind: str) -> bool:
@@ -180,12 +170,17 @@ def has_unit(options: Options, kind: str) -> bool:
     return any(unit.kind == kind for unit in load_platform(options.platform).units)
 
 
+def _cluster_levels(options: Options) -> tuple[str, ...]:
+    fits = has_unit(options, "npu")
+    return tuple(level for level in CLUSTER_LEVELS if fits or level != "fit")
+
+
 def _levels(
     here: str, module: ModuleOp, options: Options, calibrate: Path | None, until: str
 ) -> tuple[str, ...]:
     """The levels behind `here` up to `until`: those of integers, or those of floats."""
     floats = here == "graph" and calibrate is None and not is_quantized(module)
-    way = CLUSTER_LEVELS if has_unit(options, "cluster") else LEVELS
+    way = _cluster_levels(options) if has_unit(options, "cluster") else LEVELS
     if here == "loops" or (floats and until in FLOAT_LEVELS):
         way = FLOAT_LEVELS
     if until not in way:
@@ -227,7 +222,7 @@ def _step(
     if level == "loops":
         lower = f"lower-to-loops{{platform={_quoted(options.platform)}}}"
         return "lower to loops and plan memory", lower
-    if level in ("tile", "dma", "cluster"):
+    if level in _CLUSTER_STEPS:
         return _CLUSTER_STEPS[level][0], _CLUSTER_STEPS[level][1](options)
     if level == "cortexm":
         kernels = "" if options.kernels is None else f"{{kernels={_quoted(options.kernels)}}}"
@@ -241,8 +236,6 @@ def _step(
 
 def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) -> tuple[str, str]:
     io = ",integer-io" if options.io == "integer" else ""
-    if has_unit(options, "npu"):
-        io += f",{_fit(options)}"
     if is_quantized(module):
         return "import the quantization", f"import-quantized{io}"
     if calibrate is None:
@@ -254,11 +247,11 @@ def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) ->
     return "calibrate and quantize", f"quantize{{{data}}}{io}"
 
 
-def _fit(options: Options) -> str:
-    return f"set-platform{{platform={_quoted(options.platform)}}},fit-requant"
-
-
 _CLUSTER_STEPS: dict[str, tuple[str, Callable[[Options], str]]] = {
+    "fit": (
+        "fit the requantization to the NPU",
+        lambda options: f"set-platform{{platform={_quoted(options.platform)}}},fit-requant",
+    ),
     "tile": (
         "choose units, tiles and homes",
         lambda options: f"tile-for-cluster{{platform={_quoted(options.platform)}}}",

@@ -68,7 +68,8 @@ def check_levels(
     artifact: Artifact, samples: Mapping[str, Array], progress: Progress = SILENT
 ) -> tuple[list[Array], list[Check]]:
     """The outputs of the first integer level (in float: of the graph), and whether the others on
-    tensors give the same.
+    tensors give the same. Where the platform has an NPU the outputs are those of `fit`, and its
+    check says how many of them moved.
     """
     in_float = artifact.road.in_float
     first, *others = [level for level in artifact.road.stops if level != "graph" or in_float]
@@ -80,6 +81,12 @@ def check_levels(
             with progress.step(f"interpret {level}"):
                 outputs = run_level(artifact.road, level, samples)
             checks.append(compare(level, "interpreter", outputs, reference, twice=False))
+    if "fit" in artifact.road.stops:
+        with progress.step("interpret fit"):
+            fitted = run_level(artifact.road, "fit", samples)
+        moved = compare("fit", "interpreter, for the NPU", fitted, reference, twice=False)
+        checks.append(replace(moved, equal=True))
+        reference = fitted
     return reference, checks
 
 
