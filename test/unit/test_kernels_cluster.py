@@ -73,7 +73,7 @@ def conv_cases(flavour: str) -> list[cases.Case]:
         edges = {f"pad_{side}": seed >> bit & 1 for bit, side in enumerate(SIDES)}
         g = Window(4, 6, 4, 4, 3, 3, in_zero=seed - 8, **edges)
         found.append(conv(flavour, f"padding_{seed}", g, seed))
-    return found
+    return cluster.one_instance(found, cluster.CONVOLUTION)
 
 
 SIDES = ("top", "left", "bottom", "right")
@@ -94,7 +94,7 @@ def depthwise_cases(flavour: str) -> list[cases.Case]:
         edges = {f"pad_{side}": seed >> bit & 1 for bit, side in enumerate(SIDES)}
         g = Window(4, 5, 4, 4, 3, 3, 1, 1 + seed % 3 // 2, groups=4, in_zero=seed - 8, **edges)
         found.append(depthwise(flavour, f"padding_{seed}", g, seed))
-    return found
+    return cluster.one_instance(found, cluster.CONVOLUTION)
 
 
 def fully_connected_cases(flavour: str) -> list[cases.Case]:
