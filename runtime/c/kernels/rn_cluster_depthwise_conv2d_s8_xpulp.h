@@ -57,7 +57,7 @@ RN_INLINE void rn_xpulp_transpose(const rn_cluster_strip *in, int32_t rows, int8
                      ".insn s 0x2b, 2, t3, 4(%[to])\n\t"
                      ".insn s 0x2b, 2, t0, 4(%[to])\n\t"
                      ".option pop"
-                     : [x0] "+r"(x0), [x1] "+r"(x1), [x2] "+r"(x2), [x3] "+r"(x3), [to] "+r"(to)
+                     : [x0] "+&r"(x0), [x1] "+&r"(x1), [x2] "+&r"(x2), [x3] "+&r"(x3), [to] "+&r"(to)
                      : [n] "r"(rows), [s0] "r"(in->step[0]), [s1] "r"(in->step[1]), [s2] "r"(in->step[2]),
                        [s3] "r"(in->step[3]), [low] "r"(low), [high] "r"(high), [upper] "r"(upper)
                      : "t0", "t1", "t2", "t3", "t4", "t5", "memory");
