@@ -107,9 +107,10 @@ def all_kernels() -> tuple[Kernel, ...]:
     from .kernels_dsp import DSP
     from .kernels_mve import MVE
     from .kernels_rv32 import RV32
+    from .kernels_rvv import RVV
     from .kernels_xpulp import XPULP
 
-    return (*MVE, *DSP, *XPULP, *RV32, *PORTABLE)
+    return (*MVE, *DSP, *RVV, *XPULP, *RV32, *PORTABLE)
 
 
 def choose_kernel(

@@ -15,6 +15,7 @@ from kernel_harness.toolchain import HOST, HOST_CHECKED, Machine
 from test_kernels_rv32 import SAME, table_window
 from test_kernels_xpulp import emulated
 
+from runnel.bench import cluster_kernels
 from runnel.lowering import kernels
 from runnel.lowering.kernels_cluster import CLUSTER_KERNELS, conv2d_scratch, depthwise_scratch
 
@@ -73,7 +74,7 @@ def conv_cases(flavour: str) -> list[cases.Case]:
         edges = {f"pad_{side}": seed >> bit & 1 for bit, side in enumerate(SIDES)}
         g = Window(4, 6, 4, 4, 3, 3, in_zero=seed - 8, **edges)
         found.append(conv(flavour, f"padding_{seed}", g, seed))
-    return found
+    return cluster.one_instance(found, cluster.CONVOLUTION)
 
 
 SIDES = ("top", "left", "bottom", "right")
@@ -94,7 +95,7 @@ def depthwise_cases(flavour: str) -> list[cases.Case]:
         edges = {f"pad_{side}": seed >> bit & 1 for bit, side in enumerate(SIDES)}
         g = Window(4, 5, 4, 4, 3, 3, 1, 1 + seed % 3 // 2, groups=4, in_zero=seed - 8, **edges)
         found.append(depthwise(flavour, f"padding_{seed}", g, seed))
-    return found
+    return cluster.one_instance(found, cluster.CONVOLUTION)
 
 
 def fully_connected_cases(flavour: str) -> list[cases.Case]:
@@ -253,3 +254,30 @@ def test_packings_fall_into_channel_tiles() -> None:
             packing = kernel.packing(kernels.Problem("conv2d", window))
             whole = packing.pack(w, (3, 3))
             assert np.array_equal(packing.pack(w[4:8], (3, 3)), whole[4 * 72 : 8 * 72])
+
+
+LIMITS = {
+    "ResNet8 3x3 32x32x3-16": 73_000,
+    "ResNet8 3x3 32x32x16-16": 162_000,
+    "ResNet8 3x3 8x8x64-64": 142_000,
+    "ResNet8 add 32x32x16": 15_400,
+    "DS-CNN 1x1 25x5x64-64": 44_500,
+    "DS-CNN dw 25x5x64": 22_500,
+    "VWW 1x1 3x3x256-256": 40_600,
+    "AD fc 640-128": 7_200,
+}
+"""Cycles with a cold instruction cache that a change must not exceed (gcc 12 plus 5 %)."""
+
+
+def test_cycles(tmp_path: Path) -> None:
+    """Also: eight cores are at least 6.5 times as fast as one."""
+    if reason := emulated(tmp_path).missing():
+        pytest.skip(reason)
+    layers = [layer for layer in cluster_kernels.LAYERS if layer.name in LIMITS]
+    measured = cluster_kernels.measure(layers, "_xpulp", tmp_path)
+    slow = {
+        layer.name: (cycles, one / warm)
+        for layer, (cycles, warm, _, one) in zip(layers, measured, strict=True)
+        if cycles > LIMITS[layer.name] or one < 6.5 * warm
+    }
+    assert slow == {}

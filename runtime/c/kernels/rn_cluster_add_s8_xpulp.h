@@ -30,7 +30,7 @@
                      ".insn r 0x57, 1, 0x6c, t0, t3, t2\n\t" /* pv.packhi.b */ \
                      ".insn s 0x2b, 2, t0, 4(%[y])\n\t"      /* p.sw t0, 4(y!) */ \
                      ".option pop" \
-                     : [a] "+r"(a), [b] "+r"(b), [y] "+r"(y) \
+                     : [a] "+&r"(a), [b] "+&r"(b), [y] "+&r"(y) \
                      : [n] "r"(words), [ma] "r"(multiplier_a), [mb] "r"(multiplier_b), [bias] "r"(bias), \
                        [shift] "r"(shift), [lo] "r"(lo), [hi] "r"(hi) \
                      : "t0", "t1", "t2", "t3", "t4", "t5", "a0", "a1", "memory")

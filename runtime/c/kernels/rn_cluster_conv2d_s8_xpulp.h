@@ -41,6 +41,15 @@ RN_INLINE void rn_cluster_move_words(int8_t *to, const int8_t *from, int32_t byt
 #endif
 }
 
+RN_INLINE void rn_cluster_fill_words(int8_t *to, uint32_t word, int32_t bytes) {
+#if RN_XPULP_ASM
+    RN_UNROLL(4)
+    for (int32_t i = 0; i < bytes; i += 4) rn_xpulp_store(to + i, word);
+#else
+    memset(to, (int)(word & 255), (size_t)bytes);
+#endif
+}
+
 RN_INLINE void rn_cluster_move(int8_t *to, const int8_t *from, int32_t bytes) {
     for (; bytes >= 4; bytes -= 4, to += 4, from += 4) rn_xpulp_store(to, rn_xpulp_load(from));
     for (; bytes > 0; bytes--) *to++ = *from++;
@@ -52,9 +61,9 @@ RN_INLINE void rn_cluster_gather(const rn_conv2d_shape *s, const rn_cluster_sour
     const int32_t run = s->k_w * s->in_c, left = rn_max(-ix, 0), taps = rn_min(in->in_w - ix, s->k_w) - left;
     const int32_t moves = in->dense ? 1 : taps, bytes = in->dense ? taps * s->in_c : s->in_c;
     for (int32_t ky = 0; ky < s->k_h; ky++, to += run) {
-        RN_UNROLL(1)
-        for (int32_t i = 0; i < run; i++) to[i] = *in->zero;
-        if (taps <= 0 || !rn_is_below(iy + ky, in->in_h)) continue;
+        const int row = rn_is_below(iy + ky, in->in_h);
+        if (!row || taps < s->k_w) rn_cluster_fill_words(to, rn_xpulp_load(in->zero), run);
+        if (!row || taps <= 0) continue;
         for (int32_t j = 0; j < moves; j++) {
             const int32_t offset = (iy + ky) * in->pitch.row + (ix + left + j) * in->pitch.pixel;
             rn_cluster_move(to + (left + j) * s->in_c, in->x + offset, bytes);

@@ -57,7 +57,7 @@ RN_INLINE void rn_xpulp_transpose(const rn_cluster_strip *in, int32_t rows, int8
                      ".insn s 0x2b, 2, t3, 4(%[to])\n\t"
                      ".insn s 0x2b, 2, t0, 4(%[to])\n\t"
                      ".option pop"
-                     : [x0] "+r"(x0), [x1] "+r"(x1), [x2] "+r"(x2), [x3] "+r"(x3), [to] "+r"(to)
+                     : [x0] "+&r"(x0), [x1] "+&r"(x1), [x2] "+&r"(x2), [x3] "+&r"(x3), [to] "+&r"(to)
                      : [n] "r"(rows), [s0] "r"(in->step[0]), [s1] "r"(in->step[1]), [s2] "r"(in->step[2]),
                        [s3] "r"(in->step[3]), [low] "r"(low), [high] "r"(high), [upper] "r"(upper)
                      : "t0", "t1", "t2", "t3", "t4", "t5", "memory");
@@ -98,14 +98,16 @@ RN_INLINE int8_t rn_cluster_three_words(const rn_cluster_walker *c, const rn_req
 RN_INLINE void rn_cluster_walk(int pair, const rn_cluster_walker *c, const rn_requant *q, const int8_t *v,
                                int32_t stride, int8_t *y, rn_pitch yp, int32_t rows) {
     const uint32_t *const first = c->taps.first, *const second = c->taps.second;
-    if (stride == 1) {
-        for (; rows >= 2; rows -= 2, v += 32, y += 2 * yp.row) {
+    if (stride <= 2) { /* two rows at a time, which share words */
+        for (; rows >= 2; rows -= 2, v += 32 * stride, y += 2 * yp.row) {
             const uint32_t v0 = rn_xpulp_load(v), v1 = rn_xpulp_load(v + 16);
             const uint32_t v2 = rn_xpulp_load(v + 32), v3 = rn_xpulp_load(v + 48);
+            const uint32_t next0 = stride == 1 ? v1 : v2, next1 = stride == 1 ? v2 : v3;
+            const uint32_t next2 = stride == 1 ? v3 : rn_xpulp_load(v + 64);
             y[0] = rn_cluster_three_words(c, q, first, v0, v1, v2);
             if (pair) y[yp.pixel] = rn_cluster_three_words(c, q, second, v0, v1, v2);
-            y[yp.row] = rn_cluster_three_words(c, q, first, v1, v2, v3);
-            if (pair) y[yp.row + yp.pixel] = rn_cluster_three_words(c, q, second, v1, v2, v3);
+            y[yp.row] = rn_cluster_three_words(c, q, first, next0, next1, next2);
+            if (pair) y[yp.row + yp.pixel] = rn_cluster_three_words(c, q, second, next0, next1, next2);
         }
     }
     for (; rows > 0; rows--, v += 16 * stride, y += yp.row) {

@@ -6,7 +6,6 @@
 #define RN_CLUSTER_TABLE_S8_H
 
 #include "rn_cluster_part.h"
-#include "rn_table_s8.h"
 
 RN_INLINE void rn_cluster_table_s8(int32_t h, int32_t w, int32_t channels, rn_pitch xp, rn_pitch yp,
                                    const int8_t table[256], const int8_t *x, int8_t *y, int32_t core, int32_t cores) {
@@ -14,8 +13,10 @@ RN_INLINE void rn_cluster_table_s8(int32_t h, int32_t w, int32_t channels, rn_pi
     const rn_cluster_lines lines =
         rn_cluster_lines_of(h, w, channels, row, xp.pixel == channels && yp.pixel == channels, core, cores);
     for (int32_t i = lines.lines.from; i < lines.lines.to; i++) {
-        const int8_t *const from = x + rn_cluster_line(&lines, xp, i);
-        rn_table_s8(lines.to - lines.from, table, from, y + rn_cluster_line(&lines, yp, i));
+        const int8_t *const from = x + rn_cluster_line(&lines, xp, i), *const middle = table + 128;
+        int8_t *const to = y + rn_cluster_line(&lines, yp, i);
+        RN_UNROLL(4)
+        for (int32_t j = 0; j < lines.to - lines.from; j++) to[j] = middle[from[j]];
     }
 }
 

@@ -53,7 +53,8 @@ RN_INLINE void rn_cluster_dot_4x4(rn_cluster_sums t[4], const rn_cluster_source 
         ".option pop"
         : [a0] "=&r"(a0), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3), [b0] "=&r"(b0), [b1] "=&r"(b1),
           [b2] "=&r"(b2), [b3] "=&r"(b3), [c0] "=&r"(c0), [c1] "=&r"(c1), [c2] "=&r"(c2), [c3] "=&r"(c3),
-          [d0] "=&r"(d0), [d1] "=&r"(d1), [d2] "=&r"(d2), [d3] "=&r"(d3), [r] "+r"(r), [w] "+r"(w), "+r"(n), "+r"(from)
+          [d0] "=&r"(d0), [d1] "=&r"(d1), [d2] "=&r"(d2), [d3] "=&r"(d3), [r] "+&r"(r), [w] "+&r"(w),
+          "+&r"(n), "+&r"(from)
         :
         : "t2", "t3", "t4", "t5", "a0", "a1", "a2", "memory");
     t[0].c[0] = a0, t[0].c[1] = a1, t[0].c[2] = a2, t[0].c[3] = a3;
@@ -104,7 +105,7 @@ RN_INLINE void rn_cluster_dot_2x4(rn_cluster_sums t[2], const rn_cluster_source 
         "nop\n\t"
         ".option pop"
         : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3), [b0] "+r"(b0), [b1] "+r"(b1), [b2] "+r"(b2),
-          [b3] "+r"(b3), [r] "+r"(r), [w] "+r"(w), "+r"(n)
+          [b3] "+r"(b3), [r] "+&r"(r), [w] "+&r"(w), "+&r"(n)
         :
         : "t1", "t2", "t3", "t4", "t5", "a0", "a1", "a2", "a3", "memory");
     t[0].c[0] = a0, t[0].c[1] = a1, t[0].c[2] = a2, t[0].c[3] = a3;

@@ -68,8 +68,8 @@ RN_INLINE void rn_xpulp_dot_2x4(rn_xpulp_tile *t, const int8_t *x0, const int8_t
                      ".insn r 0x57, 1, 0x5c, %[g], t1, t4\n\t"
                      ".insn r 0x57, 1, 0x5c, %[h], t1, t5\n\t"
                      ".option pop"
-                     : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [e] "+r"(e), [f] "+r"(f), [g] "+r"(g),
-                       [h] "+r"(h), [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w)
+                     : [a] "+&r"(a), [b] "+&r"(b), [c] "+&r"(c), [d] "+&r"(d), [e] "+&r"(e), [f] "+&r"(f),
+                       [g] "+&r"(g), [h] "+&r"(h), [x0] "+&r"(x0), [x1] "+&r"(x1), [w] "+&r"(w)
                      : [n] "r"(k / 4)
                      : "t0", "t1", "t2", "t3", "t4", "t5", "memory");
     t->x0w0 = a, t->x0w1 = b, t->x0w2 = c, t->x0w3 = d;
@@ -99,7 +99,7 @@ RN_INLINE void rn_xpulp_dot_1x4(rn_xpulp_tile *t, const int8_t *x0, const int8_t
                      ".insn r 0x57, 1, 0x5c, %[c], t0, t4\n\t"
                      ".insn r 0x57, 1, 0x5c, %[d], t0, t5\n\t"
                      ".option pop"
-                     : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x0] "+r"(x0), [w] "+r"(w)
+                     : [a] "+&r"(a), [b] "+&r"(b), [c] "+&r"(c), [d] "+&r"(d), [x0] "+&r"(x0), [w] "+&r"(w)
                      : [n] "r"(k / 4)
                      : "t0", "t2", "t3", "t4", "t5", "memory");
     t->x0w0 = a, t->x0w1 = b, t->x0w2 = c, t->x0w3 = d;

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -101,6 +102,32 @@ def spmd(
     memory = scratch_definition(scratch * max(CORES))
     head = [*definitions, memory, RUNNER, f"static int8_t y[{expected.size}];"]
     return Case(name, symbol, [*head, function], text, expected, macs)
+
+
+CONVOLUTION = (
+    *("const rn_conv2d_shape *s", "rn_pitch xp", "rn_pitch yp", "const rn_requant *q"),
+    *("const rn_channels *c", "const int8_t *x", "const int8_t *w", "int8_t *y"),
+    *("void *scratch", "int32_t core", "int32_t cores"),
+)
+"""The parameters of the convolutions, dense and depthwise."""
+
+
+def one_instance(cases: Sequence[Case], parameters: Sequence[str]) -> list[Case]:
+    """The cases with one kernel for all shapes, as if nothing were known when it is compiled: every
+    sixth case still has a kernel of its own, with all of its shape in literals.
+    """
+    symbol, signature = cases[0].header, ", ".join(parameters)
+    arguments = ", ".join(parameter.split()[-1].lstrip("*") for parameter in parameters)
+    head = f"void shared_{symbol}({signature});"
+    body = f"void shared_{symbol}({signature}) {{ {symbol}({arguments}); }}"
+    first = replace(cases[0], definitions=[head, body, *cases[0].definitions])
+    found = [first]
+    for index, case in enumerate(cases[1:], 1):
+        if index % 6:
+            definitions = [text.replace(symbol, f"shared_{symbol}") for text in case.definitions]
+            case = replace(case, header="rn_cluster_part", definitions=[head, *definitions])
+        found.append(case)
+    return found
 
 
 def conv_case(

@@ -100,9 +100,20 @@ CORTEX_M4 = qemu(
 )
 
 
-def qemu_riscv(*flags: str) -> Machine:
+def qemu_riscv(*flags: str, cpu: str = "rv32") -> Machine:
     """QEMU's virt machine, started by the board code of the runtime; minstret counts."""
-    run = ("qemu-system-riscv32", "-M", "virt", "-bios", "none", "-nographic", "-monitor", "none")
+    run = (
+        "qemu-system-riscv32",
+        "-M",
+        "virt",
+        "-cpu",
+        cpu,
+        "-bios",
+        "none",
+        "-nographic",
+        "-monitor",
+        "none",
+    )
     run += ("-serial", "none", "-semihosting-config", "enable=on,target=native")
     run += ("-icount", "shift=0", "-kernel")
     virt, semihosting = BOARDS / "virt", BOARDS / "semihosting"
@@ -114,3 +125,5 @@ def qemu_riscv(*flags: str) -> Machine:
 
 
 RV32 = qemu_riscv("-O2", "-fno-schedule-insns", "-march=rv32imc", "-mabi=ilp32", "-mcmodel=medany")
+VECTORS = "rv32,v=true,vlen=128,vext_spec=v1.0"
+RVV = qemu_riscv("-O2", "-march=rv32imc", "-mabi=ilp32", "-mcmodel=medany", "-DRN_RVV", cpu=VECTORS)

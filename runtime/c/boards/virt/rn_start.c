@@ -9,6 +9,8 @@
     __asm__ volatile(".option push\n\t.option arch, +zicsr\n\tcsrr %0, " name "\n\t.option pop" : "=r"(value))
 #define RN_CSR_WRITE(name, value) \
     __asm__ volatile(".option push\n\t.option arch, +zicsr\n\tcsrw " name ", %0\n\t.option pop" ::"r"(value) : "memory")
+#define RN_CSR_SET(name, bits) \
+    __asm__ volatile(".option push\n\t.option arch, +zicsr\n\tcsrs " name ", %0\n\t.option pop" ::"r"(bits) : "memory")
 
 /* From the linker script. */
 extern uint32_t rn_stack_limit[], rn_stack_top[];
@@ -60,6 +62,9 @@ void rn_start(void)
     for (volatile uint32_t *word = rn_bss_start; word < rn_bss_end; word++)
         *word = 0;
     rn_protect_code();
+#ifdef RN_RVV
+    RN_CSR_SET("mstatus", 1u << 9); /* VS: vectors are on */
+#endif
     rn_semihost_exit((uint32_t)main());
 }
 
