@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
@@ -70,10 +71,13 @@ class ClusterModel(Model):
             nodes: dict[tuple[str, str], list[Operation]] = {}
             for op in group:
                 nodes.setdefault((layer_name(op), op.name), []).append(op)
-            for (node, _), ops in nodes.items():
+            several = Counter(node for node, _ in nodes)
+            for (node, kind), ops in nodes.items():
                 name = layer.function
                 if len(nodes) > 1:
                     name = f"{layer.function}_{identifier(node)}"
+                if several[node] > 1:  # e.g. a job and what gathers its outputs
+                    name = f"{name}_{kind.split('.')[1]}"
                 kernels = [op for op in ops if isinstance(op, cluster.KernelOp)]
                 if kernels:
                     shared = SharedFunction(name, kernels)
