@@ -97,7 +97,8 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "lower-to-c": NamedPipeline(
         "Kernel calls and loops on planned buffers to C.",
-        "convert-linalg-to-loops,cse,licm,loop-hoist-memref,convert-cortexm-to-c",
+        "convert-linalg-to-loops,convert-npu-to-accfg,cse,licm,loop-hoist-memref,dedup-setups,"
+        "convert-accfg-to-npu,convert-cortexm-to-c",
     ),
 }
 """Name to pipeline. A pipeline may name others, but not itself."""
