@@ -79,7 +79,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "lower-to-dma": NamedPipeline(
         "Tiles to asynchronous copies and kernels on planned buffers, verified.",
-        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,dce,cse,"
+        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,defer-waits,dce,cse,"
         "remove-unused-globals,plan-memory{algorithm=$algorithm},verify-memory",
         {"algorithm": "auto"},
     ),
