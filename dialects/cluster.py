@@ -377,6 +377,18 @@ class TableOp(KernelOp):
 
 
 @irdl_op_definition
+class CopyOp(KernelOp):
+    """Copies a window to another one in the same memory.
+
+    ```mlir
+    cluster.copy ins(%x : memref<...>) outs(%y : memref<...>) {kernel = "rn_cluster_copy_s8"}
+    ```
+    """
+
+    name = "cluster.copy"
+
+
+@irdl_op_definition
 class ForkOp(IRDLOperation):
     """All `cores` run the body; it ends when all of them have come to its end.
 
@@ -424,6 +436,7 @@ Cluster = Dialect(
         AveragePool2DOp,
         MaxPool2DOp,
         TableOp,
+        CopyOp,
         ForkOp,
         BarrierOp,
     ],

@@ -232,6 +232,16 @@ def table(op: cluster.TableOp) -> list[Argument]:
     ]
 
 
+@arguments_of.register
+def copy(op: cluster.CopyOp) -> list[Argument]:
+    return [
+        *box(op.outs[0]),
+        pitch("x_pitch", op.ins[0]),
+        pitch("y_pitch", op.outs[0]),
+        *ends(op),
+    ]
+
+
 def pool(op: cluster.AveragePool2DOp | cluster.MaxPool2DOp) -> Shape:
     _, in_h, in_w, channels = sizes_of(op.ins[0])
     _, out_h, out_w, _ = sizes_of(op.outs[0])

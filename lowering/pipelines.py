@@ -73,13 +73,13 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "tile-for-cluster": NamedPipeline(
         "Integer ops to tiles on the units of a cluster, each tensor with a home.",
-        "set-platform{platform=$platform},schedule-for-memory,place-units,"
+        "set-platform{platform=$platform},fold-columns,schedule-for-memory,place-units,"
         "tile-network{solver=$solver},spill-homes",
         {"platform": None, "solver": "auto"},
     ),
     "lower-to-dma": NamedPipeline(
         "Tiles to asynchronous copies and kernels on planned buffers, verified.",
-        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,dce,cse,"
+        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,defer-waits,dce,cse,"
         "remove-unused-globals,plan-memory{algorithm=$algorithm},verify-memory",
         {"algorithm": "auto"},
     ),
@@ -97,7 +97,8 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "lower-to-c": NamedPipeline(
         "Kernel calls and loops on planned buffers to C.",
-        "convert-linalg-to-loops,cse,licm,loop-hoist-memref,convert-cortexm-to-c",
+        "convert-linalg-to-loops,convert-npu-to-accfg,cse,licm,loop-hoist-memref,dedup-setups,"
+        "convert-accfg-to-npu,convert-cortexm-to-c",
     ),
 }
 """Name to pipeline. A pipeline may name others, but not itself."""

@@ -19,6 +19,7 @@ PASSES: dict[str, str] = {
     "channels-last": "quant.channels_last:ChannelsLast",
     "integer-io": "quant.integer_io:IntegerIO",
     "set-platform": "place.set_platform:SetPlatform",
+    "fold-columns": "place.fold_columns:FoldColumns",
     "place-units": "place.place_units:PlaceUnits",
     "software-pipeline": "dma.software_pipeline:SoftwarePipeline",
     "defer-waits": "dma.defer_waits:DeferWaits",

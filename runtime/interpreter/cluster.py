@@ -161,6 +161,12 @@ class ClusterFunctions(InterpreterFunctions):
         args[1][...] = pooled(op, args, least).max((4, 5))
         return ()
 
+    @impl(cluster.CopyOp)
+    def copy(self, _: Interpreter, op: cluster.CopyOp, args: Values) -> Values:
+        x, y = args
+        y[...] = x
+        return ()
+
     @impl(cluster.TableOp)
     def table(self, _: Interpreter, op: cluster.TableOp, args: Values) -> Values:
         x, table, y = args[:3]
