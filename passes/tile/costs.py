@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects.diagnostics import RunnelError
-from ...dialects.platform import Cost, Dma, PlatformAttr, Unit, unit_model
+from ...dialects.platform import Cost, Dma, PlatformAttr, Unit, UnitModel, unit_model
 from ...dialects.tiling import shape_of, tiling_of
 from ...lowering.chain_windows import ChainWindows
 from ...lowering.tile_buffers import item_size
@@ -91,15 +91,21 @@ class Jobs:
 
     op: Operation
     unit: Unit
+    model: UnitModel
+
+    @staticmethod
+    def of(op: Operation, unit: Unit) -> Jobs:
+        model = unit_model(unit)
+        if model is None:
+            raise RunnelError(
+                f'unit "{unit.name}" has no model that says what {op.name} costs; name one in '
+                f"`model` of the platform"
+            )
+        return Jobs(op, unit, model)
 
     def cycles(self, extents: Sequence[NDArray[np.int64]]) -> FloatArray:
         """Cycles of tiles with these extents, channels last."""
-        model = unit_model(self.unit)
-        if model is None:
-            raise RunnelError(
-                f'unit "{self.unit.name}" has no model that says what {self.op.name} costs'
-            )
-        return model.tile_cost(self.op, self.unit, extents)
+        return self.model.tile_cost(self.op, self.unit, extents)
 
 
 def work_of(op: Operation, unit: Unit) -> Work | Jobs:
@@ -107,7 +113,7 @@ def work_of(op: Operation, unit: Unit) -> Work | Jobs:
     tiling = tiling_of(op)
     assert tiling is not None
     if unit.kind == "npu":
-        return Jobs(op, unit)
+        return Jobs.of(op, unit)
     name, reduced = cost_name(op), tiling.reduced(op)
     row, cores = unit.cost_row(name), 1
     if row is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 from xdsl.ir import SSAValue
 
@@ -13,59 +15,73 @@ from .fit import arena_of
 from .network import Tensor
 from .options import Chain, Homes, Option, Rounds, bytes_of, evaluate
 from .plan import Candidates, Group, plan
-from .search import Search
+from .search import Search, candidates
 
 TRIES = 20
 """Plans, and tilings of a group, that are drawn before the next best thing is taken."""
 
 
-def random_plan(search: Search, options: Candidates, seed: int) -> list[Group]:
-    """A plan that fits the near memory; the same for the same seed."""
-    chooser = random.Random(seed)
+def random_plan(search: Search, seed: int) -> list[Group]:
+    """A plan that fits the near memory; the same for the same seed.
+
+    Raises `RunnelError` for an op that no tile of fits.
+    """
+    draw = _Draw(search, random.Random(seed))
     for attempt in range(TRIES):
-        groups = list(_draw(search, options, chooser, near=attempt < TRIES // 2))
+        groups = list(draw.groups(near=attempt < TRIES // 2))
         if arena_of(search, groups) <= search.capacity:
             return groups
-    groups = plan(search.network, options, search.capacity // 2)
+    groups = plan(search.network, draw.options, search.capacity // 2)
     assert groups is not None
     return groups
 
 
-def _draw(
-    search: Search, options: Candidates, chooser: random.Random, near: bool
-) -> Iterator[Group]:
-    """Groups from the first op to the last one, each within what tensors leave of the memory."""
-    network, held, at = search.network, set[Tensor](), 0
-    while at < len(network.steps):
-        ends = [end for first, end in search.chains if first == at]
-        if not ends:
-            at += 1
-            continue
-        end = chooser.choice(ends)
-        inputs, made = network.inputs(at, end), network.steps[end - 1].made
-        in_place = frozenset(value for value, tensor in inputs.items() if tensor in held)
-        space = search.capacity - sum(tensor.size for tensor in held)
-        stays = near and not made.far and made.size * 2 < space and chooser.random() < 0.5
-        homes = Homes(in_place, stays)
-        space -= made.size if stays else 0
-        group = _group(search.chains[at, end], homes, space, chooser)
-        if group is None:
-            # Nothing drawn fits: the smallest option that there is, of this op alone.
-            end, made = at + 1, network.steps[at].made
-            homes = _alone(network.inputs(at, end), held)
-            group = min(options[at, end][homes], key=lambda option: option.bytes)
-        if homes.result:
-            held.add(made)
-        yield Group(at, end, homes, group)
-        held = {tensor for tensor in held if tensor.last >= end}
-        at = end
+@dataclass
+class _Draw:
+    """Draws plans for a network."""
+
+    search: Search
+    chooser: random.Random
+
+    @cached_property
+    def options(self) -> Candidates:
+        """What is taken where nothing drawn fits."""
+        return candidates(self.search)
+
+    def groups(self, near: bool) -> Iterator[Group]:
+        """Groups from the first op to the last one, each within what tensors leave of the space."""
+        search, network, chooser = self.search, self.search.network, self.chooser
+        held, at = set[Tensor](), 0
+        while at < len(network.steps):
+            ends = [end for first, end in search.chains if first == at]
+            if not ends:
+                at += 1
+                continue
+            end = chooser.choice(ends)
+            inputs, made = network.inputs(at, end), network.steps[end - 1].made
+            in_place = frozenset(value for value, tensor in inputs.items() if tensor in held)
+            space = search.capacity - sum(tensor.size for tensor in held)
+            stays = near and not made.far and made.size * 2 < space and chooser.random() < 0.5
+            homes = Homes(in_place, stays)
+            space -= made.size if stays else 0
+            option = _option(search.chains[at, end], homes, space, chooser)
+            if option is None:
+                # The smallest option that there is, of this op alone.
+                end, made = at + 1, network.steps[at].made
+                homes = _alone(network.inputs(at, end), held)
+                option = min(self.options[at, end][homes], key=lambda option: option.bytes)
+            if homes.result:
+                held.add(made)
+            yield Group(at, end, homes, option)
+            held = {tensor for tensor in held if tensor.last >= end}
+            at = end
 
 
 def _alone(inputs: dict[SSAValue, Tensor], held: set[Tensor]) -> Homes:
     return Homes(frozenset(value for value, tensor in inputs.items() if tensor in held), False)
 
 
-def _group(chain: Chain, homes: Homes, space: int, chooser: random.Random) -> Option | None:
+def _option(chain: Chain, homes: Homes, space: int, chooser: random.Random) -> Option | None:
     """A random tiling that takes at most `space` bytes."""
     for _ in range(TRIES):
         sizes = _sizes(chain, chooser)

@@ -64,9 +64,9 @@ class TileNetwork(ModulePass):
 
     def _plan(self, found: Search, func: FuncOp) -> list[Group]:
         """A plan that can be placed in the near memory."""
-        options = candidates(found)
         if self.random is not None:
-            return random_plan(found, options, self.random)
+            return random_plan(found, self.random)
+        options = candidates(found)
         space = found.capacity
         for _ in range(ATTEMPTS):
             groups = plan(found.network, options, space)

@@ -1,0 +1,171 @@
+"""Random small networks at the quant level, channels-last, for tests of tilings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, TensorType, i8, i32
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from runnel.dialects import graph, quant
+from runnel.dialects.tiling import shape_of
+
+Array = NDArray[Any]
+Element = quant.UniformQuantizedType
+
+
+@dataclass
+class Builder:
+    """A function from one input, op after op, with random weights and zero points."""
+
+    random: np.random.Generator
+    module: ModuleOp = field(default_factory=lambda: ModuleOp([]))
+    block: Block = field(default_factory=Block)
+
+    def element(self) -> Element:
+        return Element.get([0.1], [int(self.random.integers(-128, 128))])
+
+    def input(self, *shape: int) -> SSAValue:
+        return self.block.insert_arg(TensorType(self.element(), shape), len(self.block.args))
+
+    def add_op(self, op: Operation) -> SSAValue:
+        self.block.add_op(op)
+        return op.results[0]
+
+    def constant(self, array: Array, element: Any) -> SSAValue:
+        type = TensorType(element, array.shape)
+        symbol = graph.add_global(self.module, "c", array, type).sym_name.data
+        return self.add_op(graph.ConstantOp(symbol, type))
+
+    def weights(self, *shape: int) -> tuple[SSAValue, SSAValue]:
+        """Weights and biases."""
+        stored = self.random.integers(-128, 128, shape).astype(np.int8)
+        bias = self.random.integers(-2000, 2000, shape[0]).astype(np.int32)
+        return self.constant(stored, Element.get([0.1])), self.constant(bias, i32)
+
+    def requant(self, channels: int, summed: int) -> quant.RequantAttr:
+        """Outputs spread over about int8 where `summed` products are added up."""
+        shift = 31 + int(np.log2(75 * np.sqrt(summed)))
+        multipliers = self.random.integers(1 << 30, 1 << 31, channels)
+        shifts = shift + self.random.integers(0, 2, channels)
+        low = int(self.random.choice([-128, -20]))
+        return quant.RequantAttr.get(multipliers, shifts, "single", (low, 127))
+
+    def result(self, *shape: int) -> TensorType:
+        return TensorType(self.element(), shape)
+
+    def conv(
+        self,
+        x: SSAValue,
+        channels: int | None,
+        kernel: tuple[int, int],
+        strides: tuple[int, int] = (1, 1),
+        pads: Sequence[int] = (0, 0, 0, 0),
+    ) -> SSAValue:
+        """A convolution; with `channels` None a depthwise one."""
+        _, height, width, depth = shape_of(x)
+        out, groups = (depth, depth) if channels is None else (channels, 1)
+        h = quant.window_extent(height, pads[0], pads[2], kernel[0], strides[0], 1)
+        w = quant.window_extent(width, pads[1], pads[3], kernel[1], strides[1], 1)
+        weight, bias = self.weights(out, *kernel, depth // groups)
+        requant = self.requant(out, kernel[0] * kernel[1] * depth // groups)
+        return self.add_op(
+            quant.Conv2DOp(
+                x, weight, bias, self.result(1, h, w, out),
+                strides=strides, pads=pads, dilations=(1, 1), groups=groups, layout="nhwc",
+                requant=requant,
+            )
+        )  # fmt: skip
+
+    def add(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        multipliers = (int(self.random.integers(1 << 18, 1 << 20)), 1 << 19)
+        type = self.result(*shape_of(a))
+        return self.add_op(
+            quant.AddOp(
+                a, b, type, multipliers=multipliers, bias=12345, shift=20, clamp=(-128, 127)
+            )
+        )
+
+    def table(self, x: SSAValue) -> SSAValue:
+        table = self.constant(self.random.integers(-128, 128, 256).astype(np.int8), i8)
+        return self.add_op(quant.TableOp(x, table, self.result(*shape_of(x))))
+
+    def pool(self, x: SSAValue, kernel: tuple[int, int], strides: tuple[int, int]) -> SSAValue:
+        """Average or greatest, half of the time each."""
+        _, height, width, channels = shape_of(x)
+        h, w = ((n - k) // s + 1 for n, k, s in zip((height, width), kernel, strides, strict=True))
+        shared = {"kernel": kernel, "strides": strides, "pads": (0, 0, 0, 0), "layout": "nhwc"}
+        if self.random.random() < 0.5:
+            type = TensorType(quant.quantized(x), (1, h, w, channels))
+            return self.add_op(quant.MaxPool2DOp(x, type, **shared))
+        requant = quant.RequantAttr.get([1 << 30], [30 + kernel[0]], "single", (-128, 127))
+        type = self.result(1, h, w, channels)
+        return self.add_op(quant.AveragePool2DOp(x, type, requant=requant, **shared))
+
+    def flatten(self, x: SSAValue) -> SSAValue:
+        size = int(np.prod(shape_of(x)))
+        return self.add_op(graph.ReshapeOp(x, (1, size)))
+
+    def fully_connected(self, x: SSAValue, channels: int) -> SSAValue:
+        depth = shape_of(x)[1]
+        weight, bias = self.weights(channels, depth)
+        requant = self.requant(channels, depth)
+        type = self.result(1, channels)
+        return self.add_op(quant.FullyConnectedOp(x, weight, bias, type, requant))
+
+    def finish(self, *values: SSAValue) -> ModuleOp:
+        self.block.add_op(func.ReturnOp(*values))
+        types = ([a.type for a in self.block.args], [value.type for value in values])
+        self.module.body.block.add_op(func.FuncOp("net", types, Region(self.block)))
+        self.module.verify()
+        return self.module
+
+
+def random_network(seed: int) -> ModuleOp:
+    """Two to six ops of all kinds on a small image, with residual sums and an end of vectors."""
+    random = np.random.default_rng(seed)
+    b = Builder(random)
+    x = b.input(1, *(int(n) for n in random.integers(5, 14, 2)), int(random.choice([1, 3, 4, 8])))
+    values = [x]
+    for _ in range(random.integers(2, 6)):
+        x = random_op(b, x, values)
+        values.append(x)
+    if np.prod(shape_of(x)) < 500 and random.random() < 0.7:
+        x = b.fully_connected(b.flatten(x), int(random.integers(1, 12)))
+    return b.finish(x)
+
+
+def random_op(b: Builder, x: SSAValue, values: Sequence[SSAValue]) -> SSAValue:
+    """One more op on `x`; a sum with one of the `values` where their shapes agree."""
+    random, (_, height, width, channels) = b.random, shape_of(x)
+    alike = [v for v in values if v is not x and shape_of(v) == shape_of(x)]
+    if alike and random.random() < 0.5:
+        return b.add(alike[random.integers(len(alike))], x)
+    small = min(height, width) < 4
+    match random.integers(6):
+        case 0 | 1 if not small:
+            kernel = (int(random.integers(1, 4)), int(random.integers(1, 4)))
+            strides = (int(random.integers(1, 3)), int(random.integers(1, 3)))
+            pads = [int(random.integers(0, k)) for k in (*kernel, *kernel)]
+            return b.conv(x, int(random.integers(1, 20)), kernel, strides, pads)
+        case 2 if channels > 1:
+            return b.conv(x, None, (3, 3), (1, 1), (1, 1, 1, 1))
+        case 3 if not small:
+            return b.pool(x, (2, 3), (int(random.integers(1, 3)), 2))
+        case 4:
+            return b.table(x)
+        case _:
+            return b.conv(x, int(random.choice([channels, 5, 16])), (1, 1))
+
+
+def random_inputs(module: ModuleOp, seed: int) -> list[Array]:
+    """Stored inputs of the function, two samples."""
+    function = next(op for op in module.body.block.ops if isinstance(op, func.FuncOp))
+    random = np.random.default_rng(seed)
+    shapes = [shape_of(argument) for argument in function.body.block.args]
+    return [random.integers(-128, 128, (2, *shape[1:])).astype(np.int8) for shape in shapes]
