@@ -80,6 +80,8 @@ class ByteWindow:
         """The first bytes [start, stop) that both have."""
         if self.place != other.place or self.stop <= other.start or other.stop <= self.start:
             return None
+        if not self.bytes or not other.bytes:
+            return None
         if self.contiguous and other.contiguous:
             return max(self.start, other.start), min(self.stop, other.stop)
         return _meeting(self._runs(), other._runs())
