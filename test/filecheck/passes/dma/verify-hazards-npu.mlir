@@ -11,6 +11,7 @@ func.func @in_order() {
   %y = dma.buffer at 2048 : !t
   %z = dma.buffer at 4096 : !t
   %c = dma.buffer at 8192 : !c
+  "test.op"(%x, %c) : (!t, !c) -> ()
   %a = npu.conv2d ins(%x : !t) constants(%c : !c) outs(%y : !t) pads(%p, %p) {layer = #npu.layer<pointwise, 32 to 32 channels>}
   %b = npu.conv2d ins(%y : !t) constants(%c : !c) outs(%z : !t) pads(%p, %p) {layer = #npu.layer<pointwise, 32 to 32 channels>}
   npu.wait %a
@@ -27,6 +28,7 @@ func.func @dropped_wait() {
   %x = dma.buffer at 0 : !t
   %y = dma.buffer at 2048 : !t
   %c = dma.buffer at 8192 : !c
+  "test.op"(%x, %c) : (!t, !c) -> ()
   // expected-error@+1 {{the token is never waited for; wait for it before the function ends}}
   %a = npu.conv2d ins(%x : !t) constants(%c : !c) outs(%y : !t) pads(%p, %p) {layer = #npu.layer<pointwise, 32 to 32 channels>}
   func.return
@@ -42,6 +44,7 @@ func.func @read_while_it_runs() {
   %y = dma.buffer at 2048 : !t
   %z = dma.buffer at 4096 : !t
   %c = dma.buffer at 8192 : !c
+  "test.op"(%x, %c) : (!t, !c) -> ()
   cluster.fork 8 {
     %a = npu.conv2d ins(%x : !t) constants(%c : !c) outs(%y : !t) pads(%p, %p) {layer = #npu.layer<pointwise, 32 to 32 channels>}
     // expected-error@+1 {{may still be writing; wait for its token before}}
@@ -61,6 +64,7 @@ func.func @missing_barrier() {
   %y = dma.buffer at 2048 : !t
   %z = dma.buffer at 4096 : !t
   %c = dma.buffer at 8192 : !c
+  "test.op"(%x, %c) : (!t, !c) -> ()
   cluster.fork 8 {
     %a = npu.conv2d ins(%x : !t) constants(%c : !c) outs(%y : !t) pads(%p, %p) {layer = #npu.layer<pointwise, 32 to 32 channels>}
     npu.wait %a
@@ -79,7 +83,8 @@ func.func @job_on_a_buffer_that_is_still_loaded() {
   %x = dma.buffer at 0 : !t
   %y = dma.buffer at 2048 : !t
   %c = dma.buffer at 8192 : !c
-  %far = dma.buffer at 0 : memref<1x8x8x32x!quant.uniform<i8:f32, 0.5>, "l2">
+  "test.op"(%x, %c) : (!t, !c) -> ()
+  %far = dma.buffer at 0 "input" 0 : memref<1x8x8x32x!quant.uniform<i8:f32, 0.5>, "l2">
   %t = dma.token
   dma.start %far to %x on %t : memref<1x8x8x32x!quant.uniform<i8:f32, 0.5>, "l2"> to !t
   // expected-error@+1 {{may still be writing; wait for its token before}}
