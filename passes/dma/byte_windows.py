@@ -70,7 +70,16 @@ class ByteWindow:
         for offset, stride in zip(offsets, self.strides, strict=True):
             start += offset * stride
         strides = tuple(n * s for n, s in zip(steps, self.strides, strict=True))
-        return replace(self, start=start, sizes=tuple(sizes), strides=strides)
+        return ByteWindow(
+            self.place,
+            self.memory,
+            self.name,
+            self.item,
+            start,
+            tuple(sizes),
+            strides,
+            self.number,
+        )
 
     def reshaped(self, item: int, sizes: Sequence[int]) -> ByteWindow:
         """The same bytes under another shape; there must be no gaps."""
