@@ -70,7 +70,16 @@ class ByteWindow:
         for offset, stride in zip(offsets, self.strides, strict=True):
             start += offset * stride
         strides = tuple(n * s for n, s in zip(steps, self.strides, strict=True))
-        return replace(self, start=start, sizes=tuple(sizes), strides=strides)
+        return ByteWindow(
+            self.place,
+            self.memory,
+            self.name,
+            self.item,
+            start,
+            tuple(sizes),
+            strides,
+            self.number,
+        )
 
     def reshaped(self, item: int, sizes: Sequence[int]) -> ByteWindow:
         """The same bytes under another shape; there must be no gaps."""
@@ -79,6 +88,8 @@ class ByteWindow:
     def overlap(self, other: ByteWindow) -> tuple[int, int] | None:
         """The first bytes [start, stop) that both have."""
         if self.place != other.place or self.stop <= other.start or other.stop <= self.start:
+            return None
+        if not self.bytes or not other.bytes:
             return None
         if self.contiguous and other.contiguous:
             return max(self.start, other.start), min(self.stop, other.stop)

@@ -270,6 +270,25 @@ func.func @barrier_before_the_next_load() {
 
 // -----
 
+func.func @barrier_after_a_store() {
+  %x = dma.buffer at 0 "input" 0 : memref<64xi8, "l2">
+  %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">
+  %a = dma.buffer at 0 : memref<64xi8, "l1">
+  %b = dma.buffer at 64 : memref<64xi8, "l1">
+  "test.op"(%y, %a, %b) : (memref<64xi8, "l2">, memref<64xi8, "l1">, memref<64xi8, "l1">) -> ()
+  cluster.fork 8 {
+  %t = dma.token
+  dma.start %b to %y on %t : memref<64xi8, "l1"> to memref<64xi8, "l2"> loc("store")
+  dma.wait %t
+  // expected-error@+1 {{cluster.add: missing barrier: writes bytes 64..128 of l1 (%b), which dma.start (node 'store') has read on core 0; put a cluster.barrier in between}}
+    cluster.add ins(%a, %a : memref<64xi8, "l1">, memref<64xi8, "l1">) outs(%b : memref<64xi8, "l1">)
+      {kernel = "rn_cluster_add_s8", multipliers = array<i32: 1, 1>, bias = 0 : i32, shift = 0 : i32, clamp = array<i32: -128, 127>}
+  }
+  func.return
+}
+
+// -----
+
 func.func @barrier_after_core_0() {
   %x = dma.buffer at 0 "input" 0 : memref<64xi8, "l2">
   %y = dma.buffer at 64 "output" 0 : memref<64xi8, "l2">

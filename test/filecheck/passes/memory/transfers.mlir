@@ -68,3 +68,15 @@ func.func @loop() {
   "test.op"(%d) : (memref<64xi8, "l1">) -> ()
   func.return
 }
+
+// Two windows of one buffer are not the same bytes.
+// CHECK-LABEL: func.func @windows
+func.func @windows() {
+  %y = dma.buffer "output" 0 : memref<2x32xi8, "l1">
+  %first = memref.subview %y[0, 0][1, 32][1, 1] : memref<2x32xi8, "l1"> to memref<1x32xi8, strided<[32, 1]>, "l1">
+  %second = memref.subview %y[1, 0][1, 32][1, 1] : memref<2x32xi8, "l1"> to memref<1x32xi8, strided<[32, 1], offset: 32>, "l1">
+  "test.op"(%first) : (memref<1x32xi8, strided<[32, 1]>, "l1">) -> ()
+  cluster.table ins(%first : memref<1x32xi8, strided<[32, 1]>, "l1">) constants(%first : memref<1x32xi8, strided<[32, 1]>, "l1">)
+    outs(%second : memref<1x32xi8, strided<[32, 1], offset: 32>, "l1">) {kernel = "rn_cluster_table_s8"}
+  func.return
+}
