@@ -25,8 +25,9 @@ PIPELINES: dict[str, NamedPipeline] = {
         "canonicalize,cse,dce",
     ),
     "simplify": NamedPipeline(
-        "Graph level: fold batch norm, decompose, fold constants, clean up.",
-        "canonicalize,fold-batch-norm,decompose,fold-constants,cleanup,remove-unused-globals",
+        "Graph level: fold batch norm, decompose, fold constants and biases, clean up.",
+        "canonicalize,fold-batch-norm,decompose,fold-constants,fold-bias,cleanup,"
+        "remove-unused-globals",
     ),
     "quantize": NamedPipeline(
         "Float graph to integers: calibrate on data, place quantizers, fuse into integer ops.",
