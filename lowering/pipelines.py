@@ -31,7 +31,8 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "quantize": NamedPipeline(
         "Float graph to integers: calibrate on data, place quantizers, fuse into integer ops.",
-        "simplify,equalize{clips=$equalize data=$data},absorb-high-bias{method=$absorb data=$data},"
+        "simplify,equalize{clips=$equalize data=$data per-channel=$channels},"
+        "absorb-high-bias{method=$absorb data=$data},"
         "calibrate{data=$data method=$method percentile=$percentile headroom=$headroom},"
         "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits},"
         "round-weights{method=$rounding data=$data},"
