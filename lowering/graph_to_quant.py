@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log2, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from xdsl.pattern_rewriter import (
 from ..dialects import graph, quant
 from ..dialects.diagnostics import RunnelError, emit_remark
 from ..dialects.quant_types import ROUNDINGS
+from ..passes.quant.placement import data_operands, is_pointwise
+from ..runtime.interpreter.graph import MEANINGS
 from .fixed_point import NoFixedPoint
 from .fusion import (
     PASS,
@@ -77,7 +80,7 @@ class ConvertGraphToQuant(ModulePass):
             FuseAdd(op, self.rounding),
             FuseAveragePool(op, self.rounding),
             FuseSoftmax(op, self.rounding),
-            FuseUnary(op, self.rounding),
+            FusePointwise(op, self.rounding),
         ]
         PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(op)
         for inner in op.walk():
@@ -175,8 +178,8 @@ class RequantizeCast(FusePattern):
             self.table(fusion, source, lambda x: x)
 
 
-class FuseUnary(FusePattern):
-    """A function of one 8-bit value becomes a table."""
+class FusePointwise(FusePattern):
+    """A function of one 8-bit tensor, also of several ops, becomes a table."""
 
     def fuse(self, fusion: Fusion) -> None:
         core = fusion.core
@@ -184,6 +187,34 @@ class FuseUnary(FusePattern):
         source = dequantized(core.operands[0]) if function else None
         if function is not None and source is not None:
             self.table(fusion, source, function)
+        elif is_pointwise(core) and (source := source_of(core.results[0])) is not None:
+            self.table(fusion, source, lambda x: chain_value(core.results[0], x))
+
+
+def source_of(value: SSAValue) -> SSAValue | None:
+    """The one 8-bit tensor that pointwise ops make `value` of, at the same place."""
+    if (source := dequantized(value)) is not None:
+        return source
+    op = value.owner
+    if not isinstance(op, Operation) or not is_pointwise(op):
+        return None
+    values = data_operands(op)
+    found = {source_of(operand) for operand in values}
+    alike = all(quant.shape_of(operand) == quant.shape_of(value) for operand in values)
+    return found.pop() if len(found) == 1 and alike else None
+
+
+def chain_value(value: SSAValue, x: NDArray[Any]) -> NDArray[Any]:
+    """What pointwise ops make of the reals `x` of their source, in f32 as the interpreter does."""
+    if dequantized(value) is not None:
+        return x.astype(np.float32)
+    array = graph.constant_array(value)
+    if array is not None:
+        return array.reshape(())
+    assert isinstance(value.owner, Operation)
+    arguments = [chain_value(operand, x) for operand in value.owner.operands]
+    with np.errstate(all="ignore"):
+        return np.asarray(MEANINGS[type(value.owner)](value.owner, *arguments))
 
 
 @dataclass

@@ -25,12 +25,14 @@ PIPELINES: dict[str, NamedPipeline] = {
         "canonicalize,cse,dce",
     ),
     "simplify": NamedPipeline(
-        "Graph level: fold batch norm, decompose, fold constants, clean up.",
-        "canonicalize,fold-batch-norm,decompose,fold-constants,cleanup,remove-unused-globals",
+        "Graph level: fold batch norm, decompose, fold constants and biases, clean up.",
+        "canonicalize,fold-batch-norm,decompose,fold-constants,fold-bias,cleanup,"
+        "remove-unused-globals",
     ),
     "quantize": NamedPipeline(
         "Float graph to integers: calibrate on data, place quantizers, fuse into integer ops.",
-        "simplify,equalize{clips=$equalize data=$data},absorb-high-bias{method=$absorb data=$data},"
+        "simplify,equalize{clips=$equalize data=$data per-channel=$channels},"
+        "absorb-high-bias{method=$absorb data=$data},"
         "calibrate{data=$data method=$method percentile=$percentile headroom=$headroom},"
         "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits},"
         "round-weights{method=$rounding data=$data},"

@@ -19,8 +19,8 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ..dialects.diagnostics import RunnelError
 from ..passes import PASSES
-from ..passes.quant.insert_casts import PRODUCTS
 from ..passes.quant.observe import telling
+from ..passes.quant.placement import PRODUCTS
 from . import constants_file
 from .fidelity import Fidelity, Outputs, fidelity, outputs_of
 from .pipeline import resolve_pipeline

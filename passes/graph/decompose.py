@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -119,14 +120,28 @@ class HardSwish(RewritePattern):
         replace(rewriter, op, gate, graph.MulOp(op.input, gate.result))
 
 
+class ProductOfMatrix(RewritePattern):
+    """matmul(x, w) -> reshape(matmul(reshape(x), w)) for a matrix w: all rows of x are alike."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: graph.MatmulOp, rewriter: PatternRewriter, /):
+        shape, other = shape_of(op.lhs), shape_of(op.rhs)
+        if len(shape) < 3 or len(other) != 2 or float_array(op.rhs) is None:
+            return
+        rows = graph.ReshapeOp(op.lhs, [prod(shape[:-1]), shape[-1]])
+        product = graph.MatmulOp(rows.result, op.rhs)
+        replace(rewriter, op, rows, product, graph.ReshapeOp(product.result, shape_of(op.result)))
+
+
 RULES: dict[str, type[RewritePattern]] = {
     "global-average-pool": GlobalAveragePool,
     "spatial-mean": SpatialMean,
     "sequence": Sequence,
     "prelu": UniformPRelu,
+    "matrix": ProductOfMatrix,
     "hard-swish": HardSwish,
 }
-DEFAULT = ("global-average-pool", "spatial-mean", "sequence", "prelu")
+DEFAULT = ("global-average-pool", "spatial-mean", "sequence", "prelu", "matrix")
 
 
 @dataclass(frozen=True)
@@ -137,6 +152,7 @@ class Decompose(ModulePass):
     - `spatial-mean`: reduce_mean over the spatial axes is one, too;
     - `sequence`: 1-D convolution and pooling become 2-D;
     - `prelu`: with one slope for all it is a leaky_relu;
+    - `matrix`: of more dimensions times a matrix is a product of two matrices;
     - `hard-swish`: x times a hard_sigmoid (quantized, one table is better).
     """
 

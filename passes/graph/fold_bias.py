@@ -30,14 +30,15 @@ PASS = "fold-bias"
 class FoldBias(ModulePass):
     """matmul(x, w) -> gemm(x, w) for constant matrices, and product + constant -> its bias.
 
-    The constant of the addition must hold one value per output channel (or one for all). Ops in
-    quantized form (between casts) are left alone: there the product has a scale of its own.
+    The constant of the addition must hold one value per output channel (or one for all); the
+    product of matrices may be reshaped in between. Ops in quantized form (between casts) are left
+    alone: there the product has a scale of its own.
     """
 
     name = PASS
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        patterns = [MatmulIsGemm(), AddIntoConv(), AddIntoGemm()]
+        patterns = [MatmulIsGemm(), AddIntoConv(), AddAboveReshape(), AddIntoGemm()]
         PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(op)
 
 
@@ -95,6 +96,29 @@ class AddIntoConv(RewritePattern):
             group=conv.group.value.data,
         )
         merge(op, conv, constant, new, rewriter)
+
+
+class AddAboveReshape(RewritePattern):
+    """add(reshape(gemm), row) -> reshape(add(gemm, row)), where rows stay rows."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: graph.AddOp, rewriter: PatternRewriter, /):
+        found = addition(op)
+        if found is None or not isinstance(moved := found[0].owner, graph.ReshapeOp):
+            return
+        shape, row = shape_of(moved.input), found[1]
+        rows = row.size == 1 or row.shape[-1:] == (row.size,)
+        gemm = moved.input.owner
+        last = shape_of(op.result)[-1:]
+        if not isinstance(gemm, graph.GemmOp) or last != shape[-1:] or not rows:
+            return
+        type = with_shape(tensor_type(op.result), (row.size,))
+        constant = new_constant(op, "bias", row.reshape(-1), type)
+        added = graph.AddOp(moved.input, constant.result)
+        back = graph.ReshapeOp(added.result, shape_of(op.result))
+        added.location, back.location = moved.location, takes_in(moved, op)
+        rewriter.replace(op, [constant, added, back])
+        rewriter.erase(moved)
 
 
 class AddIntoGemm(RewritePattern):

@@ -22,6 +22,7 @@ from ...dialects.graph_base import shape_of
 from ..graph.output_statistics import OutputStatistics, output_statistics
 from .observe_channels import observe
 from .scale_classes import FIXED, LayerClasses, ScaleClasses
+from .verdict import tell_if_worse
 
 PASS = "equalize"
 Float = NDArray[np.float64]
@@ -51,6 +52,10 @@ class Equalize(ModulePass):
     (as for `calibrate`) shows, or without data by `deviations` standard deviations of the batch
     normalisation that was folded. `relu` makes it a ReLU, which changes the network. `off` leaves
     the whole module alone.
+
+    With `data` a remark tells if plain 8-bit quantization (weights per channel, or per tensor with
+    `per-channel=false`) keeps less of the network than before: scales even out weights, and may
+    make the ranges of activations worse.
     """
 
     name = PASS
@@ -60,15 +65,19 @@ class Equalize(ModulePass):
     deviations: float = 6.0
     tolerance: float = 1e-3
     sweeps: int = 100
+    per_channel: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.clips not in CLIPS:
             raise PassFailedException(f"{PASS}: clips={self.clips} is none of {', '.join(CLIPS)}")
         if self.clips == "off":
             return
+        before = op.clone() if self.data else None
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp) and function.body.blocks:
                 self.equalize(op, function)
+        if before is not None:
+            tell_if_worse(PASS, before, op, self.data, self.per_channel)
 
     def equalize(self, module: ModuleOp, function: func.FuncOp) -> None:
         peaks = self.clip_peaks(module, function)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +18,8 @@ from ...dialects import graph, quant
 from ...dialects.diagnostics import RunnelError, describe, emit_remark
 from ...dialects.types import dtype_of
 from .calibrate import argument_attributes, is_float, range_of
+from .placement import GRID_PRESERVING, PRODUCTS, Placement, continues, is_integer_product
 from .statistics import grid
-
-PRODUCTS = (graph.ConvOp, graph.GemmOp, graph.MatmulOp)
-GRID_PRESERVING = (graph.ReshapeOp, graph.TransposeOp, graph.MaxPoolOp)
-"""Their results lie on the grid of their input: they need no quantizer."""
-
-ACTIVATIONS = (graph.ReluOp, graph.ClipOp)
 
 REAL = "quant.real"
 """The attribute (on the cast of a weight) that names the float constant it stands for."""
@@ -43,7 +38,11 @@ FIXED_GRIDS = {
 
 @dataclass(frozen=True)
 class InsertQuantCasts(ModulePass):
-    """Quantize every tensor that an op computes with its calibrated range, and all weights.
+    """Quantize what integer ops make and read with calibrated ranges, and their weights.
+
+    Products with constant weights are integer ops, and so are sums, average pooling, softmax and
+    chains of pointwise functions of one tensor (tables) if what they read is quantized anyway. What
+    lies between other ops stays in float (`everywhere=true`: is quantized too).
 
     Where a tensor has a `quant.type` (import-encodings), that is its type. Other activations are
     8-bit asymmetric, per tensor; weights symmetric without the most negative code, per output
@@ -59,6 +58,7 @@ class InsertQuantCasts(ModulePass):
 
     per_channel: bool = True
     weight_bits: int = 8
+    everywhere: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not 2 <= self.weight_bits <= 8:
@@ -67,7 +67,8 @@ class InsertQuantCasts(ModulePass):
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp):
                 block = function.body.block
-                Inserter(op, block, self.per_channel, self.weight_bits, problems).run(function)
+                inserter = Inserter(op, block, self.per_channel, self.weight_bits, problems)
+                inserter.run(function, self.everywhere)
         if problems:
             raise RunnelError(*problems)
 
@@ -91,15 +92,16 @@ class Inserter:
         default_factory=dict[SSAValue, quant.UniformQuantizedType]
     )
 
-    def run(self, function: func.FuncOp) -> None:
+    def run(self, function: func.FuncOp, everywhere: bool) -> None:
         ops = list(self.block.ops)
         attributes = argument_attributes(function)
+        chosen = self.chosen(ops, attributes, everywhere)
         for argument, entry in zip(self.block.args, attributes, strict=True):
-            if is_float(argument.type):
+            if is_float(argument.type) and argument in chosen:
                 element = given_type(entry) or self.range_type(function, range_of(entry))
                 self.pair(argument, element, self.block.first_op)
         for op in ops:
-            if isinstance(op, PRODUCTS):
+            if isinstance(op, PRODUCTS) and (everywhere or is_integer_product(op)):
                 self.quantize_weight(op)
             if len(op.results) != 1 or not is_float(op.results[0].type) or not op.operands:
                 continue
@@ -108,9 +110,9 @@ class Inserter:
                 if source is not None:
                     self.types[op.results[0]] = source
                 self.check_unused(op, source, "keeps the grid of its input")
-            elif self.continues(op):
+            elif continues(op):
                 self.check_unused(op, None, "is quantized after its activation")
-            else:
+            elif op.results[0] in chosen:
                 self.pair(op.results[0], self.result_type(op), op.next_op)
 
     def check_unused(
@@ -121,10 +123,21 @@ class Inserter:
         if given is not None and given != element:
             emit_remark("missed", InsertQuantCasts.name, op, f"{why}: {given} is not used")
 
-    def continues(self, op: Operation) -> bool:
-        """An activation follows and is the only reader: the quantizer goes behind it."""
-        uses = list(op.results[0].uses)
-        return len(uses) == 1 and isinstance(uses[0].operation, ACTIVATIONS)
+    def chosen(
+        self,
+        ops: Sequence[Operation],
+        attributes: Sequence[Mapping[str, Attribute]],
+        everywhere: bool,
+    ) -> set[SSAValue]:
+        """The values that have a quantizer (before those are put in)."""
+        made = [op.results[0] for op in ops if len(op.results) == 1]
+        if everywhere:
+            return {*self.block.args, *made}
+        pairs = zip(self.block.args, attributes, strict=True)
+        given = {argument for argument, entry in pairs if given_type(entry)}
+        given |= {op.results[0] for op in ops if given_type(op.attributes)}
+        placement = Placement(self.block, frozenset(given))
+        return {v for v in (*self.block.args, *made) if placement.needs_quantizer(v)}
 
     def result_type(self, op: Operation) -> quant.UniformQuantizedType:
         fixed, given = FIXED_GRIDS.get(type(op)), given_type(op.attributes)

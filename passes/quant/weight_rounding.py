@@ -16,8 +16,8 @@ from ...dialects import graph, quant
 from ...dialects.graph_base import ints, shape_of
 from ...runtime.interpreter.windows import pad_spatial, taps
 from ..graph.constants import new_constant
-from .insert_casts import GRID_PRESERVING
 from .layers import Float, Layer
+from .placement import GRID_PRESERVING
 from .prefix import Visit
 
 Array = NDArray[Any]

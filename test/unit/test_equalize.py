@@ -230,6 +230,29 @@ def test_dead_channels_stay():
     assert after is not None and not after[0, 3].any()
 
 
+def test_it_says_where_quantization_keeps_less(tmp_path: Path):
+    """Two layers that cancel: the scale that evens out weights widens what lies between them."""
+    data = calibration_file(tmp_path)
+    remarks = apply(small_network(1, imbalance=2.0), Equalize(data=data, per_channel=False))
+    assert not any("dB" in remark for remark in remarks)
+    # The weights are even as they are, and activations too: a channel that is seldom active has
+    # great weights, and gets a great range by equalization.
+    random = np.random.default_rng(0)
+    first = random.normal(size=(8, 3, 1, 1))
+    first[:4] *= 100
+    shift = np.where(np.arange(8) < 4, -np.abs(first).sum((1, 2, 3)) * 2.6, 0.5)
+    constants = {"a": first, "b": shift, "c": random.normal(size=(4, 8, 1, 1))}
+    nodes: list[Node] = [
+        ("Conv", ["x", "a", "b"], ["1"], {}),
+        ("Relu", ["1"], ["2"], {}),
+        ("Conv", ["2", "c"], ["y"], {}),
+    ]
+    module = network([1, 3, 8, 8], nodes, constants)
+    remarks = apply(module, Equalize(data=data))
+    told = [remark for remark in remarks if "dB" in remark]
+    assert len(told) == 1 and "missed" in told[0] and "per channel" in told[0]
+
+
 def test_an_imbalanced_network_comes_back_from_chance(tmp_path: Path):
     data = calibration_file(tmp_path)
     module = small_network(1, imbalance=2.0)

@@ -266,6 +266,10 @@ DECOMPOSED: dict[str, tuple[list[int], list[Node], dict[str, Array], str]] = {
         IMAGE, [("PRelu", ["x", "s"], ["y"], {})], {"s": np.full((4, 1, 1), 0.3, np.float32)},
         "leaky_relu",
     ),
+    "matrix": (
+        [1, 3, 4], [("MatMul", ["x", "w"], ["y"], {})], {"w": normal(4, 5)},
+        "reshape matmul reshape",
+    ),
     "hard-swish": (IMAGE, [("HardSwish", ["x"], ["y"], {})], {}, "hard_sigmoid mul"),
 }  # fmt: skip
 

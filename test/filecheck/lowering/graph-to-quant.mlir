@@ -6,6 +6,7 @@
 
 // WRONG: error: pass 'convert-graph-to-quant': unknown rounding 'up', expected one of single, double, half_even, floor
 
+graph.global @one : tensor<f32> = dense<1.0>
 graph.global @w : tensor<2x3x1x1x!quant.uniform<i8:f32:0, {0.5, 0.25}>> = dense<[[[[1]], [[2]], [[3]]], [[[4]], [[5]], [[6]]]]>
 graph.global @b : tensor<2xf32> = dense<[1.0, -1.0]>
 
@@ -95,12 +96,28 @@ func.func @table(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x4x!
   func.return %2 : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
 }
 
+// Several pointwise ops of one tensor are one table: x * max(x + 1, 0).
+// CHECK-LABEL: func.func @chain
+// CHECK-NEXT: graph.constant @mul_table
+// CHECK-NEXT: quant.table %x
+// CHECK-NEXT: func.return
+func.func @chain(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5>> {
+  %0 = quant.dcast %x : tensor<1x4x!quant.uniform<i8:f32, 0.5>> to tensor<1x4xf32>
+  %one = graph.constant @one : tensor<f32>
+  %1 = graph.add %0, %one : (tensor<1x4xf32>, tensor<f32>) -> tensor<1x4xf32>
+  %2 = graph.relu %1 : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %3 = graph.mul %0, %2 : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
+  %4 = quant.qcast %3 : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i8:f32, 0.5>>
+  func.return %4 : tensor<1x4x!quant.uniform<i8:f32, 0.5>>
+}
+
 // REMARK-DAG: remark: missed: convert-graph-to-quant{{.*}}: graph.mul stays in float
 // CHECK-LABEL: func.func @multiply
 // CHECK: quant.qcast
-func.func @multiply(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> {
+func.func @multiply(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>, %y: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> {
   %0 = quant.dcast %x : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x4xf32>
-  %1 = graph.mul %0, %0 : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
+  %3 = quant.dcast %y : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x4xf32>
+  %1 = graph.mul %0, %3 : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
   %2 = quant.qcast %1 : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
   func.return %2 : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
 }
