@@ -76,7 +76,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     "tile-for-cluster": NamedPipeline(
         "Integer ops to tiles on the units of a cluster, each tensor with a home.",
         "set-platform{platform=$platform},fold-columns,schedule-for-memory,place-units,"
-        "tile-network{solver=$solver},spill-homes",
+        "spill-units,tile-network{solver=$solver},spill-homes",
         {"platform": None, "solver": "auto"},
     ),
     "lower-to-dma": NamedPipeline(

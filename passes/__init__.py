@@ -21,6 +21,7 @@ PASSES: dict[str, str] = {
     "set-platform": "place.set_platform:SetPlatform",
     "fold-columns": "place.fold_columns:FoldColumns",
     "place-units": "place.place_units:PlaceUnits",
+    "spill-units": "place.spill_units:SpillUnits",
     "software-pipeline": "dma.software_pipeline:SoftwarePipeline",
     "defer-waits": "dma.defer_waits:DeferWaits",
     "split-transfers": "dma.split_transfers:SplitTransfers",

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects import memref
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.traits import IsTerminator
 
 from ...dialects import dma
 from ...dialects.diagnostics import emit_remark
-from ..memory.liveness import functions_with_buffers
+from ..memory.limits import space_for_buffers
+from ..memory.liveness import buffer_liveness, functions_with_buffers, liveness_bound
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,46 @@ class DeferWaits(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in functions_with_buffers(op.body.block.ops):
             waits = [inner for inner in function.walk() if isinstance(inner, dma.AwaitOp)]
-            for wait in reversed(waits):
-                if _defer(wait):
-                    emit_remark("passed", self.name, wait, "other work goes on while the job runs")
+            waits.reverse()
+            places = {wait: wait.next_op for wait in waits}
+            moved = [wait for wait in waits if _defer(wait)]
+            if not _fits(op, function):
+                for wait in moved:
+                    _move(wait, places[wait])
+                moved = [wait for wait in moved if _defer_within(op, function, wait)]
+            for wait in moved:
+                emit_remark("passed", self.name, wait, "other work goes on while the job runs")
+
+
+def _fits(module: ModuleOp, function: FuncOp) -> bool:
+    """Whether what is alive together leaves room in every memory."""
+    liveness = buffer_liveness(function)
+    for memory in liveness.memories():
+        space = space_for_buffers(module, memory)
+        intervals = [liveness.intervals[buffer] for buffer in liveness.buffers(memory)]
+        bound = liveness_bound(intervals, dma.BUFFER_ALIGNMENT)
+        if space is not None and bound.aligned > space.bytes:
+            return False
+    return True
+
+
+def _defer_within(module: ModuleOp, function: FuncOp, wait: dma.AwaitOp) -> bool:
+    """Move one wait down unless that takes more memory than there is."""
+    place = wait.next_op
+    if not _defer(wait):
+        return False
+    if _fits(module, function):
+        return True
+    _move(wait, place)
+    emit_remark("missed", DeferWaits.name, wait, "waits at once: no room for buffers that live on")
+    return False
+
+
+def _move(wait: dma.AwaitOp, before: Operation | None) -> None:
+    block = wait.parent_block()
+    assert block is not None and before is not None
+    wait.detach()
+    block.insert_op_before(wait, before)
 
 
 def _defer(wait: dma.AwaitOp) -> bool:
