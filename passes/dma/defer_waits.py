@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects import memref
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.traits import IsTerminator
 
 from ...dialects import dma
 from ...dialects.diagnostics import emit_remark
-from ..memory.liveness import functions_with_buffers
+from ..memory.liveness import buffer_liveness, functions_with_buffers
 
 
 @dataclass(frozen=True)
@@ -23,27 +24,66 @@ class DeferWaits(ModulePass):
 
     That is an op that touches what the job writes, or writes what it reads; but not the next job of
     the same queue, which is configured while this one runs and begins when it has ended. Runs
-    before memory is planned: a buffer holds data until the wait.
+    before memory is planned: a buffer holds data until the wait. So a wait moves no further than
+    where the bytes that are alive together stay below what they are anyway at most.
     """
 
     name = "defer-waits"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in functions_with_buffers(op.body.block.ops):
+            room = Room(function)
             waits = [inner for inner in function.walk() if isinstance(inner, dma.AwaitOp)]
             for wait in reversed(waits):
-                if _defer(wait):
+                if _defer(wait, room):
                     emit_remark("passed", self.name, wait, "other work goes on while the job runs")
 
 
-def _defer(wait: dma.AwaitOp) -> bool:
+class Room:
+    """Which bytes are alive at each step of a function, and how many there may be."""
+
+    def __init__(self, function: FuncOp):
+        self.block = function.body.block
+        liveness = buffer_liveness(function)
+        self.position = {op: index for index, op in enumerate(liveness.steps)}
+        self.end = {buffer: found.end for buffer, found in liveness.intervals.items()}
+        self.alive: dict[str, list[int]] = {}
+        for buffer, found in liveness.intervals.items():
+            alive = self.alive.setdefault(buffer.memory, [0] * (len(liveness.steps) + 1))
+            for step in range(found.start, found.end + 1):
+                alive[step] += buffer.size
+        self.most = {memory: max(alive) for memory, alive in self.alive.items()}
+
+    def extend(self, buffers: set[dma.BufferOp], op: Operation) -> bool:
+        """Let `buffers` hold data until `op`, if there is room for that; whether there is."""
+        step = self.position.get(op)
+        if step is None or op.parent_block() is not self.block:
+            return True
+        new = {b: range(self.end[b] + 1, step + 1) for b in buffers}
+        more: dict[tuple[str, int], int] = {}
+        for buffer, steps in new.items():
+            for at in steps:
+                key = buffer.memory, at
+                more[key] = more.get(key, 0) + buffer.size
+        if any(self.alive[m][at] + size > self.most[m] for (m, at), size in more.items()):
+            return False
+        for (memory, at), size in more.items():
+            self.alive[memory][at] += size
+        self.end |= {b: max(self.end[b], step) for b in buffers}
+        return True
+
+
+def _defer(wait: dma.AwaitOp, room: Room) -> bool:
     """Move `wait` down; whether it moved past anything that takes time."""
     job = wait.awaited.owner
     block = wait.parent_block()
     if not isinstance(job, dma.AsyncOp) or job.parent_block() is not block or block is None:
         return False
+    buffers = set(_buffers((*job.inputs, *job.outputs, *job.scratch)))
     target, gained = wait.next_op, False
     while target is not None and not target.has_trait(IsTerminator) and not needs(target, job):
+        if not room.extend(buffers, target):
+            break
         gained = gained or isinstance(target, dma.DestinationStyleOp | dma.AwaitOp)
         target = target.next_op
     if not gained or target is None:
