@@ -36,7 +36,8 @@ class NpuBackend:
         return None if reason is None else f'{describe(op)}: unit "{self.unit.name}": {reason}'
 
     def granule(self, op: Operation) -> int:
-        return _mode(op).kind.lanes_out
+        kind = _mode(op).kind
+        return kind.lanes_out if kind is Kind.DEPTHWISE else 4
 
     def chunk_bytes(self, op: Operation, channels: int) -> int:
         return _chunk(op, channels).size

@@ -29,6 +29,10 @@ from ..place.npu_model import (
 )
 
 PASS = "fit-requant"
+COMMON = 1 / 8
+"""By how much (in units of the output, before rounding) outputs may move for a common shift: a job
+without a shift per channel is shorter, and its constants are fewer.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,10 @@ class FitRequant(ModulePass):
 
     Each channel gets the multiplier, shift and bias nearest to those it has for which no
     accumulator (by its weights and the bounds of its input), times the multiplier, plus the bias,
-    leaves the NPU's accumulator; rounding is half up. Outputs move by at most one, rarely. From
-    here on this is what the network computes, on whatever unit an op runs. A remark says how far
-    the multipliers of an op are off, or why it stays as it is.
+    leaves the NPU's accumulator; one shift for all channels where that is near enough. Rounding is
+    half up. Outputs move by at most one, rarely. From here on this is what the network computes, on
+    whatever unit an op runs. A remark says how far the multipliers of an op are off, or why it
+    stays as it is.
 
     `scale-bits` (default: those of the unit) limits the multipliers further: with 8 a job is
     shorter, and less exact. Without an NPU on the platform nothing happens.
@@ -71,7 +76,8 @@ def fit(op: Layer, unit: Unit, scale_bits: int) -> None:
         return
     old = scaling_of(op)
     ratios = np.ldexp(old.multipliers.astype(np.float64), -old.shifts)
-    new, moves = nearest(op, ratios, unit, scale_bits)
+    found = nearest(op, ratios, unit, scale_bits)
+    new, moves = found.scaling, found.moves
     if (moves >= 1).any():
         c = int(np.flatnonzero(moves >= 1)[0])
         emit_remark("missed", PASS, op, f"channel {c}: no multiplier is near {ratios[c]:.3g}")
@@ -90,32 +96,55 @@ def fit(op: Layer, unit: Unit, scale_bits: int) -> None:
     )
 
 
-def nearest(
-    op: Layer, ratios: NDArray[np.float64], unit: Unit, scale_bits: int
-) -> tuple[Scaling, NDArray[np.float64]]:
-    """The best scaling (of equally good ones that with the least shift), and by how much an output
-    that does not saturate can move before it is rounded (infinite: nothing is possible).
+@dataclass(frozen=True)
+class Fit:
+    """A scaling, and by how much an output of each channel that does not saturate can move before
+    it is rounded (infinite: a product may leave the accumulator).
     """
-    zeros = np.zeros(len(ratios), np.int64)
-    best, moves = Scaling(zeros, zeros, zeros, "single"), np.full(len(ratios), np.inf)
-    for found, move in candidates(op, ratios, unit, scale_bits):
-        better = fits(op, found, unit) & (move < moves)
-        moves = np.where(better, move, moves)
-        best = Scaling(
-            np.where(better, found.biases, best.biases),
-            np.where(better, found.multipliers, best.multipliers),
-            np.where(better, found.shifts, best.shifts),
-            "single",
+
+    scaling: Scaling
+    moves: NDArray[np.float64]
+
+    def better(self, other: Fit) -> Fit:
+        """For each channel what moves less."""
+        take = other.moves < self.moves
+        a, b = self.scaling, other.scaling
+        return Fit(
+            Scaling(
+                np.where(take, b.biases, a.biases),
+                np.where(take, b.multipliers, a.multipliers),
+                np.where(take, b.shifts, a.shifts),
+                "single",
+            ),
+            np.where(take, other.moves, self.moves),
         )
-    return best, moves
+
+
+def nearest(op: Layer, ratios: NDArray[np.float64], unit: Unit, scale_bits: int) -> Fit:
+    """The best scaling with one shift for all channels if that moves outputs by COMMON at most;
+    else the best one. Of equally good ones that with the least shift.
+    """
+    best: Fit | None = None
+    common: Fit | None = None
+    for kept, near in candidates(op, ratios, unit, scale_bits):
+        found = kept.better(near)
+        best = found if best is None else best.better(found)
+        if common is None or found.moves.max() < common.moves.max():
+            common = found
+    assert best is not None and common is not None
+    return common if common.moves.max() <= max(COMMON, best.moves.max()) else best
 
 
 def candidates(
     op: Layer, ratios: NDArray[np.float64], unit: Unit, scale_bits: int
-) -> Iterator[tuple[Scaling, NDArray[np.float64]]]:
+) -> Iterator[tuple[Fit, Fit]]:
     """For each shift the nearest multipliers, with the biases that the op has and with those that
-    are nearest then (a channel without weights may have any multiplier), and how outputs move.
+    are nearest then: a channel without weights may have any multiplier.
     """
+
+    def fit_of(scaling: Scaling, moves: NDArray[np.float64]) -> Fit:
+        return Fit(scaling, np.where(fits(op, scaling, unit), moves, np.inf))
+
     kept, least_most = biases(op), products(op)
     low, high = op.requant.clamp
     limit = min(1 << scale_bits, 1 << 31)
@@ -128,12 +157,12 @@ def candidates(
         m = np.where(ratios > 0, np.maximum(m, 1), 0)
         shifts = np.full(len(m), shift)
         off = np.abs(np.ldexp(m.astype(np.float64), -shift) - ratios)
-        yield Scaling(kept, m, shifts, "single"), total * off
         wanted = np.ldexp(kept * ratios, shift)
         near = np.rint(wanted / np.maximum(m, 1)).clip(-(2**31), 2**31 - 1).astype(np.int64)
+        rest = np.ldexp(np.abs(near * m - wanted), -shift)
         yield (
-            Scaling(near, m, shifts, "single"),
-            alone * off + np.ldexp(abs(near * m - wanted), -shift),
+            fit_of(Scaling(kept, m, shifts, "single"), total * off),
+            fit_of(Scaling(near, m, shifts, "single"), alone * off + rest),
         )
 
 

@@ -43,6 +43,7 @@ def test_the_emulated_npu_computes_what_the_quant_level_computes(tmp_path: Path,
     for case, module in zip(cases, modules, strict=True):
         assert MODEL.refuses(layer_of(module), npu_unit()) is None, case
     jobs = [whole_layer(module, seed) for seed, module in enumerate(modules)]
+    assert {job.mode.shift is None for job in jobs} == {False, True}
     found, report = run_jobs(tmp_path, jobs, poison=poison)
     for case, job, ran in zip(cases, jobs, found, strict=True):
         assert np.array_equal(ran.y, job.y), case

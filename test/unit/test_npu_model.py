@@ -236,3 +236,9 @@ def test_tiles_cost_what_their_jobs_take(seed: int):
         depth = channels if mode.kind is Kind.DEPTHWISE else whole.in_c
         g = replace(whole, out_h=height, out_w=width, out_c=channels, in_c=depth)
         assert cost == cycles(mode, g) + float(unit.fact("job_cycles"))
+
+
+def test_a_common_shift_where_it_is_near_enough():
+    case = Case(Kind.POINTWISE, 4, 4, 32, 40)
+    even, odd = (mode_of(layer_of(fitted(replace(case, seed=seed)))) for seed in (2, 3))
+    assert even.shift is not None and odd.shift is None
