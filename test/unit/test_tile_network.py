@@ -11,6 +11,7 @@ import pytest
 from tile_networks import Builder, random_inputs, random_network
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 
 from runnel.dialects import tile
@@ -19,8 +20,11 @@ from runnel.dialects.tiling import Box, Interval, Numbers, shape_of
 from runnel.lowering.chain_windows import ChainWindows
 from runnel.lowering.tile_buffers import group_buffers
 from runnel.lowering.units import backend_of
+from runnel.passes.memory.placement import has_cp_sat
 from runnel.passes.place.set_platform import SetPlatform
 from runnel.passes.tile.options import schedule
+from runnel.passes.tile.plan import cycles_of, plan
+from runnel.passes.tile.search import candidates, search_of
 from runnel.passes.tile.tile_network import TileNetwork
 from runnel.runtime.interpreter import run
 
@@ -171,6 +175,41 @@ def last_reader(group: tile.GroupOp, groups: list[tile.GroupOp]) -> int:
             elif use.operation.results:
                 pending.append(use.operation.results[0])
     return last
+
+
+def modelled(remarks: list[str]) -> int:
+    return next(int(n) for text in remarks for n in re.findall(r"(\d+) cycles by model", text))
+
+
+@pytest.mark.skipif(not has_cp_sat(), reason="needs ortools")
+@pytest.mark.parametrize("seed", range(8))
+def test_the_walk_finds_what_the_solver_proves_best(seed: int):
+    module = random_network(500 + seed)
+    walked, solved = (
+        tiled(module, TileNetwork(solver=solver, memory=1 << 13))
+        for solver in ("heuristic", "cp_sat")
+    )
+    assert modelled(walked[1]) == modelled(solved[1])
+    expect_same(module, solved[0])
+
+
+@pytest.mark.skipif(not has_cp_sat(), reason="needs ortools")
+def test_the_solver_improves_a_poor_plan():
+    """It does not just give back what it began with."""
+    from runnel.passes.tile.cp_sat import solve
+
+    b = Builder(np.random.default_rng(0))
+    x = b.conv(b.input(1, 16, 16, 8), 16, (1, 1))
+    module = b.finish(b.add(x, b.table(b.conv(x, 16, (1, 1)))))
+    SetPlatform("siracusa").apply(Context(), module)
+    func = next(op for op in module.body.block.ops if isinstance(op, FuncOp))
+    search = search_of(module, func, memory=1 << 14)
+    options = candidates(search)
+    best = plan(search.network, options, search.capacity)
+    poor = plan(search.network, options, search.capacity // 2)
+    assert best is not None and poor is not None and cycles_of(poor) > cycles_of(best)
+    found = solve(search.network, options, search.capacity, poor, 2.0)
+    assert cycles_of(found) == pytest.approx(cycles_of(best), abs=1)
 
 
 def test_the_same_plan_every_time():
