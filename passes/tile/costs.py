@@ -56,6 +56,7 @@ class Work:
     start: float
     per_element: float
     """With all the products of the element."""
+    per_column: float
     pixels: int
     channels: int
     """The block of outputs that cores do not divide."""
@@ -67,7 +68,8 @@ class Work:
         pixels = -(-_product(extents[:-1]) // self.pixels)
         rounds = _share(pixels, channels, self.cores)
         each = self.per_element * self.pixels * self.channels * self.cores
-        return np.asarray(self.start + each * rounds, np.float64)
+        columns = _product(extents[-2:]) if len(extents) == 4 else 0
+        return np.asarray(self.start + each * rounds + self.per_column * columns, np.float64)
 
 
 def _product(arrays: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -120,7 +122,7 @@ def work_of(op: Operation, unit: Unit) -> Work | Jobs:
         row, cores = next(row for row in SOFTWARE if row.op in (name, "*")), unit.cores
     each = (row.per_element + row.per_mac * reduced) / cores
     pixels, channels = (2, 4) if name == "quant.conv2d" else (1, 4) if tiling.macs(op) else (1, 1)
-    return Work(row.start, each, pixels, channels, unit.cores)
+    return Work(row.start, each, row.per_column, pixels, channels, unit.cores)
 
 
 @dataclass(frozen=True)
