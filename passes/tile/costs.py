@@ -137,22 +137,21 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Machine:
-    """One unit, its near memory, the far one, and the engine between them."""
+    """One unit, and the engines that bring activations and constants to its near memory."""
 
     unit: Unit
-    near: str
-    far: str
     dma: Dma
+    constants: Dma
 
     @staticmethod
     def of(platform: PlatformAttr, unit: Unit, near: str) -> Machine:
-        far = platform.board.data
-        dma = platform.dma_between(far, near)
-        if dma is None:
-            raise RunnelError(
-                f'platform {platform.label}: no dma joins "{far}" and "{near}"; name one in [[dma]]'
-            )
-        return Machine(unit, near, far, dma)
+        """The unit on its platform; activations live in the board's `data` memory, constants where
+        the code is.
+        """
+        board = platform.board
+        return Machine(
+            unit, _engine(platform, board.data, near), _engine(platform, board.code, near)
+        )
 
     def window(self, value: SSAValue, windows: ChainWindows) -> Traffic:
         """Copying the windows of a channels-last tensor."""
@@ -172,14 +171,24 @@ class Machine:
             filled = extent == size
             contiguous = contiguous & filled
         rows, run = np.broadcast_arrays(rows, run)
-        return self.traffic(rows * run, rows, pieces)
-
-    def traffic(self, size: Any, rows: Any, pieces: Any) -> Traffic:
-        limit = self.dma.max_bytes
-        starts = pieces if limit is None else np.maximum(pieces, -(-size // limit))
-        cycles = starts * self.dma.start_cycles + rows + size / self.dma.bytes_per_cycle
-        return Traffic(cycles, np.asarray(size), np.asarray(starts))
+        return _traffic(self.dma, rows * run, rows, pieces)
 
     def chunk(self, size: int) -> Traffic:
-        """Copying `size` contiguous bytes."""
-        return self.traffic(np.int64(size), np.int64(1), np.int64(1))
+        """Copying `size` bytes of constants."""
+        return _traffic(self.constants, np.int64(size), np.int64(1), np.int64(1))
+
+
+def _engine(platform: PlatformAttr, far: str, near: str) -> Dma:
+    dma = platform.dma_between(far, near)
+    if dma is None:
+        raise RunnelError(
+            f'platform {platform.label}: no dma joins "{far}" and "{near}"; name one in [[dma]]'
+        )
+    return dma
+
+
+def _traffic(dma: Dma, size: Any, rows: Any, pieces: Any) -> Traffic:
+    """`pieces` transfers that copy `rows` of `size` bytes in all."""
+    starts = pieces if dma.max_bytes is None else np.maximum(pieces, -(-size // dma.max_bytes))
+    cycles = starts * dma.start_cycles + rows + size / dma.bytes_per_cycle
+    return Traffic(cycles, np.asarray(size), np.asarray(starts))

@@ -16,17 +16,20 @@ from xdsl.ir import SSAValue
 
 from runnel.dialects import tile
 from runnel.dialects.diagnostics import RunnelError, add_remark_handler
+from runnel.dialects.quant import TableOp
 from runnel.dialects.tiling import Box, Interval, Numbers, shape_of
 from runnel.lowering.chain_windows import ChainWindows
 from runnel.lowering.tile_buffers import group_buffers
 from runnel.lowering.units import backend_of
 from runnel.passes.memory.placement import has_cp_sat
 from runnel.passes.place.set_platform import SetPlatform
+from runnel.passes.tile.costs import Machine
 from runnel.passes.tile.options import schedule
 from runnel.passes.tile.plan import cycles_of, plan
 from runnel.passes.tile.search import candidates, search_of
 from runnel.passes.tile.tile_network import TileNetwork
 from runnel.runtime.interpreter import run
+from runnel.runtime.platforms import load_platform
 
 
 def tiled(module: ModuleOp, entry: TileNetwork) -> tuple[ModuleOp, list[str]]:
@@ -250,6 +253,38 @@ def test_an_op_that_fits_in_no_tile_is_named():
 def test_an_unknown_solver_is_refused():
     with pytest.raises(RunnelError, match="auto, cp_sat, heuristic"):
         tiled(random_network(0), TileNetwork(solver="magic"))
+
+
+def transfers(sizes: tuple[int, ...]) -> tuple[float, int, int]:
+    """Cycles, bytes and transfers of the first window of a copy of a 1x8x8x16 table's operand."""
+    b = Builder(np.random.default_rng(0))
+    x = b.input(1, 8, 8, 16)
+    op = b.table(x).owner
+    assert isinstance(op, TableOp)
+    platform = load_platform("siracusa")
+    machine = Machine.of(platform, platform.unit("cluster"), "l1")
+    found = machine.window(x, ChainWindows([op], sizes))
+    arrays = np.broadcast_arrays(found.cycles, found.bytes, found.starts)
+    cycles, size, starts = (array.flat[0] for array in arrays)
+    return float(cycles), int(size), int(starts)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rows", "pieces"),
+    [
+        ((1, 8, 8, 16), 1, 1),
+        ((1, 3, 8, 16), 1, 1),
+        ((1, 3, 4, 16), 3, 1),
+        ((1, 3, 8, 4), 24, 1),
+        ((1, 3, 4, 4), 12, 3),
+        ((1, 1, 4, 4), 4, 1),
+        ((1, 3, 1, 4), 3, 1),
+    ],
+)
+def test_windows_take_rows_and_transfers(sizes: tuple[int, ...], rows: int, pieces: int):
+    """The engine has two dimensions, starts in 8 cycles and moves 8 bytes in each."""
+    size = prod(sizes)
+    assert transfers(sizes) == (8 * pieces + rows + size / 8, size, pieces)
 
 
 def test_rounds_overlap_through_buffers():
