@@ -2,10 +2,9 @@
 
 A cluster computes at the linear costs of its platform (`[[units.costs]]`, for all cores together),
 times the imbalance of the partition: cores share blocks of outputs, and the slowest one counts. An
-NPU takes what its unit model says. A transfer takes the engine's
-`start_cycles`, a cycle for each row, and its bytes at `bytes_per_cycle`; core 0 also spends
-`PROGRAM_CYCLES` on it. Costs of the platform are calibrated on the emulator:
-bench/cluster_kernels.py.
+NPU takes what its unit model says. A transfer takes the engine's `start_cycles`, a cycle for each
+row, and its bytes at `bytes_per_cycle`; core 0 also spends `PROGRAM_CYCLES` on it. Costs of the
+platform are calibrated on the emulator: bench/cluster_kernels.py.
 """
 
 from __future__ import annotations

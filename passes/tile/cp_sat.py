@@ -13,8 +13,8 @@ from functools import cached_property
 
 from ortools.sat.python import cp_model
 
+from .chain import Homes, Option
 from .network import Network, Tensor
-from .options import Homes, Option
 from .plan import Candidates, Group, cycles_of, with_early_constants
 
 SCALE = 16

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from xdsl.ir import SSAValue
 
+from .chain import Homes, Option
 from .network import Network, Tensor
-from .options import Homes, Option
 
 WIDTH = 12
 """Ways into a state that are followed."""

@@ -24,8 +24,8 @@ from runnel.lowering.units import backend_of
 from runnel.passes.memory.placement import has_cp_sat
 from runnel.passes.place.set_platform import SetPlatform
 from runnel.passes.tile.costs import Machine
-from runnel.passes.tile.options import schedule
 from runnel.passes.tile.plan import cycles_of, plan
+from runnel.passes.tile.rounds import schedule
 from runnel.passes.tile.search import candidates, search_of
 from runnel.passes.tile.tile_network import TileNetwork
 from runnel.runtime.interpreter import run
@@ -235,7 +235,7 @@ def test_a_small_memory_fuses_what_would_not_fit():
     """What flows between is larger than the memory: made tile by tile it need not leave it."""
     b = Builder(np.random.default_rng(0))
     x = b.conv(b.input(1, 40, 40, 4), 32, (1, 1))
-    module = b.finish(b.conv(b.conv(x, None, (3, 3), pads=(1, 1, 1, 1)), 4, (1, 1)))
+    module = b.finish(b.conv(b.table(x), 4, (1, 1)))
     entries = [TileNetwork(memory=1 << 14, fuse=fuse) for fuse in (True, False)]
     fused, apart = (tiled(module, entry)[0] for entry in entries)
     assert max(len(group.ops) for group in groups_of(fused)) > 1
