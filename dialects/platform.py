@@ -80,13 +80,17 @@ class Memory:
 
 @dataclass(frozen=True)
 class Cost:
-    """The linear cost of the ops that `op` matches, in what the unit `counts`."""
+    """The linear cost of the ops that `op` matches, in what the unit `counts`.
+
+    A column is that of one channel of an image: what a kernel spends once for all of its rows.
+    """
 
     op: str
     start: float = 0.0
     per_mac: float = 0.0
     per_element: float = 0.0
     per_byte: float = 0.0
+    per_column: float = 0.0
 
 
 @dataclass(frozen=True)

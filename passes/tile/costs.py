@@ -2,10 +2,9 @@
 
 A cluster computes at the linear costs of its platform (`[[units.costs]]`, for all cores together),
 times the imbalance of the partition: cores share blocks of outputs, and the slowest one counts. An
-NPU takes what its unit model says. A transfer takes the engine's
-`start_cycles`, a cycle for each row, and its bytes at `bytes_per_cycle`; core 0 also spends
-`PROGRAM_CYCLES` on it. Costs of the platform are calibrated on the emulator:
-bench/cluster_kernels.py.
+NPU takes what its unit model says. A transfer takes the engine's `start_cycles`, a cycle for each
+row, and its bytes at `bytes_per_cycle`; core 0 also spends `PROGRAM_CYCLES` on it. Costs of the
+platform are calibrated on the emulator: bench/cluster_kernels.py.
 """
 
 from __future__ import annotations
@@ -56,6 +55,7 @@ class Work:
     start: float
     per_element: float
     """With all the products of the element."""
+    per_column: float
     pixels: int
     channels: int
     """The block of outputs that cores do not divide."""
@@ -67,7 +67,8 @@ class Work:
         pixels = -(-_product(extents[:-1]) // self.pixels)
         rounds = _share(pixels, channels, self.cores)
         each = self.per_element * self.pixels * self.channels * self.cores
-        return np.asarray(self.start + each * rounds, np.float64)
+        columns = _product(extents[-2:]) if len(extents) == 4 else 0
+        return np.asarray(self.start + each * rounds + self.per_column * columns, np.float64)
 
 
 def _product(arrays: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -120,7 +121,7 @@ def work_of(op: Operation, unit: Unit) -> Work | Jobs:
         row, cores = next(row for row in SOFTWARE if row.op in (name, "*")), unit.cores
     each = (row.per_element + row.per_mac * reduced) / cores
     pixels, channels = (2, 4) if name == "quant.conv2d" else (1, 4) if tiling.macs(op) else (1, 1)
-    return Work(row.start, each, pixels, channels, unit.cores)
+    return Work(row.start, each, row.per_column, pixels, channels, unit.cores)
 
 
 @dataclass(frozen=True)
@@ -135,22 +136,21 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Machine:
-    """One unit, its near memory, the far one, and the engine between them."""
+    """One unit, and the engines that bring activations and constants to its near memory."""
 
     unit: Unit
-    near: str
-    far: str
     dma: Dma
+    constants: Dma
 
     @staticmethod
     def of(platform: PlatformAttr, unit: Unit, near: str) -> Machine:
-        far = platform.board.data
-        dma = platform.dma_between(far, near)
-        if dma is None:
-            raise RunnelError(
-                f'platform {platform.label}: no dma joins "{far}" and "{near}"; name one in [[dma]]'
-            )
-        return Machine(unit, near, far, dma)
+        """The unit on its platform; activations live in the board's `data` memory, constants where
+        the code is.
+        """
+        board = platform.board
+        return Machine(
+            unit, _engine(platform, board.data, near), _engine(platform, board.code, near)
+        )
 
     def window(self, value: SSAValue, windows: ChainWindows) -> Traffic:
         """Copying the windows of a channels-last tensor."""
@@ -170,14 +170,24 @@ class Machine:
             filled = extent == size
             contiguous = contiguous & filled
         rows, run = np.broadcast_arrays(rows, run)
-        return self.traffic(rows * run, rows, pieces)
-
-    def traffic(self, size: Any, rows: Any, pieces: Any) -> Traffic:
-        limit = self.dma.max_bytes
-        starts = pieces if limit is None else np.maximum(pieces, -(-size // limit))
-        cycles = starts * self.dma.start_cycles + rows + size / self.dma.bytes_per_cycle
-        return Traffic(cycles, np.asarray(size), np.asarray(starts))
+        return _traffic(self.dma, rows * run, rows, pieces)
 
     def chunk(self, size: int) -> Traffic:
-        """Copying `size` contiguous bytes."""
-        return self.traffic(np.int64(size), np.int64(1), np.int64(1))
+        """Copying `size` bytes of constants."""
+        return _traffic(self.constants, np.int64(size), np.int64(1), np.int64(1))
+
+
+def _engine(platform: PlatformAttr, far: str, near: str) -> Dma:
+    dma = platform.dma_between(far, near)
+    if dma is None:
+        raise RunnelError(
+            f'platform {platform.label}: no dma joins "{far}" and "{near}"; name one in [[dma]]'
+        )
+    return dma
+
+
+def _traffic(dma: Dma, size: Any, rows: Any, pieces: Any) -> Traffic:
+    """`pieces` transfers that copy `rows` of `size` bytes in all."""
+    starts = pieces if dma.max_bytes is None else np.maximum(pieces, -(-size // dma.max_bytes))
+    cycles = starts * dma.start_cycles + rows + size / dma.bytes_per_cycle
+    return Traffic(cycles, np.asarray(size), np.asarray(starts))

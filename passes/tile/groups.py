@@ -9,8 +9,8 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from ...dialects import tile
 from ...dialects.graph import ConstantOp
+from .chain import Tiling
 from .network import UNIT
-from .options import Tiling
 
 
 def build_group(

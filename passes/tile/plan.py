@@ -9,12 +9,12 @@ early); where they are more than `WIDTH` the fastest. Within that width the plan
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xdsl.ir import SSAValue
 
+from .chain import Homes, Option
 from .network import Network, Tensor
-from .options import Homes, Option
 
 WIDTH = 12
 """Ways into a state that are followed."""
@@ -144,6 +144,19 @@ def _groups(way: Way) -> Iterator[Group]:
         yield from _groups(way.before)
     if way.group is not None:
         yield way.group
+
+
+def with_early_constants(network: Network, groups: Sequence[Group], capacity: int) -> list[Group]:
+    """The groups, with constants fetched early wherever there is room."""
+    state, way, at = frozenset[Tensor](), Way(0.0, 0, 0.0), 0
+    for group in groups:
+        if group.first > at:
+            way = Way(way.cycles, 0, 0.0, None, way)
+        made = network.steps[group.end - 1].made
+        held: State = state | {made} if group.homes.result else state
+        way = _step(way, replace(group, early=False), capacity - sum(t.size for t in held))
+        state, at = _alive(held, group.end), group.end
+    return list(_groups(way))
 
 
 def cycles_of(groups: Sequence[Group]) -> float:

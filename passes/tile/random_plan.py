@@ -11,10 +11,12 @@ from xdsl.ir import SSAValue
 
 from ...dialects.tiling import shape_of, tiling_of
 from ...lowering.chain_windows import ChainWindows
+from .chain import Chain, Homes, Option
 from .fit import arena_of
 from .network import Tensor
-from .options import Chain, Homes, Option, Rounds, bytes_of, evaluate
+from .options import bytes_of
 from .plan import Candidates, Group, plan
+from .rounds import Rounds, evaluate
 from .search import Search, candidates
 
 TRIES = 20

@@ -14,9 +14,10 @@ from ...dialects.platform import PlatformAttr, platform_of
 from ...dialects.tiling import shape_of, tiling_of
 from ...lowering.units import UnitBackend, backend_of
 from ..memory.limits import space_for_buffers
+from .chain import Chain, Homes, Option
 from .costs import Machine
 from .network import Network, ops_of, read_network, unit_of
-from .options import Chain, Homes, Option, options_of
+from .options import options_of
 from .plan import Candidates, homes_of
 
 LONGEST = 3

@@ -11,10 +11,11 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ..memory.placement import has_cp_sat
 from .fit import arena_of
 from .groups import build_group
 from .network import ops_of
-from .plan import Group, cycles_of, plan
+from .plan import Candidates, Group, cycles_of, plan
 from .random_plan import random_plan
 from .search import Search, candidates, search_of
 
@@ -34,9 +35,12 @@ class TileNetwork(ModulePass):
     name = "tile-network"
 
     solver: str = "auto"
-    """auto, cp_sat, heuristic."""
-    time_limit: float = 8.0
-    """Of the solver, in its own deterministic seconds."""
+    """heuristic: a walk along the schedule; cp_sat: a constraint solver that begins at its plan;
+    auto: heuristic, which has found what the solver proves to be the best wherever it came to an
+    end.
+    """
+    time_limit: float = 2.0
+    """Of the solver, in its own deterministic seconds, each some real ones."""
     memory: int | None = None
     """Bytes of the near memory that may be used; all that the platform leaves if not given."""
     fuse: bool = True
@@ -74,7 +78,9 @@ class TileNetwork(ModulePass):
                 break
             arena = arena_of(found, groups)
             if arena <= found.capacity:
+                groups = self._improved(found, options, space, groups)
                 summary = f"{len(groups)} groups, {cycles_of(groups):.0f} cycles by model"
+                arena = arena_of(found, groups)
                 emit_remark("analysis", self.name, func, f"{summary}, {arena} B of {found.near}")
                 return groups
             space -= max(arena - found.capacity, found.capacity // 100)
@@ -82,6 +88,21 @@ class TileNetwork(ModulePass):
             f"{describe(func)}: no plan fits {found.capacity} B of {found.near}; choose a platform "
             "with a larger one"
         )
+
+    def _improved(
+        self, found: Search, options: Candidates, space: int, groups: list[Group]
+    ) -> list[Group]:
+        """The plan of the solver if it was asked for and has a better one that can be placed."""
+        if self.solver != "cp_sat":
+            return groups
+        if not has_cp_sat():
+            raise RunnelError(
+                "solver cp_sat needs ortools: pip install 'runnel[solver]', or choose solver auto"
+            )
+        from .cp_sat import solve
+
+        better = solve(found.network, options, space, groups, self.time_limit)
+        return better if arena_of(found, better) <= found.capacity else groups
 
     def _build(self, found: Search, group: Group, made: dict[SSAValue, SSAValue]) -> None:
         """Put a group into the function; `made` says what stands for the results of ops by now."""

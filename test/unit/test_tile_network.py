@@ -11,18 +11,25 @@ import pytest
 from tile_networks import Builder, random_inputs, random_network
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 
 from runnel.dialects import tile
 from runnel.dialects.diagnostics import RunnelError, add_remark_handler
+from runnel.dialects.quant import TableOp
 from runnel.dialects.tiling import Box, Interval, Numbers, shape_of
 from runnel.lowering.chain_windows import ChainWindows
 from runnel.lowering.tile_buffers import group_buffers
 from runnel.lowering.units import backend_of
+from runnel.passes.memory.placement import has_cp_sat
 from runnel.passes.place.set_platform import SetPlatform
-from runnel.passes.tile.options import schedule
+from runnel.passes.tile.costs import Machine
+from runnel.passes.tile.plan import cycles_of, plan
+from runnel.passes.tile.rounds import schedule
+from runnel.passes.tile.search import candidates, search_of
 from runnel.passes.tile.tile_network import TileNetwork
 from runnel.runtime.interpreter import run
+from runnel.runtime.platforms import load_platform
 
 
 def tiled(module: ModuleOp, entry: TileNetwork) -> tuple[ModuleOp, list[str]]:
@@ -173,6 +180,41 @@ def last_reader(group: tile.GroupOp, groups: list[tile.GroupOp]) -> int:
     return last
 
 
+def modelled(remarks: list[str]) -> int:
+    return next(int(n) for text in remarks for n in re.findall(r"(\d+) cycles by model", text))
+
+
+@pytest.mark.skipif(not has_cp_sat(), reason="needs ortools")
+@pytest.mark.parametrize("seed", range(8))
+def test_the_walk_finds_what_the_solver_proves_best(seed: int):
+    module = random_network(500 + seed)
+    walked, solved = (
+        tiled(module, TileNetwork(solver=solver, memory=1 << 13))
+        for solver in ("heuristic", "cp_sat")
+    )
+    assert modelled(walked[1]) == modelled(solved[1])
+    expect_same(module, solved[0])
+
+
+@pytest.mark.skipif(not has_cp_sat(), reason="needs ortools")
+def test_the_solver_improves_a_poor_plan():
+    """It does not just give back what it began with."""
+    from runnel.passes.tile.cp_sat import solve
+
+    b = Builder(np.random.default_rng(0))
+    x = b.conv(b.input(1, 16, 16, 8), 16, (1, 1))
+    module = b.finish(b.add(x, b.table(b.conv(x, 16, (1, 1)))))
+    SetPlatform("siracusa").apply(Context(), module)
+    func = next(op for op in module.body.block.ops if isinstance(op, FuncOp))
+    search = search_of(module, func, memory=1 << 14)
+    options = candidates(search)
+    best = plan(search.network, options, search.capacity)
+    poor = plan(search.network, options, search.capacity // 2)
+    assert best is not None and poor is not None and cycles_of(poor) > cycles_of(best)
+    found = solve(search.network, options, search.capacity, poor, 2.0)
+    assert cycles_of(found) == pytest.approx(cycles_of(best), abs=1)
+
+
 def test_the_same_plan_every_time():
     module = random_network(1)
     first, second = (str(tiled(module, TileNetwork(memory=1 << 13))[0]) for _ in range(2))
@@ -193,7 +235,7 @@ def test_a_small_memory_fuses_what_would_not_fit():
     """What flows between is larger than the memory: made tile by tile it need not leave it."""
     b = Builder(np.random.default_rng(0))
     x = b.conv(b.input(1, 40, 40, 4), 32, (1, 1))
-    module = b.finish(b.conv(b.conv(x, None, (3, 3), pads=(1, 1, 1, 1)), 4, (1, 1)))
+    module = b.finish(b.conv(b.table(x), 4, (1, 1)))
     entries = [TileNetwork(memory=1 << 14, fuse=fuse) for fuse in (True, False)]
     fused, apart = (tiled(module, entry)[0] for entry in entries)
     assert max(len(group.ops) for group in groups_of(fused)) > 1
@@ -211,6 +253,38 @@ def test_an_op_that_fits_in_no_tile_is_named():
 def test_an_unknown_solver_is_refused():
     with pytest.raises(RunnelError, match="auto, cp_sat, heuristic"):
         tiled(random_network(0), TileNetwork(solver="magic"))
+
+
+def transfers(sizes: tuple[int, ...]) -> tuple[float, int, int]:
+    """Cycles, bytes and transfers of the first window of a copy of a 1x8x8x16 table's operand."""
+    b = Builder(np.random.default_rng(0))
+    x = b.input(1, 8, 8, 16)
+    op = b.table(x).owner
+    assert isinstance(op, TableOp)
+    platform = load_platform("siracusa")
+    machine = Machine.of(platform, platform.unit("cluster"), "l1")
+    found = machine.window(x, ChainWindows([op], sizes))
+    arrays = np.broadcast_arrays(found.cycles, found.bytes, found.starts)
+    cycles, size, starts = (array.flat[0] for array in arrays)
+    return float(cycles), int(size), int(starts)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rows", "pieces"),
+    [
+        ((1, 8, 8, 16), 1, 1),
+        ((1, 3, 8, 16), 1, 1),
+        ((1, 3, 4, 16), 3, 1),
+        ((1, 3, 8, 4), 24, 1),
+        ((1, 3, 4, 4), 12, 3),
+        ((1, 1, 4, 4), 4, 1),
+        ((1, 3, 1, 4), 3, 1),
+    ],
+)
+def test_windows_take_rows_and_transfers(sizes: tuple[int, ...], rows: int, pieces: int):
+    """The engine has two dimensions, starts in 8 cycles and moves 8 bytes in each."""
+    size = prod(sizes)
+    assert transfers(sizes) == (8 * pieces + rows + size / 8, size, pieces)
 
 
 def test_rounds_overlap_through_buffers():
