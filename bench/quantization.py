@@ -41,6 +41,7 @@ CROP = 224
 RECIPES: dict[str, str] = {
     "w8": "",
     "w8 flips": "rounding=flips",
+    "w8 mixed flips": "mixed=25 rounding=flips",
     "w8 tensor": "channels=false",
     "w8 tensor equalize": "channels=false equalize=bounded",
     "w8 tensor flips": "channels=false rounding=flips",
@@ -51,7 +52,8 @@ RECIPES: dict[str, str] = {
     "w4 equalize flips": "weight-bits=4 equalize=bounded rounding=flips",
     "w4 adaround": "weight-bits=4 rounding=adaround",
 }
-"""Name to options of the pipeline `quantize`; `tensor` is one scale per weight tensor."""
+"""Name to options of the pipeline `quantize`; `tensor` is one scale per weight tensor, `mixed`
+gives activations 16 bits until those of 8 bits keep so many dB."""
 
 
 class Case(Protocol):

@@ -116,7 +116,9 @@ class ClusterBackend:
         constants: SSAValue | None,
         scratch: SSAValue | None,
     ) -> list[Operation]:
-        kernel = self._kernel(op)
+        kernel, missed = self._choice(op)
+        for reason in missed:
+            emit_remark("missed", "convert-tile-to-dma", op, reason)
         kind, properties = self._properties(op, channels)
         if kernel.header is not None:
             properties["header"] = StringAttr(kernel.include)
@@ -205,10 +207,11 @@ class ClusterBackend:
         return chunk.layout(depthwise=_depthwise(op))
 
     def _kernel(self, op: Operation) -> Kernel:
-        kernel, missed = choose_kernel(self._problem(op)[0], self.unit.features, self.kernels)
-        for reason in missed:
-            emit_remark("missed", "convert-tile-to-dma", op, reason)
-        return kernel
+        return self._choice(op)[0]
+
+    def _choice(self, op: Operation) -> tuple[Kernel, list[str]]:
+        """The kernel, and why each faster one was passed over."""
+        return choose_kernel(self._problem(op)[0], self.unit.features, self.kernels)
 
     def _pool_requant(self, op: quant.AveragePool2DOp) -> tuple[RequantAttr, int]:
         low, high = quant.quantized(op.input).bounds

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ModuleOp, TensorType, i8
+from xdsl.dialects.builtin import ModuleOp, TensorType, i8, i16
 from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ..dialects import graph, quant
 from ..dialects.diagnostics import emit_remark
 from ..dialects.quant_types import quantize_real, storage_bounds
+from ..dialects.types import dtype_of
 from .fixed_point import NoFixedPoint, can_tie, fixed_point
 
 PASS = "convert-graph-to-quant"
@@ -154,13 +155,12 @@ class FusePattern(RewritePattern):
         """Replace the qcast by a table of `function` from the reals of `source` to its own."""
         have, want = quant.quantized(source), fusion.element
         low, high = storage_bounds(have.storage)
-        if high - low != 255 or want.storage != i8:
+        if high - low != 255 or want.storage not in (i8, i16):
             return
         real = (np.arange(low, high + 1, dtype=np.float64) - have.zero_point) * have.scale
         scaled = np.rint(function(real) / want.scale) + want.zero_point
-        entries = np.clip(scaled, *fusion.clamp).astype(np.int8)
-        constant = add_constant(
-            self.module, f"{fusion.core.name.split('.')[1]}_table", entries, TensorType(i8, [256])
-        )
+        entries = np.clip(scaled, *fusion.clamp).astype(dtype_of(want))
+        name = f"{fusion.core.name.split('.')[1]}_table"
+        constant = add_constant(self.module, name, entries, TensorType(want.storage, [256]))
         new = quant.TableOp(source, constant.result, fusion.type)
         fusion.replace(constant, new)

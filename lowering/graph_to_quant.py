@@ -275,6 +275,9 @@ def integer_product(
         emit_remark("missed", PASS, core, "the bias does not fit in i32 at the accumulator's scale")
         return None
     least, most = quant.accumulator_bounds(rows, folded, *x.bounds)
+    if least.min() < -(2**31) or most.max() >= 2**31:
+        emit_remark("missed", PASS, core, "the accumulator may leave i32")
+        return None
     requant = requantization(
         accumulator_scale / result.scale, pattern.rounding, clamp, np.maximum(-least, most)
     )
@@ -429,6 +432,9 @@ class FuseAveragePool(FusePattern):
         x, y = quant.quantized(source), fusion.element
         real = np.array([x.scale / (y.scale * prod(kernel))])
         low, high = x.bounds
+        if prod(kernel) * (high - low + 1) >= 2**31:
+            emit_remark("missed", PASS, core, "the sum of a window may leave i32")
+            return
         requant = requantization(real, self.rounding, fusion.clamp, [prod(kernel) * (high - low)])
         new = quant.AveragePool2DOp(
             source,
@@ -450,6 +456,9 @@ class FuseSoftmax(FusePattern):
         source = dequantized(core.input)
         rank = len(quant.shape_of(core.input))
         if source is None or core.axis.value.data not in (-1, rank - 1):
+            return
+        if quant.quantized(source).storage != i8:
+            emit_remark("missed", PASS, core, "an integer softmax takes 8 bits")
             return
         if fusion.clamp != fusion.element.bounds:
             emit_remark("missed", PASS, core, "an integer softmax takes no clamp")

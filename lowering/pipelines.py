@@ -34,6 +34,7 @@ PIPELINES: dict[str, NamedPipeline] = {
         "simplify,equalize{clips=$equalize data=$data per-channel=$channels},"
         "absorb-high-bias{method=$absorb data=$data},"
         "calibrate{data=$data method=$method percentile=$percentile headroom=$headroom},"
+        "mixed-precision{data=$data sqnr=$mixed},"
         "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits},"
         "round-weights{method=$rounding data=$data},"
         "correct-bias{method=$bias-correction data=$data},"
@@ -45,6 +46,7 @@ PIPELINES: dict[str, NamedPipeline] = {
             "headroom": "1.0",
             "channels": "true",
             "weight-bits": "8",
+            "mixed": "0",
             "equalize": "off",
             "absorb": "off",
             "rounding": "nearest",

@@ -10,6 +10,7 @@ PASSES: dict[str, str] = {
     "equalize": "quant.equalize:Equalize",
     "absorb-high-bias": "quant.absorb_bias:AbsorbHighBias",
     "calibrate": "quant.calibrate:Calibrate",
+    "mixed-precision": "quant.mixed_precision:MixedPrecision",
     "import-encodings": "quant.import_encodings:ImportEncodings",
     "insert-quant-casts": "quant.insert_casts:InsertQuantCasts",
     "seq-mse": "quant.seq_mse:SeqMSE",

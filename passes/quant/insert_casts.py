@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType, f32
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType, f32
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -27,6 +27,9 @@ REAL = "quant.real"
 TYPE = "quant.type"
 """The attribute (on an op, a function argument, the constant of a weight) that holds the quantized
 type that a quantizer must have, whatever was calibrated."""
+
+BITS = "quant.bits"
+"""The attribute (on an op or a function argument) that holds the bits of an activation: 8, 16."""
 
 FIXED_GRIDS = {
     graph.SoftmaxOp: (1 / 256, -128),
@@ -45,9 +48,9 @@ class InsertQuantCasts(ModulePass):
     lies between other ops stays in float (`everywhere=true`: is quantized too).
 
     Where a tensor has a `quant.type` (import-encodings), that is its type. Other activations are
-    8-bit asymmetric, per tensor; weights symmetric without the most negative code, per output
-    channel (or per tensor). ReLU and clip share the quantizer of the op before them; data movement
-    and max pooling keep the grid of their input.
+    8-bit asymmetric, per tensor (16-bit symmetric with a `quant.bits` of 16); weights symmetric
+    without the most negative code, per output channel (or per tensor). ReLU and clip share the
+    quantizer of the op before them; data movement and max pooling keep the grid of their input.
 
     Weights of fewer than 8 bits (`weight-bits`, at least 2) use their most negative code too, and
     are stored in i8. The cast of a weight names the float constant it stands for (`quant.real`),
@@ -79,6 +82,12 @@ def activation_type(bounds: tuple[float, float]) -> quant.UniformQuantizedType:
     return quant.UniformQuantizedType.get([scale], [zero - 128])
 
 
+def wide_type(bounds: tuple[float, float]) -> quant.UniformQuantizedType:
+    """Signed 16-bit with zero point 0, as kernels have it."""
+    scale = max(bounds[1] / 32767, -bounds[0] / 32768, 2.0**-23)
+    return quant.UniformQuantizedType.get([scale], bits=16)
+
+
 @dataclass
 class Inserter:
     """`types` is the quantized type that each float value stands on."""
@@ -98,7 +107,7 @@ class Inserter:
         chosen = self.chosen(ops, attributes, everywhere)
         for argument, entry in zip(self.block.args, attributes, strict=True):
             if is_float(argument.type) and argument in chosen:
-                element = given_type(entry) or self.range_type(function, range_of(entry))
+                element = given_type(entry) or self.range_type(function, entry)
                 self.pair(argument, element, self.block.first_op)
         for op in ops:
             if isinstance(op, PRODUCTS) and (everywhere or is_integer_product(op)):
@@ -147,14 +156,17 @@ class Inserter:
             element = quant.UniformQuantizedType.get([fixed[0]], [fixed[1]])
             self.check_unused(op, element, "has the grid of the integer softmax")
             return element
-        return self.range_type(op, range_of(op.attributes))
+        return self.range_type(op, op.attributes)
 
     def range_type(
-        self, op: Operation, bounds: tuple[float, float] | None
+        self, op: Operation, attributes: Mapping[str, Attribute]
     ) -> quant.UniformQuantizedType:
+        bounds, bits = range_of(attributes), attributes.get(BITS)
         if bounds is None:
             self.problems.append(f"{describe(op)}: has no quant.range; run calibrate first")
             bounds = (-1.0, 1.0)
+        if isinstance(bits, IntegerAttr) and bits.value.data == 16:
+            return wide_type(bounds)
         return activation_type(bounds)
 
     def pair(
