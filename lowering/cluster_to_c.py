@@ -84,6 +84,15 @@ class ClusterModel(Model):
                     yield from ((op, started) for op in jobs)
                 yield from ((op, Layer(op, name)) for op in ops if isinstance(op, cortexm.KernelOp))
 
+    def layer_ends(self) -> dict[int, Operation]:
+        """The op of the fork's body after which each layer has ended."""
+        body = self.fork.body.block
+        ends: dict[int, Operation] = {}
+        for index, group in enumerate(self.groups):
+            tops = [body.find_ancestor_op_in_block(op) for op in group]
+            ends[index] = max((op for op in tops if op), key=body.get_operation_index)
+        return ends
+
     def includes(self) -> list[c.IncludeOp]:
         kernels = {header_of(op) for op in self.kernels}
         if any(isinstance(op, npu.StartOp) for op in self.fork.walk()):
@@ -231,7 +240,7 @@ class ClusterFunction(FunctionLowering):
         """The variable of each token."""
 
     def build(self) -> c.FuncOp:
-        marks = self._marks()
+        marks = {op: index for index, op in self.model.layer_ends().items()}
         for op in self.model.fork.body.block.ops:
             self.lower(op)
             if op in marks:
@@ -240,16 +249,6 @@ class ClusterFunction(FunctionLowering):
                 self.to.block.add_op(mark)
         self.close()
         return self.function
-
-    def _marks(self) -> dict[Operation, int]:
-        """The op of the body after which each layer has ended."""
-        body = self.model.fork.body.block
-        ends: dict[int, Operation] = {}
-        for index, group in enumerate(self.model.groups):
-            tops = [body.find_ancestor_op_in_block(op) for op in group]
-            last = max((op for op in tops if op), key=body.get_operation_index)
-            ends[index] = last
-        return {op: index for index, op in ends.items()}
 
     # Core 0 alone
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -147,9 +147,19 @@ class Artifact:
         infos = self.signature.inputs
         rows = [[inputs[i.name][k : k + i.shape[0]] for i in infos] for k in _starts(inputs, infos)]
         tensors = [Tensor(info.dtype, info.shape) for info in self.signature.outputs]
+        if emulation.poison and "cluster" in self.road.stops:
+            emulation = replace(emulation, free=self._write_free(program))
         result = run(program, rows, tensors, emulation=emulation)
         columns = zip(*result.outputs, strict=True)
         return result, [np.concatenate(column) for column in columns]
+
+    def _write_free(self, program: Program) -> Path:
+        """What of the near memory nobody needs behind each layer, beside the program."""
+        from .free_memory import free_ranges
+
+        path = program.directory / "free.json"
+        path.write_text(json.dumps(free_ranges(self.road["cluster"].module)) + "\n")
+        return path
 
 
 def _starts(inputs: Mapping[str, Array], infos: Sequence[Any]) -> range:

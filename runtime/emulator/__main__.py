@@ -18,6 +18,7 @@ from pathlib import Path
 from ...dialects.diagnostics import RunnelError
 from ..platforms import load_platform
 from .cycles import cycle_report
+from .elf import Elf
 from .machine import FreeRange, Machine, machine_of, read_machine
 from .report import Report
 from .soc import Emulator
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not (args.report or args.json or args.trace):
             machine = replace(machine, trace_limit=0)
         if args.free is not None:
-            machine = replace(machine, free=_free_ranges(args.free))
+            machine = replace(machine, free=_free_ranges(args.free, args.program))
         report = Emulator(machine).run(args.program, limit=args.limit)
     except RunnelError as error:
         sys.stdout.flush()
@@ -79,11 +80,21 @@ def _machine(args: argparse.Namespace) -> tuple[str, Machine]:
         raise RunnelError(f"{args.machine}: not a machine to emulate: {error!r}") from None
 
 
-def _free_ranges(path: Path) -> tuple[FreeRange, ...]:
+def _free_ranges(path: Path, program: Path) -> tuple[FreeRange, ...]:
+    """The ranges of a file: an address may be `variable+offset` of the program."""
+    objects = Elf.read(program).objects
+
+    def address(text: object) -> int:
+        if not isinstance(text, str):
+            return int(str(text))
+        name, _, offset = text.partition("+")
+        return objects[name] + int(offset or 0)
+
     try:
-        return tuple(FreeRange(*map(int, entry)) for entry in json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise RunnelError(f"{path}: not a list of [layer, address, bytes]: {error}") from None
+        entries = json.loads(path.read_text())
+        return tuple(FreeRange(int(n), address(at), int(size)) for n, at, size in entries)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RunnelError(f"{path}: not a list of [layer, address, bytes]: {error!r}") from None
 
 
 def _facts(report: Report) -> dict[str, object]:

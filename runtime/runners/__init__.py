@@ -76,6 +76,8 @@ class Emulation:
 
     trace: Path | None = None
     poison: bool = False
+    free: Path | None = None
+    """What nobody needs behind each layer, for `poison`: JSON, a list of [layer, place, bytes]."""
 
 
 PLAIN = Emulation()

@@ -37,7 +37,8 @@ class EmulatorRunner:
     def options(self, emulation: Emulation, folder: Path) -> list[str]:
         trace = [] if emulation.trace is None else ["--trace", str(emulation.trace.resolve())]
         poison = ["--poison"] if emulation.poison else []
-        return ["--json", str(folder / CYCLES), *trace, *poison]
+        free = [] if emulation.free is None else ["--free", str(emulation.free.resolve())]
+        return ["--json", str(folder / CYCLES), *trace, *poison, *free]
 
     def cycles(self, folder: Path) -> CycleReport | None:
         return CycleReport.from_json(json.loads((folder / CYCLES).read_text()))

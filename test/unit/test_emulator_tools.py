@@ -93,11 +93,11 @@ def test_command_line_reports_faults(tmp_path: Path, capfd: pytest.CaptureFixtur
 
 
 @needs_compiler
-@pytest.mark.parametrize(("layer", "status"), [(1, 1), (2, 0)])
+@pytest.mark.parametrize(("layer", "status"), [(0, 1), (2, 0)])
 def test_poison_shows_memory_that_is_used_after_it_was_free(
     tmp_path: Path, layer: int, status: int
 ) -> None:
-    """`tile` is the only thing in L1 and is read by the transfer of layer 2."""
+    """`tile` is the only thing in L1: the cores read it behind layer 0, where they meet."""
     platform = load_platform("siracusa")
     program = build("dma", tmp_path, platform)
     free = (FreeRange(layer, 0x1000_0000, 512),)

@@ -60,6 +60,7 @@ static void check_barrier(soc *s, barrier *b)
         if ((b->trigger >> k & 1u) != 0u && s->harts[k].now > last)
             last = s->harts[k].now;
     last += s->config.barrier_cycles;
+    mark_barrier(s);
     events_raise(s, 1u << EVENT_BARRIER, b->target, last);
     for (int k = 0; k < s->hart_count; k++)
         if ((b->trigger >> k & 1u) != 0u)

@@ -162,7 +162,7 @@ typedef struct {
     uint32_t low, high, lowest;
 } stack_range;
 
-/* Memory that nobody needs after a layer: with `poison` it is filled with rubbish there. */
+/* Memory that nobody needs after a layer: with `poison` it is filled with rubbish at the next barrier. */
 typedef struct {
     int32_t layer;
     uint32_t address, bytes;
@@ -191,6 +191,7 @@ struct soc {
     const char *fault_text;
     free_range ranges[RANGES];
     int32_t range_count;
+    int32_t ended_layer; /* 1 + the last layer that core 0 has marked since the last barrier */
     stack_range stacks[MAX_HARTS + 1];
     int32_t stack_count;
     log_entry *log;
@@ -250,6 +251,8 @@ bus_result timer_store(soc *s, hart *h, uint32_t offset, uint32_t value);
 
 /* marks.c: core 0 has come to the end of a layer. */
 void mark_layer(soc *s, hart *h, int32_t layer, uint64_t now, uint64_t instructions);
+/* All cores have met: fills what nobody needs behind the layer that ended last. */
+void mark_barrier(soc *s);
 
 /* cluster_control.c */
 bus_result control_load(soc *s, hart *h, uint32_t offset, uint32_t *value);
