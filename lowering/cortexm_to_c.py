@@ -134,7 +134,7 @@ class Tensor:
 class Layer:
     """A kernel op, or the call of a function that is loops, and the name of its C function."""
 
-    op: cortexm.KernelOp | func.CallOp
+    op: Operation
     function: str
 
     @property
