@@ -29,7 +29,8 @@ from ...lowering.index_math import Index, IndexMath
 class SplitTransfers(ModulePass):
     """Cut copies that have more dimensions, or more bytes, than their engine takes.
 
-    The outermost dimension becomes a loop of copies on the same token.
+    The outermost dimension becomes a loop of copies on the same token; the next one too where one
+    index of it is still too much.
     """
 
     name = "split-transfers"
@@ -70,12 +71,7 @@ def _split(start: dma.StartOp, engine: Dma) -> dma.StartOp | None:
     dim = groups[0][0]
     step = 1
     if len(groups) <= engine.dimensions:
-        step = limit // (prod(sizes) // sizes[dim] * item)
-    if step < 1 or sizes[dim] == 1:
-        raise RunnelError(
-            f"{describe(start)}: copies {prod(sizes) * item} bytes, engine {engine.name} takes "
-            f"{limit}; choose smaller tiles"
-        )
+        step = max(1, limit // (prod(sizes) // sizes[dim] * item))
     why = f"{len(groups)} dimensions, up to {prod(sizes) * item} bytes"
     emit_remark("passed", SplitTransfers.name, start, f"copy in steps of {step}: {why}")
     return _loop(start, dim, step)
