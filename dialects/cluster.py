@@ -49,6 +49,7 @@ from .cortexm import PackingAttr
 from .diagnostics import describe
 from .dma import DestinationStyleOp
 from .quant_types import ROUNDINGS
+from .types import memref_type
 
 
 def align(size: int, alignment: int = 4) -> int:
@@ -197,7 +198,7 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
                 f"{describe(self)}: expected {expected[0]} inputs, {expected[1]} constants, one "
                 f"output and {expected[3]} pads, got {', '.join(map(str, counts))}"
             )
-        spaces = {value.type.memory_space for value in (*self.ins, *self.constants, *self.outs)}
+        spaces = {memref_type(value).memory_space for value in (*self.inputs, *self.outs)}
         if len(spaces) != 1:
             found = ", ".join(sorted(map(str, spaces)))
             raise VerifyException(
@@ -239,7 +240,7 @@ class ProductOp(KernelOp, ABC):
         if len(self.clamp) != 2:
             raise VerifyException(f"{describe(self)}: expected a clamp of two")
         size = self.chunk.layout(depthwise=self.depthwise).size
-        shape = self.constants[0].type.get_shape()
+        shape = memref_type(self.constants[0]).get_shape()
         if shape[-1] != size:
             raise VerifyException(
                 f"{describe(self)}: the chunk has {shape[-1]} bytes, {self.chunk} takes {size}"

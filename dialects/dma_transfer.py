@@ -36,7 +36,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
 from .dma_buffer import AsyncOp, AwaitOp, DestinationStyleOp
-from .types import dtype_of
+from .types import dtype_of, memref_type
 
 
 @irdl_attr_definition
@@ -86,7 +86,7 @@ class TransferOp(IRDLOperation, DestinationStyleOp):
         return (self.target,)
 
     def verify_(self) -> None:
-        source, target = self.source.type, self.target.type
+        source, target = memref_type(self.source), memref_type(self.target)
         if source.get_shape() != target.get_shape():
             raise VerifyException(
                 f"{describe(self)}: copies {_shape(source)} to {_shape(target)}; both ends of a "
@@ -259,8 +259,8 @@ def transfer_dimensions(op: TransferOp) -> list[tuple[int, ...]]:
     """The dimensions of a copy, outermost first: those of the window that are one run at both ends
     count as one. The last one is the run of elements, () where each is a run of its own.
     """
-    shape = op.source.type.get_shape()
-    strides = [value.type.get_strides() for value in (op.source, op.target)]
+    shape = memref_type(op.source).get_shape()
+    strides = [memref_type(value).get_strides() for value in (op.source, op.target)]
     merged: list[list[int]] = []
     for dim, size in enumerate(shape):
         if size == 1:

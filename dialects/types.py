@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import (
     Signedness,
     TensorType,
 )
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 
@@ -55,6 +55,12 @@ def dtype_of(element: Attribute) -> np.dtype[np.generic]:
             return np.dtype(f"{sign}{element.width.data // 8}")
         case _:
             raise VerifyException(f"no NumPy type for elements of type {element}")
+
+
+def memref_type(value: SSAValue) -> MemRefType:
+    """The type of a buffer, or of a window of one."""
+    assert isinstance(value.type, MemRefType)
+    return value.type
 
 
 def byte_size(type: TensorType | MemRefType) -> int:

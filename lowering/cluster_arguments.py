@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from xdsl.dialects import arith, memref
-from xdsl.dialects.builtin import IntegerAttr, MemRefType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, MemRefType
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
@@ -86,7 +86,7 @@ def sizes_of(value: SSAValue) -> tuple[Size, ...]:
         return type.get_shape()
     dynamic = iter(value.owner.sizes)
     static = value.owner.static_sizes.get_values()
-    return tuple(next(dynamic) if n == memref.DYNAMIC_INDEX else n for n in static)
+    return tuple(next(dynamic) if n == DYNAMIC_INDEX else n for n in static)
 
 
 def pitch(name: str, value: SSAValue) -> Pitch:

@@ -7,14 +7,14 @@ from math import prod
 from typing import Any
 
 from xdsl.dialects import arith, memref, scf
-from xdsl.dialects.builtin import MemRefType, StringAttr, UnknownLoc, i8, i32
+from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, StringAttr, UnknownLoc, i8, i32
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c, cluster, cortexm, dma, npu
 from ..dialects.diagnostics import RunnelError, describe
 from ..dialects.platform import platform_of
-from ..dialects.types import dtype_of
+from ..dialects.types import dtype_of, memref_type
 from .c_builder import Builder
 from .cluster_arguments import Size, sizes_of
 from .cluster_function import CORE, KernelFunction, SharedFunction, c_name
@@ -139,7 +139,7 @@ class ClusterModel(Model):
             done.add(name)
             if isinstance(function, KernelFunction):
                 block.add_op(c.CommentOp(function.title))
-                layer = Layer(function.first, name)  # pyright: ignore[reportArgumentType]
+                layer = Layer(function.first, name)
                 block.add_ops(function.definition(lambda struct, at=layer: self.struct(at, struct)))
             elif isinstance(op, cortexm.KernelOp):
                 self.layer(function, block)
@@ -396,7 +396,7 @@ class ClusterFunction(FunctionLowering):
         for offset, stride in zip(op.static_offsets.get_values(), strides, strict=True):
             assert stride is not None
             step = stride * item
-            if offset == memref.DYNAMIC_INDEX:
+            if offset == DYNAMIC_INDEX:
                 index = self.value(next(dynamic))
                 place = self.to.binary(
                     "+", place, self.to.binary("*", index, self.to.literal(step))
@@ -423,10 +423,10 @@ class ClusterFunction(FunctionLowering):
         near, far = (op.target, op.source) if self._is_near(op.target) else (op.source, op.target)
         name = "rn_dma_in" if near is op.target else "rn_dma_out"
         groups = dma.transfer_dimensions(op)
-        item = dtype_of(op.source.type.element_type).itemsize
+        item = dtype_of(memref_type(op.source).element_type).itemsize
         sizes = sizes_of(op.source)
         places = [self.value(near), self.value(far)]
-        strides = [v.type.get_strides() or () for v in (near, far)]  # pyright: ignore
+        strides = [memref_type(v).get_strides() or () for v in (near, far)]
         run: list[Size] = [item, *(sizes[dim] for dim in groups[-1])] if groups else [item]
         token = self._token(op.token)
         if len(groups) <= 1:

@@ -98,8 +98,8 @@ def high_word_form(
 
 
 def _grown(
-    multipliers: NDArray[np.int64], shifts: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    multipliers: NDArray[np.int32], shifts: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Multipliers and shifts of the same ratios whose shifts are as near to HIGH_WORD as 31 bits
     allow.
     """

@@ -24,6 +24,7 @@ from ..dialects import dma, graph, tile
 from ..dialects.diagnostics import source_name
 from ..dialects.platform import PlatformAttr, platform_of
 from ..dialects.tiling import Box, Interval, Window, shape_of
+from ..dialects.types import memref_type
 from .bufferizer import memref_of
 from .index_math import Index, IndexMath
 from .kernels import all_kernels
@@ -158,7 +159,7 @@ class GroupLowering:
     def fetch_constants(self, stage: Stage) -> None:
         for item in self.plan.constants:
             turn = stage.turn(item.dims)
-            size = self.sources[item.op].type.get_shape()[1]
+            size = memref_type(self.sources[item.op]).get_shape()[1]
             number = stage.math.number
             chunk = stage.channel_tile(item.dims)
             source = stage.view(
@@ -217,7 +218,7 @@ class GroupLowering:
     def chunk(self, stage: Stage, op: Operation) -> SSAValue:
         item = next(c for c in self.plan.constants if c.op is op)
         slot = stage.math.rem(stage.turn(item.dims).number, item.slots)
-        size = self.sources[op].type.get_shape()[1]
+        size = memref_type(self.sources[op]).get_shape()[1]
         return stage.view(
             self.chunks[op], (Interval(slot, add_one(stage, slot)), whole(stage, size))
         )

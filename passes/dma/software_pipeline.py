@@ -197,9 +197,11 @@ class Schedule:
         )
         carried = [*(self._token(token, loads) for token in self.loads), *self.stores]
         tokens = [token for token in carried if token is not None]
-        bounds = [arith.ConstantOp(IntegerAttr(n, IndexType())) for n in (first, last, 1)]
+        begin, end, step = bounds = [
+            arith.ConstantOp(IntegerAttr(n, IndexType())) for n in (first, last, 1)
+        ]
         outer, body = self.block, Block(arg_types=[IndexType(), *(t.type for t in tokens)])
-        arguments = deque(body.args[1:])
+        arguments = deque[SSAValue](body.args[1:])
         self.loads = deque(
             None if t is None else arguments.popleft() for t in carried[: self.ahead]
         )
@@ -208,9 +210,9 @@ class Schedule:
         self._round(Rounds(first, last - 1, body.args[0]))
         results = [token for token in (*self.loads, *self.stores) if token is not None]
         body.add_op(scf.YieldOp(*results))
-        loop = scf.ForOp(*bounds, tokens, body)
+        loop = scf.ForOp(begin, end, step, tokens, body)
         outer.add_ops([*bounds, loop])
-        left = deque(loop.results)
+        left = deque[SSAValue](loop.results)
         self.loads = deque(None if t is None else left.popleft() for t in self.loads)
         self.stores = left
         self.block, self.anchor = outer, loop

@@ -7,14 +7,21 @@ from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects import arith, memref, scf
-from xdsl.dialects.builtin import IndexType, IntegerAttr, MemRefType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    IndexType,
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    StringAttr,
+)
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import dma
 from ...dialects.diagnostics import RunnelError, describe, emit_remark
 from ...dialects.platform import Dma, PlatformAttr, platform_of
-from ...dialects.types import dtype_of
+from ...dialects.types import dtype_of, memref_type
 from ...lowering.index_math import Index, IndexMath
 
 
@@ -22,7 +29,8 @@ from ...lowering.index_math import Index, IndexMath
 class SplitTransfers(ModulePass):
     """Cut copies that have more dimensions, or more bytes, than their engine takes.
 
-    The outermost dimension becomes a loop of copies on the same token.
+    The outermost dimension becomes a loop of copies on the same token; the next one too where one
+    index of it is still too much.
     """
 
     name = "split-transfers"
@@ -56,19 +64,14 @@ def _split(start: dma.StartOp, engine: Dma) -> dma.StartOp | None:
     """Put a loop around a smaller copy, which is returned; None if nothing is to be done."""
     groups = dma.transfer_dimensions(start)
     sizes = _greatest_sizes(start)
-    item = dtype_of(start.source.type.element_type).itemsize
+    item = dtype_of(memref_type(start.source).element_type).itemsize
     limit = engine.max_bytes or 1 << 31
     if len(groups) <= engine.dimensions and prod(sizes) * item <= limit:
         return None
     dim = groups[0][0]
     step = 1
     if len(groups) <= engine.dimensions:
-        step = limit // (prod(sizes) // sizes[dim] * item)
-    if step < 1 or sizes[dim] == 1:
-        raise RunnelError(
-            f"{describe(start)}: copies {prod(sizes) * item} bytes, engine {engine.name} takes "
-            f"{limit}; choose smaller tiles"
-        )
+        step = max(1, limit // (prod(sizes) // sizes[dim] * item))
     why = f"{len(groups)} dimensions, up to {prod(sizes) * item} bytes"
     emit_remark("passed", SplitTransfers.name, start, f"copy in steps of {step}: {why}")
     return _loop(start, dim, step)
@@ -77,16 +80,14 @@ def _split(start: dma.StartOp, engine: Dma) -> dma.StartOp | None:
 def _greatest_sizes(start: dma.StartOp) -> list[int]:
     """The shape of the copy where its windows are largest: buffers bound them, and minima do."""
     math = IndexMath(Block())
-    rank = len(start.source.type.get_shape())
-    shape = [_bound(size_of(start.source, dim, math)) for dim in range(rank)]
+    given = memref_type(start.source).get_shape()
+    shape = [_bound(size_of(start.source, dim, math)) for dim in range(len(given))]
     for value in (start.source, start.target):
         root = value
         while isinstance(root.owner, memref.SubviewOp):
             root = root.owner.source
-        assert isinstance(root.type, MemRefType)
-        for dim, size in enumerate(root.type.get_shape()):
-            dynamic = start.source.type.get_shape()[dim] < 0
-            if dynamic:
+        for dim, size in enumerate(memref_type(root).get_shape()):
+            if given[dim] < 0:
                 shape[dim] = size if shape[dim] < 0 else min(shape[dim], size)
     return shape
 
@@ -114,17 +115,19 @@ def _loop(start: dma.StartOp, dim: int, step: int) -> dma.StartOp:
     head, body = Block(), Block(arg_types=[IndexType()])
     math = IndexMath(head)
     size = size_of(start.source, dim, math)
-    bounds = [math.value(math.number(0)), math.value(size), math.value(math.number(step))]
+    begin, end, by = (math.value(n) for n in (math.number(0), size, math.number(step)))
     inner = IndexMath(body)
     first = Index(body.args[0])
     count = inner.number(1)
     if step > 1:
         count = inner.min(inner.number(step), inner.sub(size, first))
-    ends = [_part(value, dim, first, count, inner) for value in (start.source, start.target)]
-    new = dma.StartOp(*ends, start.token)
+    source, target = (
+        _part(value, dim, first, count, inner) for value in (start.source, start.target)
+    )
+    new = dma.StartOp(source, target, start.token)
     new.location = start.location
     body.add_ops([new, scf.YieldOp()])
-    loop = scf.ForOp(*bounds, [], body)
+    loop = scf.ForOp(begin, end, by, [], body)
     ops: list[Operation] = list(head.ops)
     for op in ops:
         op.detach()
@@ -156,5 +159,5 @@ def size_of(value: SSAValue, dim: int, math: IndexMath) -> Index:
         return math.number(size)
     assert isinstance(value.owner, memref.SubviewOp)
     static = value.owner.static_sizes.get_values()
-    position = sum(n == memref.DYNAMIC_INDEX for n in static[:dim])
+    position = sum(n == DYNAMIC_INDEX for n in static[:dim])
     return Index(value.owner.sizes[position])

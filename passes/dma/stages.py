@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, memref, scf
-from xdsl.dialects.builtin import IndexType, IntegerAttr
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, IntegerAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from ...dialects import dma
+from ...dialects.types import memref_type
 
 FOLDS: dict[type[Operation], Callable[[int, int], int]] = {
     arith.AddiOp: lambda a, b: a + b,
@@ -93,7 +94,7 @@ class StageCopy:
         def given(static: tuple[int, ...], dynamic: tuple[SSAValue, ...]) -> list[SSAValue | int]:
             left = iter(dynamic)
             return [
-                self.values.get(value := next(left), value) if n == memref.DYNAMIC_INDEX else n
+                self.values.get(value := next(left), value) if n == DYNAMIC_INDEX else n
                 for n in static
             ]
 
@@ -101,7 +102,7 @@ class StageCopy:
         sizes = given(op.static_sizes.get_values(), tuple(op.sizes))
         strides = list(op.static_strides.get_values())
         source = self.value(op.source)
-        type = memref.SubviewOp.infer_result_type(source.type, offsets, sizes, strides)
+        type = memref.SubviewOp.infer_result_type(memref_type(source), offsets, sizes, strides)
         new = memref.SubviewOp.get(source, offsets, sizes, strides, type)
         self.block.add_op(new)
         return new.result

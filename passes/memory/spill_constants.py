@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import MemRefType, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
+from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import PassFailedException
@@ -15,7 +16,7 @@ from xdsl.utils.exceptions import PassFailedException
 from ...dialects import dma
 from ...dialects.diagnostics import describe, emit_remark
 from ...dialects.platform import Memory, PlatformAttr, platform_of
-from ...dialects.types import byte_size
+from ...dialects.types import byte_size, memref_type
 from .limits import CODE_BYTES, space_for_buffers
 from .liveness import buffer_liveness, functions_with_buffers, liveness_bound
 
@@ -85,7 +86,7 @@ def _size(constant: dma.ConstantOp) -> int:
 
 def _copies(constant: dma.ConstantOp) -> Iterator[dma.CopyOp]:
     """The copies that fetch (parts of) a constant."""
-    pending = [constant.result]
+    pending: list[SSAValue] = [constant.result]
     while pending:
         for use in pending.pop().uses:
             if isinstance(use.operation, dma.CopyOp):
@@ -100,14 +101,14 @@ def _traffic(constant: dma.ConstantOp) -> int:
     for copy in _copies(constant):
         stages = copy.parent_op()
         rounds = stages.iterations.value.data if isinstance(stages, dma.PipelineOp) else 1
-        shape = copy.target.type.get_shape()
+        shape = memref_type(copy.target).get_shape()
         total += -(-rounds // copy.period) * shape[-1]
     return total
 
 
 def _farther(platform: PlatformAttr, home: Memory, constant: dma.ConstantOp) -> list[Memory]:
     """Memories that may take a constant in place of `home`, the fastest first."""
-    near = {copy.target.type.memory_space for copy in _copies(constant)}
+    near = {memref_type(copy.target).memory_space for copy in _copies(constant)}
     names = {space.data for space in near if isinstance(space, StringAttr)}
     found = [
         memory
@@ -121,7 +122,7 @@ def _farther(platform: PlatformAttr, home: Memory, constant: dma.ConstantOp) -> 
 
 def _move(constant: dma.ConstantOp, memory: str) -> None:
     """Give a constant, and all windows of it, another memory."""
-    pending = [constant.result]
+    pending: list[SSAValue] = [constant.result]
     while pending:
         value = pending.pop()
         type = value.type

@@ -66,18 +66,19 @@ class Builder:
         kernel: tuple[int, int],
         strides: tuple[int, int] = (1, 1),
         pads: Sequence[int] = (0, 0, 0, 0),
+        dilations: tuple[int, int] = (1, 1),
     ) -> SSAValue:
         """A convolution; with `channels` None a depthwise one."""
         _, height, width, depth = shape_of(x)
         out, groups = (depth, depth) if channels is None else (channels, 1)
-        h = quant.window_extent(height, pads[0], pads[2], kernel[0], strides[0], 1)
-        w = quant.window_extent(width, pads[1], pads[3], kernel[1], strides[1], 1)
+        h = quant.window_extent(height, pads[0], pads[2], kernel[0], strides[0], dilations[0])
+        w = quant.window_extent(width, pads[1], pads[3], kernel[1], strides[1], dilations[1])
         weight, bias = self.weights(out, *kernel, depth // groups)
         requant = self.requant(out, kernel[0] * kernel[1] * depth // groups)
         return self.add_op(
             quant.Conv2DOp(
                 x, weight, bias, self.result(1, h, w, out),
-                strides=strides, pads=pads, dilations=(1, 1), groups=groups, layout="nhwc",
+                strides=strides, pads=pads, dilations=dilations, groups=groups, layout="nhwc",
                 requant=requant,
             )
         )  # fmt: skip
@@ -95,11 +96,18 @@ class Builder:
         table = self.constant(self.random.integers(-128, 128, 256).astype(np.int8), i8)
         return self.add_op(quant.TableOp(x, table, self.result(*shape_of(x))))
 
-    def pool(self, x: SSAValue, kernel: tuple[int, int], strides: tuple[int, int]) -> SSAValue:
+    def pool(
+        self,
+        x: SSAValue,
+        kernel: tuple[int, int],
+        strides: tuple[int, int],
+        pads: Sequence[int] = (0, 0, 0, 0),
+    ) -> SSAValue:
         """Average or greatest, half of the time each."""
         _, height, width, channels = shape_of(x)
-        h, w = ((n - k) // s + 1 for n, k, s in zip((height, width), kernel, strides, strict=True))
-        shared = {"kernel": kernel, "strides": strides, "pads": (0, 0, 0, 0), "layout": "nhwc"}
+        h = quant.window_extent(height, pads[0], pads[2], kernel[0], strides[0], 1)
+        w = quant.window_extent(width, pads[1], pads[3], kernel[1], strides[1], 1)
+        shared = {"kernel": kernel, "strides": strides, "pads": pads, "layout": "nhwc"}
         if self.random.random() < 0.5:
             type = TensorType(quant.quantized(x), (1, h, w, channels))
             return self.add_op(quant.MaxPool2DOp(x, type, **shared))
@@ -161,6 +169,53 @@ def random_op(b: Builder, x: SSAValue, values: Sequence[SSAValue]) -> SSAValue:
             return b.table(x)
         case _:
             return b.conv(x, int(random.choice([channels, 5, 16])), (1, 1))
+
+
+def random_layer(b: Builder, x: SSAValue) -> SSAValue:
+    """Any layer that has tiles, on an image or a vector: all kernels, strides, pads and dilations
+    that fit it.
+    """
+    random, shape = b.random, shape_of(x)
+    if len(shape) == 2:
+        return b.table(x) if random.random() < 0.3 else b.fully_connected(x, _few(random, 40))
+    kind = random.choice(["conv", "depthwise", "pool", "add", "table", "vector"])
+    slides = [_slide(random, n, dilated=kind != "pool") for n in shape[1:3]]
+    (k_h, s_h, d_h, top, bottom), (k_w, s_w, d_w, left, right) = slides
+    kernel, strides, pads = (k_h, k_w), (s_h, s_w), (top, left, bottom, right)
+    match kind:
+        case "conv":
+            return b.conv(x, _few(random, 24), kernel, strides, pads, (d_h, d_w))
+        case "depthwise" if shape[3] > 1:
+            return b.conv(x, None, kernel, strides, pads, (d_h, d_w))
+        case "pool":
+            return b.pool(x, kernel, strides, pads)
+        case "vector" if np.prod(shape) < 300:
+            return b.fully_connected(b.flatten(x), _few(random, 24))
+        case "table":
+            return b.table(x)
+        case _:
+            return b.add(x, b.table(x) if random.random() < 0.5 else x)
+
+
+def _few(random: np.random.Generator, most: int) -> int:
+    return int(random.integers(1, most + 1))
+
+
+def _slide(random: np.random.Generator, size: int, *, dilated: bool) -> tuple[int, ...]:
+    """How a window slides over `size`: kernel, stride, dilation, padding before and after."""
+    kernel, stride = _few(random, min(size, 4)), _few(random, 3)
+    dilation = 2 if dilated and 2 * (kernel - 1) < size and random.random() < 0.3 else 1
+    most = dilation * (kernel - 1)
+    pads = [int(random.integers(0, most + 1)) if random.random() < 0.6 else 0 for _ in range(2)]
+    return kernel, stride, dilation, *pads
+
+
+def random_layers(b: Builder) -> SSAValue:
+    """One to three layers on a new small input; what the last one makes."""
+    x = b.input(1, *(_few(b.random, 11) for _ in range(2)), _few(b.random, 12))
+    for _ in range(_few(b.random, 3)):
+        x = random_layer(b, x)
+    return x
 
 
 def random_inputs(module: ModuleOp, seed: int) -> list[Array]:
