@@ -29,7 +29,8 @@ class Cycles:
     `busy[core]` are cycles in which a core was not asleep; the waits are those of core 0, by what
     ended them. `instructions` are those of all cores that left the same marks. Bytes are those of
     transfers that began here; `dma` and `npu` are cycles in which an engine was at work, and
-    `exposed_dma` those of `dma` in which neither the NPU nor two cores were.
+    `exposed_dma` those of `dma` in which neither the NPU nor two cores were (a core that is alone
+    counts as two).
     """
 
     cycles: int
@@ -184,7 +185,7 @@ class _Timeline:
             return np.cumsum(np.concatenate([steps, -steps])[order])
 
         self.in_dma, self.in_npu = count(dma) > 0, count(self.is_npu) > 0
-        idle = count(self.is_wait) >= self.cores - 1
+        idle = count(self.is_wait) >= max(self.cores - 1, 1)
         self.exposed = self.in_dma & ~self.in_npu & idle
 
     def measure(self, parts: list[tuple[int, int, int]]) -> Cycles:

@@ -187,7 +187,7 @@ class Report:
             transfers, waits, jobs = going
             if transfers:
                 total += time - reached
-                if not jobs and waits >= len(self.harts) - 2:
+                if not jobs and waits >= max(len(self.harts) - 2, 1):
                     exposed += time - reached
             reached = time
             going[counter] += change

@@ -29,9 +29,16 @@ def cycle_text(artifact: Artifact, report: CycleReport) -> str:
 
 
 def bound(cycles: Cycles) -> str:
-    """What a time was spent on most: compute, DMA, NPU; start-up if on nothing in particular."""
-    compute = max(cycles.busy)
-    most, name = max((compute, "compute"), (cycles.dma, "DMA"), (cycles.npu, "NPU"))
+    """What a time was spent on most: the NPU, the DMA, computing on several cores, what core 0 does
+    alone; start-up if on nothing in particular.
+    """
+    at_work = (
+        (cycles.npu, "NPU"),
+        (cycles.dma, "DMA"),
+        (sorted(cycles.busy)[-2:][0], "compute"),
+        (cycles.busy[0], "core 0"),
+    )
+    most, name = max(at_work, key=lambda entry: entry[0])
     return name if most >= BUSY * cycles.cycles else "start-up"
 
 
