@@ -70,7 +70,9 @@ LOG = np.dtype(
 
 
 class Event(NamedTuple):
-    """One line of the time line, `log_entry` of soc.h; `a` and `b` depend on the kind."""
+    """One line of the time line, `log_entry` of soc.h; `a` and `b` depend on the kind. The `unit`
+    of an NPU's job is how many cycles it was in the queue.
+    """
 
     start: int
     end: int
