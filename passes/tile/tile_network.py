@@ -106,9 +106,7 @@ class TileNetwork(ModulePass):
         better = solve(found.network, options, space, groups, self.time_limit)
         return better if arena_of(found, better) <= found.capacity else groups
 
-    def _build(
-        self, found: Search, group: Group, made: dict[SSAValue, SSAValue]
-    ) -> tile.GroupOp:
+    def _build(self, found: Search, group: Group, made: dict[SSAValue, SSAValue]) -> tile.GroupOp:
         """Put a group into the function; `made` says what stands for the results of ops by now."""
         steps = found.network.steps[group.first : group.end]
         ops, result = ops_of(steps), steps[-1].op.results[0]
