@@ -101,11 +101,11 @@ def summary(artifact: Artifact, report: CycleReport, moved: int, outputs: int) -
     """A line on the cluster: bytes through the DMA, and how much of its time was hidden."""
     total, least = report.total, floor_bytes(artifact)
     through = total.bytes_in + total.bytes_out
-    fitted = f", {moved} of {outputs:,} outputs a step off to fit it" if moved else ""
+    fitted = f", {moved} of {outputs:,} outputs moved to fit it" if moved else ""
     npu = f", {total.npu_jobs} NPU jobs{fitted}" if total.npu_jobs else ""
     return (
-        f"{report.source}: {through:,} B through the DMA, {through / least:.2f} x constants + input "
-        f"+ output, {100 * total.hidden_dma:.0f} % of its time hidden{npu}"
+        f"{report.source}: {through:,} B through the DMA, {through / least:.2f} x constants + "
+        f"input + output, {100 * total.hidden_dma:.0f} % of its time hidden{npu}"
     )
 
 
