@@ -50,10 +50,11 @@ def main() -> None:
     module = api.load(HERE / "digits.onnx")
     (real,) = run(module, [images]).values()
     rows: list[Sequence[Cell]] = [("float, interpreter", accuracy(real), *UNMEASURED)]
-    with TemporaryDirectory() as folder:
-        calibration = Path(folder) / "calibration.npy"
-        np.save(calibration, data["train_images"][:200])
-        artifact = api.compile(module, "host", calibrate=calibration, progress=progress)
+    output.mkdir(parents=True, exist_ok=True)
+    calibration = output / "calibration.npy"
+    np.save(calibration, data["train_images"][:200])
+    np.save(output / "test.npy", images)
+    artifact = api.compile(module, "host", calibrate=calibration, progress=progress)
     (stored,) = run_level(artifact.road, "quant", {"image": images})
     rows.append(("int8, interpreter", accuracy(stored), *UNMEASURED))
     summaries: list[str] = []

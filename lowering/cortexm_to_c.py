@@ -419,7 +419,7 @@ class Model:
         add = Body(block)
         name = function.sym_name.data.removeprefix(f"{self.name}_")
         if name == "init":
-            block.add_op(c.CommentOp("All memory is static and one core needs no set-up."))
+            block.add_op(c.CommentOp("All memory is static: there is nothing to set up."))
         elif name == "run":
             for index, layer in enumerate(self.layers):
                 block.add_op(c.CallOp(layer.function, []))
