@@ -42,3 +42,25 @@ LEAST_FLASH_KB: dict[str, tuple[str, float]] = {
     "autoencoder": ("emx, onnx2c", 298),
 }
 """The least flash on Cortex-M4 of a tool that takes the same QDQ models; section 7."""
+
+
+@dataclass(frozen=True)
+class ClusterPeer:
+    """What the authors of Deeploy say of their versions of the networks, and the DMA bytes of one
+    inference over the floor, measured with its test networks: section 13.
+
+    Cycles are those of a model of GAP9, a sister of Siracusa, with 8 cores, 64 KiB of L1, and an
+    NE16 as NPU.
+    """
+
+    cores_cycles: int | None
+    npu_cycles: int | None
+    dma_ratio: float
+
+
+CLUSTER_PEERS: dict[str, ClusterPeer] = {
+    "resnet8": ClusterPeer(1_365_882, None, 4.3),
+    "mobilenetv1_025": ClusterPeer(None, 518_848, 4.1),
+    "dscnn": ClusterPeer(None, None, 7.1),
+    "autoencoder": ClusterPeer(78_500, None, 1.0),
+}

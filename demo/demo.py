@@ -1,4 +1,5 @@
-"""The demo: a trained network from float ONNX to C on an emulated Cortex-M, with its accuracy.
+"""The demo: a trained network from float ONNX to C on emulated Cortex-Ms and on an emulated cluster
+with NPU, with its accuracy.
 
 python demo/demo.py [--output DIR]
 """
@@ -6,19 +7,33 @@ python demo/demo.py [--output DIR]
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runnel.dialects.diagnostics import RunnelError
+from runnel.runtime.emulator.cycles import CycleReport
 from runnel.runtime.interpreter import run
+from runnel.runtime.runners import Program, RunResult, runner_of
 from runnel.tools import api
+from runnel.tools.artifact import Artifact
 from runnel.tools.progress import Progress
-from runnel.tools.report.text_table import text_table
+from runnel.tools.report.cycle_table import floor_bytes
+from runnel.tools.report.text_table import Cell, text_table
+from runnel.tools.validation import in_model_order, run_level
 
+Array = NDArray[Any]
 HERE = Path(__file__).parent
-PLATFORMS = ("cortex-m4", "cortex-m55")
+PLATFORMS = ("cortex-m4", "cortex-m55", "siracusa-cores", "siracusa")
+HEADERS = (
+    *("", "accuracy", "bytes", "instructions", "cycles", "MAC/cycle"),
+    *("code+const B", "RAM B", "stack B"),
+)
+UNMEASURED = (None,) * (len(HEADERS) - 2)
 
 
 def main() -> None:
@@ -29,46 +44,70 @@ def main() -> None:
     images, labels = data["test_images"], data["test_labels"]
     progress = Progress()
 
-    def accuracy(outputs: np.ndarray) -> str:
+    def accuracy(outputs: Array) -> str:
         return f"{(outputs.reshape(len(images), -1).argmax(1) == labels).mean():.2%}"
 
     module = api.load(HERE / "digits.onnx")
     (real,) = run(module, [images]).values()
-    rows = [["float, interpreter", accuracy(real), None, None, None, None, None]]
-    with TemporaryDirectory() as folder:
-        calibration = Path(folder) / "calibration.npy"
-        np.save(calibration, data["train_images"][:200])
-        artifact = api.compile(module, "host", calibrate=calibration, progress=progress)
-    stop = artifact.road["quant"]
-    (stored,) = run(stop.module, stop.signature.store({"image": images})).values()
-    rows.append(["int8, interpreter", accuracy(stored), None, None, None, None, None])
+    rows: list[Sequence[Cell]] = [("float, interpreter", accuracy(real), *UNMEASURED)]
+    output.mkdir(parents=True, exist_ok=True)
+    calibration = output / "calibration.npy"
+    np.save(calibration, data["train_images"][:200])
+    np.save(output / "test.npy", images)
+    artifact = api.compile(module, "host", calibrate=calibration, progress=progress)
+    (stored,) = run_level(artifact.road, "quant", {"image": images})
+    rows.append(("int8, interpreter", accuracy(stored), *UNMEASURED))
+    summaries: list[str] = []
     for platform in PLATFORMS:
         artifact = api.retarget(artifact, platform, progress=progress)
-        directory = output / platform
-        step = progress.step(f"build and run {len(images)} images on {platform}")
-        with step, TemporaryDirectory() as folder:
-            program = artifact.build(Path(folder), profile=True)
-            samples = artifact.signature.store({"image": images})
-            result, (emulated,) = artifact.run(program, samples)
-            artifact.write(directory, program=program)
-        if not np.array_equal(emulated.reshape(stored.shape), stored):
+        with (
+            progress.step(f"build and run {len(images)} images on {platform}"),
+            TemporaryDirectory() as folder,
+        ):
+            profile = runner_of(artifact.platform).counts_instructions
+            program = artifact.build(Path(folder), profile=profile)
+            result, emulated = artifact.run(program, artifact.signature.store({"image": images}))
+            artifact.write(output / platform, program=program)
+        (given,) = in_model_order(artifact.signature, emulated)
+        level = "fit" if "fit" in artifact.road.stops else "quant"
+        (expected,) = run_level(artifact.road, level, {"image": images})
+        if not np.array_equal(given, expected):
             raise SystemExit(f"error: {platform} does not give the bytes of the interpreter")
-        sizes = program.sizes
         rows.append(
-            [
-                f"int8, {platform}",
-                accuracy(emulated),
-                "equal",
-                result.total_instructions,
-                sizes.model_flash if sizes else None,
-                sizes.model_ram if sizes else None,
-                result.stack_bytes,
-            ]
+            (f"int8, {platform}", accuracy(given), "equal", *costs(artifact, program, result))
         )
+        if result.cycles is not None:
+            moved = int((expected != stored).sum())
+            summaries.append(summary(artifact, result.cycles, moved, stored.size))
     print(f"\ndigits: {len(images)} test images, 8x8, 10 classes\n")
-    headers = ["", "accuracy", "bytes", "instructions", "flash B", "RAM B", "stack B"]
-    print(text_table(headers, rows))
+    print(text_table(HEADERS, rows))
+    print("\n".join(summaries))
     print(f"\nThe C is in {output}/: start with {output}/{PLATFORMS[0]}/README.md")
+
+
+def costs(artifact: Artifact, program: Program, result: RunResult) -> Iterator[Cell]:
+    """What the last inference took, and the bytes of the network."""
+    macs = sum(layer.macs for layer in artifact.layers)
+    cycles = None if result.cycles is None else result.cycles.total
+    yield result.total_instructions if cycles is None else cycles.instructions
+    yield None if cycles is None else cycles.cycles
+    yield None if cycles is None else f"{macs / cycles.cycles:.2f}"
+    sizes = program.sizes
+    yield None if sizes is None else sizes.model_flash
+    yield None if sizes is None else sizes.model_ram
+    yield result.stack_bytes
+
+
+def summary(artifact: Artifact, report: CycleReport, moved: int, outputs: int) -> str:
+    """A line on the cluster: bytes through the DMA, and how much of its time was hidden."""
+    total, least = report.total, floor_bytes(artifact)
+    through = total.bytes_in + total.bytes_out
+    fitted = f", {moved} of {outputs:,} outputs moved to fit it" if moved else ""
+    npu = f", {total.npu_jobs} NPU jobs{fitted}" if total.npu_jobs else ""
+    return (
+        f"{report.source}: {through:,} B through the DMA, {through / least:.2f} x constants + "
+        f"input + output, {100 * total.hidden_dma:.0f} % of its time hidden{npu}"
+    )
 
 
 if __name__ == "__main__":

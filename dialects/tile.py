@@ -32,6 +32,9 @@ from .graph import ConstantOp
 from .reuse import SameBytes
 from .tiling import Arithmetic, Box, Interval, N, Tiling, Window, shape_of, tiling_of, window
 
+CYCLES = "tile.cycles"
+"""On a group: the cycles that the search expects it to take, for reports."""
+
 
 @irdl_op_definition
 class LoadOp(IRDLOperation):

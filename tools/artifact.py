@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from ..runtime.runners.build_files import write_build_files
 from .layers import Arena, Layer, arenas, layers_of
 from .road import Road
 from .signature import Signature
+
+if TYPE_CHECKING:
+    from .cluster_layers import LayerPlan
 
 MANIFEST = "manifest.json"
 Array = NDArray[Any]
@@ -71,6 +74,16 @@ class Artifact:
             return layers_of(self.road.planned.module)
         tensors = stops.get("channels-last") or self.road.start
         return cluster_layers(stops["cluster"].module, tensors.module)
+
+    @cached_property
+    def plans(self) -> list[LayerPlan]:
+        """How each layer is tiled; none where there is no cluster."""
+        from .cluster_layers import layer_plans
+
+        stops = self.road.stops
+        if "cluster" not in stops or "tile" not in stops:
+            return []
+        return layer_plans(stops["cluster"].module, stops["tile"].module)
 
     @cached_property
     def arenas(self) -> list[Arena]:
@@ -142,7 +155,8 @@ class Artifact:
     ) -> tuple[RunResult, list[Array]]:
         """Run all samples of `inputs` (as the program takes them) in one process.
 
-        Returns what was measured, and the outputs with the samples on the first axis.
+        Returns what was measured, and the outputs with the samples on the first axis. The layers of
+        a trace have the names of their nodes.
         """
         infos = self.signature.inputs
         rows = [[inputs[i.name][k : k + i.shape[0]] for i in infos] for k in _starts(inputs, infos)]
@@ -150,6 +164,10 @@ class Artifact:
         if emulation.poison and "cluster" in self.road.stops:
             emulation = replace(emulation, free=self._write_free(program))
         result = run(program, rows, tensors, emulation=emulation)
+        if emulation.trace is not None:
+            from .report.timeline import name_layers
+
+            name_layers(emulation.trace, [layer.node for layer in self.layers])
         columns = zip(*result.outputs, strict=True)
         return result, [np.concatenate(column) for column in columns]
 

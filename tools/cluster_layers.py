@@ -1,13 +1,17 @@
-"""The layers of a network that a cluster computes: what lies between two marks of the C."""
+"""The layers of a network that a cluster computes: what lies between two marks of the C, and how it
+was tiled.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType
 from xdsl.ir import Operation, SSAValue
+from xdsl.utils.hints import isa
 
-from ..dialects import cluster, cortexm
+from ..dialects import cluster, cortexm, tile
 from ..dialects.diagnostics import source_name
 from ..dialects.tiling import elements, shape_of, tiling_of
 from ..dialects.types import byte_size
@@ -24,6 +28,52 @@ def cluster_layers(forked: ModuleOp, tensors: ModuleOp) -> list[Layer]:
         _layer(index, group, [nodes[name] for name in _names(group) if name in nodes])
         for index, group in enumerate(layer_groups(fork.body.block))
     ]
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """Where a layer is computed, and how it is cut; several where it is several groups."""
+
+    unit: str
+    tile: str
+    """Sizes of a tile without the batch."""
+    tiles: int
+    home: str
+    """The memory where the result lives."""
+    cycles: int | None
+    """Modelled by the search."""
+
+
+OUTSIDE = LayerPlan("core 0", "-", 1, "-", None)
+"""What no unit computes tile by tile."""
+
+
+def layer_plans(forked: ModuleOp, tiled: ModuleOp) -> list[LayerPlan]:
+    """The plans of the layers of the `forked` module, from the groups of the `tiled` one."""
+    fork = next(op for op in forked.walk() if isinstance(op, cluster.ForkOp))
+    groups = [op for op in tiled.walk() if isinstance(op, tile.GroupOp)]
+    return [
+        _plan([g for g in groups if {layer_name(op) for op in g.ops} & set(_names(layer))])
+        for layer in layer_groups(fork.body.block)
+    ]
+
+
+def _plan(groups: Sequence[tile.GroupOp]) -> LayerPlan:
+    if not groups:
+        return OUTSIDE
+    cycles = [g.attributes.get(tile.CYCLES) for g in groups]
+    known = [int(c.value.data) for c in cycles if isa(c, IntegerAttr)]
+    return LayerPlan(
+        unit=_joined(group.unit.data for group in groups),
+        tile=_joined("x".join(map(str, g.tile_sizes()[1:] or g.tile_sizes())) for g in groups),
+        tiles=sum(group.tiles() for group in groups),
+        home=_joined(group.home.data for group in groups),
+        cycles=sum(known) if len(known) == len(groups) else None,
+    )
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(texts))
 
 
 def _names(group: Sequence[Operation]) -> list[str]:

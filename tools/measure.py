@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.emulator.cycles import CycleReport
-from ..runtime.runners import runner_of
+from ..runtime.runners import PLAIN, Emulation, build_flags, runner_of
 from .artifact import Artifact
 
 Array = NDArray[Any]
@@ -36,16 +36,20 @@ class Measurement:
 
 
 def measure(
-    artifact: Artifact, directory: Path, samples: Mapping[str, Array] | None = None
+    artifact: Artifact,
+    directory: Path,
+    samples: Mapping[str, Array] | None = None,
+    emulation: Emulation = PLAIN,
 ) -> Measurement:
     """Build in `directory` and run one inference, on zeros if there are no samples (in the model's
     order of axes, real or stored).
     """
     profile = runner_of(artifact.platform).counts_instructions
-    program = artifact.build(directory, profile=profile)
+    flags = build_flags(artifact.platform, emulation)
+    program = artifact.build(directory, profile=profile, flags=flags)
     signature = artifact.signature
     given = samples or {i.name: np.zeros(i.model_shape, np.float32) for i in signature.inputs}
-    result, _ = artifact.run(program, signature.store(given))
+    result, _ = artifact.run(program, signature.store(given), emulation)
     sizes = program.sizes
     counts = result.instructions_per_layer or []
     return Measurement(

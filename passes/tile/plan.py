@@ -159,14 +159,18 @@ def with_early_constants(network: Network, groups: Sequence[Group], capacity: in
     return list(_groups(way))
 
 
+def group_cycles(groups: Sequence[Group]) -> Iterator[float]:
+    """The modelled cycles of each group of a plan."""
+    slack = 0.0
+    for group in groups:
+        gain = min(group.option.early_cycles, slack) if group.early else 0.0
+        yield group.option.cycles - gain
+        slack = group.option.slack
+
+
 def cycles_of(groups: Sequence[Group]) -> float:
     """The objective of a plan."""
-    slack, total = 0.0, 0.0
-    for group in groups:
-        total += group.option.cycles
-        total -= min(group.option.early_cycles, slack) if group.early else 0.0
-        slack = group.option.slack
-    return total
+    return sum(group_cycles(groups))
 
 
 def homes_of(inputs: Mapping[SSAValue, Tensor], made: Tensor, limit: int) -> Iterator[Homes]:

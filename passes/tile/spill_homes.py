@@ -52,7 +52,8 @@ class SpillHomes(ModulePass):
             if moved is None:
                 message = (
                     f"{describe(at)}: the tensors alive here take {need} B of {data}, which has "
-                    f"{limit} B for them, and none of them can live in a farther memory"
+                    f"{max(limit, 0)} B beside stack and code, and none of them can live in a "
+                    "farther memory"
                 )
                 at.emit_error(message, PassFailedException(message))
             memory = _farther(moved, platform, data)[0]

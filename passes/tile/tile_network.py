@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
+from ...dialects import tile
 from ...dialects.diagnostics import RunnelError, describe, emit_remark
 from ..memory.placement import has_cp_sat
 from .fit import arena_of
 from .groups import build_group
 from .network import ops_of
-from .plan import Candidates, Group, cycles_of, plan
+from .plan import Candidates, Group, cycles_of, group_cycles, plan
 from .random_plan import random_plan
 from .search import Search, candidates, search_of
 
@@ -63,8 +64,9 @@ class TileNetwork(ModulePass):
             return
         groups = self._plan(found, func)
         made: dict[SSAValue, SSAValue] = {}
-        for group in groups:
-            self._build(found, group, made)
+        for group, cycles in zip(groups, group_cycles(groups), strict=True):
+            new = self._build(found, group, made)
+            new.attributes[tile.CYCLES] = IntegerAttr(round(cycles), i64)
 
     def _plan(self, found: Search, func: FuncOp) -> list[Group]:
         """A plan that can be placed in the near memory."""
@@ -104,7 +106,7 @@ class TileNetwork(ModulePass):
         better = solve(found.network, options, space, groups, self.time_limit)
         return better if arena_of(found, better) <= found.capacity else groups
 
-    def _build(self, found: Search, group: Group, made: dict[SSAValue, SSAValue]) -> None:
+    def _build(self, found: Search, group: Group, made: dict[SSAValue, SSAValue]) -> tile.GroupOp:
         """Put a group into the function; `made` says what stands for the results of ops by now."""
         steps = found.network.steps[group.first : group.end]
         ops, result = ops_of(steps), steps[-1].op.results[0]
@@ -120,6 +122,7 @@ class TileNetwork(ModulePass):
         )
         made[result] = new.result
         emit_remark("analysis", self.name, new, text_of(group, new.home.data))
+        return new
 
 
 def text_of(group: Group, home: str) -> str:

@@ -1,7 +1,8 @@
 """Cycles by inference and layer, from the marks that the program leaves on the time line.
 
 The test harness marks where an inference begins and ends; emitted code marks where a layer ends.
-What is between inferences (files, printing) is counted nowhere.
+What is between inferences (files, printing) is counted nowhere. Time that core 0 waits for a job of
+an earlier layer is that layer's.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .attribution import Job, Part, attribute
 from .report import Kind, Report, StackReport
 
 BEGIN, END = -1, -2
@@ -29,7 +31,8 @@ class Cycles:
     `busy[core]` are cycles in which a core was not asleep; the waits are those of core 0, by what
     ended them. `instructions` are those of all cores that left the same marks. Bytes are those of
     transfers that began here; `dma` and `npu` are cycles in which an engine was at work, and
-    `exposed_dma` those of `dma` in which neither the NPU nor two cores were.
+    `exposed_dma` those of `dma` in which neither the NPU nor two cores were (a core that is alone
+    counts as two).
     """
 
     cycles: int
@@ -104,8 +107,9 @@ def cycle_report(report: Report, source: str, limit: int) -> CycleReport:
     begin, end = marks.inferences[-1] if marks.inferences else (0, report.cycles)
     timeline = _Timeline(report, begin, end)
     layers: dict[int, list[tuple[int, int, int]]] = {}
-    for number, start, stop, instructions in marks.layers(begin, end):
-        layers.setdefault(number, []).append((start, stop, instructions))
+    parts = [Part(*layer) for layer in marks.layers(begin, end)]
+    for part in attribute(parts, timeline.jobs(), timeline.job_waits()):
+        layers.setdefault(part.number, []).append((part.start, part.end, part.instructions))
     found = {n: timeline.measure(parts) for n, parts in sorted(layers.items())}
     instructions = sum(layer.instructions for layer in found.values())
     return CycleReport(
@@ -168,7 +172,7 @@ class _Timeline:
         kind = table["kind"]
         self.is_in, self.is_out = kind == Kind.DMA_IN, kind == Kind.DMA_OUT
         self.is_npu, self.is_wait = kind == Kind.NPU, kind == Kind.WAIT
-        self.unit, self.a = table["unit"], table["a"].astype(np.int64)
+        self.unit, self.a = table["unit"].astype(np.int64), table["a"].astype(np.int64)
         self._sweep()
 
     def _sweep(self) -> None:
@@ -184,8 +188,19 @@ class _Timeline:
             return np.cumsum(np.concatenate([steps, -steps])[order])
 
         self.in_dma, self.in_npu = count(dma) > 0, count(self.is_npu) > 0
-        idle = count(self.is_wait) >= self.cores - 1
+        idle = count(self.is_wait) >= max(self.cores - 1, 1)
         self.exposed = self.in_dma & ~self.in_npu & idle
+
+    def jobs(self) -> list[Job]:
+        """The NPU's jobs in the order in which they ran."""
+        chosen = self.is_npu
+        columns = (self.start - self.unit, self.start, self.end)
+        return [Job(*job) for job in zip(*(c[chosen].tolist() for c in columns), strict=True)]
+
+    def job_waits(self) -> list[tuple[int, int]]:
+        """When core 0 waited for the NPU."""
+        chosen = self.is_wait & (self.unit == 0) & (self.a >> NPU & 1 == 1)
+        return list(zip(self.start[chosen].tolist(), self.end[chosen].tolist(), strict=True))
 
     def measure(self, parts: list[tuple[int, int, int]]) -> Cycles:
         """The sum over intervals (start, end, instructions)."""

@@ -70,7 +70,9 @@ LOG = np.dtype(
 
 
 class Event(NamedTuple):
-    """One line of the time line, `log_entry` of soc.h; `a` and `b` depend on the kind."""
+    """One line of the time line, `log_entry` of soc.h; `a` and `b` depend on the kind. The `unit`
+    of an NPU's job is how many cycles it was in the queue.
+    """
 
     start: int
     end: int
@@ -187,7 +189,7 @@ class Report:
             transfers, waits, jobs = going
             if transfers:
                 total += time - reached
-                if not jobs and waits >= len(self.harts) - 2:
+                if not jobs and waits >= max(len(self.harts) - 2, 1):
                     exposed += time - reached
             reached = time
             going[counter] += change

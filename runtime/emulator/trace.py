@@ -40,7 +40,8 @@ def _rows(report: Report) -> Iterator[dict[str, Any]]:
     for event in report.events:
         yield from _engine(event)
     for layer in report.layers():
-        yield _bar(f"layer {layer.number}", LAYERS, 0, layer.start, layer.end)
+        name = f"layer {layer.number}"
+        yield _bar(name, LAYERS, 0, layer.start, layer.end, layer=layer.number)
 
 
 def _core(report: Report, core: int) -> Iterator[dict[str, Any]]:
@@ -60,4 +61,5 @@ def _engine(event: Event) -> Iterator[dict[str, Any]]:
         name = "to L1" if event.kind == Kind.DMA_IN else "from L1"
         yield _bar(name, ENGINES, DMA, event.start, event.end, bytes=event.a, id=event.b)
     elif event.kind == Kind.NPU:
-        yield _bar(f"job {signed(event.a)}", ENGINES, NPU, event.start, event.end, kmacs=event.b)
+        facts = {"kmacs": event.b, "queued": event.start - event.unit}
+        yield _bar(f"job {signed(event.a)}", ENGINES, NPU, event.start, event.end, **facts)

@@ -39,7 +39,7 @@ def test_run_times_the_network(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{total:,}" in out
     assert all(c["node"] and c["bound"] for c in facts["layers"].values())
     bars = [e for e in json.loads(Path("trace.json").read_text())["traceEvents"] if "dur" in e]
-    assert sum(bar["name"].startswith("layer") for bar in bars) == 2 * LAYERS
+    assert sum("layer" in bar["args"] for bar in bars) == 2 * LAYERS
     assert main([*command, "--poison", "--output", "poisoned.npy"]) == 0
     assert np.array_equal(np.load("y.npy"), np.load("poisoned.npy"))
 
@@ -76,3 +76,23 @@ def test_validate_and_analyze_show_cycles(capsys: pytest.CaptureFixture[str]) ->
     timed = list(facts["cycles"]["layers"].values())
     assert counts == [c["instructions"] for c in timed]
     assert all(count <= 8 * c["cycles"] for count, c in zip(counts, timed, strict=True))
+
+
+def test_analyze_says_where_layers_run_and_draws_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each convolution has a unit, a tile and a model; the picture has a row for each unit."""
+    command = ["analyze", "quantized.onnx", "--platform", "siracusa", "--timeline", "line.svg"]
+    assert main([*command, "--trace", "trace.json", "--json", "facts.json"]) == 0
+    facts = json.loads(Path("facts.json").read_text())
+    layers = list(facts["cycles"]["layers"].values())
+    assert sum(layer["cycles"] for layer in layers) <= facts["cycles"]["total"]["cycles"]
+    for layer in (layer for layer in layers if layer["macs"]):
+        assert layer["plan"]["unit"] in ("npu", "cluster") and layer["plan"]["cycles"] > 0
+        assert layer["bound"] in ("compute", "NPU", "DMA", "core 0")
+    nodes = [layer["node"] for layer in layers]
+    bars = [e for e in json.loads(Path("trace.json").read_text())["traceEvents"] if "dur" in e]
+    assert [bar["name"] for bar in bars if bar["pid"] == 3] == nodes
+    jobs = [bar["name"] for bar in bars if (bar["pid"], bar["tid"]) == (2, 1)]
+    assert jobs and set(jobs) <= {n for n, la in zip(nodes, layers, strict=True) if la["macs"]}
+    picture = Path("line.svg").read_text()
+    assert all(f">{row}</text>" in picture for row in ("core 7", "DMA", "NPU"))
+    assert all(f"<title>{node}: " in picture for node in nodes)

@@ -6,7 +6,7 @@ from xdsl.context import Context
 
 from runnel.tools.free_memory import free_ranges
 from runnel.tools.pipeline import resolve_pipeline
-from runnel.tools.read_ir import parse_module
+from runnel.tools.read_ir import read_mlir
 
 PROGRAM = """
 !t = memref<1x1x1x64x!quant.uniform<i8:f32, 0.5:0>, "l1">
@@ -33,7 +33,7 @@ func.func @net() {
 
 
 def test_what_a_later_op_reads_or_writes_is_not_free(context: Context) -> None:
-    module = parse_module(context, PROGRAM)
+    module = read_mlir(context, PROGRAM, "net.mlir").module
     resolve_pipeline("set-platform{platform=siracusa},fork-cores").run(context, module)
     ranges = {}
     for layer, place, size in free_ranges(module):

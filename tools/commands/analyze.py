@@ -24,15 +24,29 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Compiles a model, runs it once on the emulated board and shows for each layer: op, kernel, shape,
 multiplications (MACs), parameters, bytes of activations, and exact instruction counts. Totals of
-flash, RAM and stack. On siracusa and its kin a second table has cycles, DMA and NPU, as our
-emulator times them; elsewhere instructions are not cycles: the emulator has no timing.
+flash, RAM and stack. On siracusa and its kin a second table says where each layer runs, in which
+tiles, and what it takes there, as our emulator times it; elsewhere instructions are not cycles: the
+emulator has no timing.
 """
 
 EXAMPLES = """\
+columns of the second table:
+  unit      who computes the layer; core 0: alone, not tile by tile
+  tile      rows x columns x channels of the result that are computed at once; `tiles`: how many
+  home      the memory where the result lives
+  model     the cycles that the search for tiles has expected; `cycles`: those on the emulator
+  bound     what most of the cycles went by on: compute (several cores), NPU or DMA (core 0 waits
+            for it), core 0 (it alone: start-up of transfers and jobs, ops that are not shared)
+  cores %   of all cores' cycles, not asleep
+  DMA in    bytes to the near memory of transfers that began here, also those for the next layer
+  hidden %  of the time of transfers that other work was going on
+  wait ...  cycles that core 0 slept. Those for an NPU job count for the layer of the job.
+
 examples:
   runnel analyze quantized.onnx --platform cortex-m4
   runnel analyze model.onnx --calibrate data.npz --platform cortex-m55 --json layers.json
   runnel analyze quantized.onnx --platform cortex-m4 --memory-map map.svg
+  runnel analyze quantized.onnx --platform siracusa --timeline line.svg --trace trace.json
 """
 
 
@@ -43,16 +57,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--data", type=Path, metavar="DATA", help="measure on its first sample; default: zeros")
     add("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
     add("--memory-map", type=Path, metavar="SVG", help="draw what lies where in the arena, when")
+    add("--timeline", type=Path, metavar="SVG", help="draw cores, DMA and NPU over time (siracusa)")
+    add("--trace", type=Path, metavar="FILE", help="the same as a Chrome trace (ui.perfetto.dev)")
 
 
 def run(args: argparse.Namespace) -> int:
+    from ...runtime.runners import Emulation
     from ..measure import measure
 
     with remarks_shown(args), TemporaryDirectory(prefix="runnel-") as folder:
         artifact = compile_model(args, args.platform)
         samples = first_sample(artifact, args)
+        trace: Path = args.trace or Path(folder) / "trace.json"
+        emulation = Emulation(trace if args.trace or args.timeline else None)
         with progress_of(args).step(f"build and run on {artifact.platform.label}"):
-            found = measure(artifact, Path(folder), samples)
+            found = measure(artifact, Path(folder), samples, emulation)
+        if args.timeline is not None:
+            draw_timeline(artifact, found, trace, args.timeline)
     print(report(artifact, found))
     if args.json is not None:
         text = json.dumps(facts(artifact, found), indent=2) + "\n"
@@ -158,3 +179,12 @@ def draw_memory(artifact: Artifact, path: Path) -> None:
     for index, picture in enumerate(maps):
         target = path if index == 0 else path.with_stem(f"{path.stem}-{index}")
         target.write_text(draw(picture), encoding="utf-8")
+
+
+def draw_timeline(artifact: Artifact, found: Measurement, trace: Path, path: Path) -> None:
+    """The inference that was measured, as an SVG."""
+    from ..report.timeline import draw, read_timeline
+
+    assert found.cycles is not None
+    title = f"{artifact.name}: {found.cycles.total.cycles:,} cycles, {found.cycles.source}"
+    path.write_text(draw(read_timeline(trace), title), encoding="utf-8")

@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ...runtime.emulator.cycles import CycleReport, Cycles
 from ..artifact import Artifact
+from ..cluster_layers import LayerPlan
 from ..layers import Layer
 from .text_table import Cell, byte_text, text_table
 
 HEADERS = (
-    *("", "node", "MACs", "cycles", "MAC/cycle", "bound", "cores %", "instructions"),
-    *("DMA in", "DMA out", "DMA busy", "hidden %", "NPU busy", "wait DMA", "wait NPU", "barriers"),
+    *("", "node", "unit", "tile", "tiles", "home", "MACs", "model", "cycles", "MAC/cycle", "bound"),
+    *("cores %", "DMA in", "DMA out", "hidden %", "wait DMA", "wait NPU", "wait barrier"),
 )
-"""Busy and wait are cycles; waits are those of core 0."""
+"""What the columns mean is in the help of `runnel analyze`."""
 
-BUSY = 0.6
-"""What works for this share of a layer's time is what bounds it."""
+NO_PLAN = LayerPlan("-", "-", 0, "-", None)
 
 
 def cycle_text(artifact: Artifact, report: CycleReport) -> str:
     """Layers and totals of the last inference."""
     rows = [
-        _row(str(number), _layer(artifact, number), cycles)
+        _row(str(number), _layer(artifact, number), _plan(artifact, number), cycles)
         for number, cycles in report.layers.items()
     ]
     return f"{text_table(HEADERS, rows)}\n{_totals(artifact, report)}"
 
 
 def bound(cycles: Cycles) -> str:
-    """What a time was spent on most: compute, DMA, NPU; start-up if on nothing in particular."""
-    compute = max(cycles.busy)
-    most, name = max((compute, "compute"), (cycles.dma, "DMA"), (cycles.npu, "NPU"))
-    return name if most >= BUSY * cycles.cycles else "start-up"
+    """What most of a time went by on: waiting for NPU or DMA, computing on several cores, or what
+    core 0 does alone (it starts transfers and jobs, and runs what is not shared).
+    """
+    several = min(sorted(cycles.busy)[-2:])
+    shares = {
+        "NPU": cycles.wait_npu,
+        "DMA": cycles.wait_dma,
+        "compute": several + cycles.wait_barrier,
+        "core 0": cycles.busy[0] - several,
+    }
+    return max(shares, key=lambda name: shares[name])
 
 
 def floor_bytes(artifact: Artifact) -> int:
@@ -48,25 +56,31 @@ def cycle_facts(artifact: Artifact, report: CycleReport) -> dict[str, Any]:
     for number, cycles in report.layers.items():
         layer = _layer(artifact, number)
         named = {} if layer is None else {"node": layer.node, "macs": layer.macs}
-        facts["layers"][number] |= {**named, "bound": bound(cycles)}
+        plan = asdict(_plan(artifact, number))
+        facts["layers"][number] |= {**named, "bound": bound(cycles), "plan": plan}
     moved, least = report.total.bytes_in + report.total.bytes_out, floor_bytes(artifact)
     facts["dma"] = {"bytes": moved, "floor": least, "ratio": moved / least}
     return facts
+
+
+def _plan(artifact: Artifact, number: int) -> LayerPlan:
+    return artifact.plans[number] if number < len(artifact.plans) else NO_PLAN
 
 
 def _layer(artifact: Artifact, number: int) -> Layer | None:
     return artifact.layers[number] if number < len(artifact.layers) else None
 
 
-def _row(number: str, layer: Layer | None, c: Cycles) -> tuple[Cell, ...]:
+def _row(number: str, layer: Layer | None, plan: LayerPlan, c: Cycles) -> tuple[Cell, ...]:
     macs = None if layer is None else layer.macs
     return (
-        *(number, "-" if layer is None else layer.node, macs, c.cycles),
+        *(number, "-" if layer is None else layer.node, plan.unit, plan.tile, plan.tiles),
+        *(plan.home, macs, plan.cycles, c.cycles),
         f"{macs / c.cycles:.2f}" if macs and c.cycles else "-",
         bound(c),
         f"{100 * sum(c.busy) / max(1, c.cycles * len(c.busy)):.0f}",
-        *(c.instructions, c.bytes_in, c.bytes_out, c.dma, f"{100 * c.hidden_dma:.0f}"),
-        *(c.npu, c.wait_dma, c.wait_npu, c.wait_barrier),
+        *(c.bytes_in, c.bytes_out, f"{100 * c.hidden_dma:.0f}" if c.dma else None),
+        *(c.wait_dma, c.wait_npu, c.wait_barrier),
     )
 
 
@@ -81,7 +95,8 @@ def _totals(artifact: Artifact, report: CycleReport) -> str:
         ("instructions", f"{total.instructions:,}"),
         (
             "DMA",
-            f"{byte_text(moved)} in {total.transfers:,} transfers, {moved / least:.2f} x floor",
+            f"{byte_text(moved)} in {total.transfers:,} transfers, {moved / least:.2f} x floor "
+            "(constants, inputs and outputs once)",
         ),
         ("DMA busy", f"{total.dma:,} cycles, {100 * total.hidden_dma:.1f} % hidden"),
         ("NPU busy", f"{total.npu:,} cycles, {total.npu_jobs:,} jobs"),

@@ -71,7 +71,7 @@ static void begin(soc *s, npu_job *job, uint64_t now)
     s->npu.busy_cycles += job->end - job->start;
     s->npu.macs += npu_macs(job->reg);
     s->npu.jobs++;
-    log_add(s, LOG_NPU, 0, job->start, job->end, (uint32_t)job->id,
+    log_add(s, LOG_NPU, (uint32_t)(now - job->queued), job->start, job->end, (uint32_t)job->id,
             (uint32_t)(npu_macs(job->reg) >> 10));
     if (s->config.poison)
         npu_poison(s, job->reg);
@@ -174,7 +174,7 @@ static bus_result trigger(soc *s, hart *h)
         return BUS_FAULT;
     }
     npu_job *job = &n->queue[n->queued];
-    *job = (npu_job){.id = n->next_id};
+    *job = (npu_job){.id = n->next_id, .queued = h->now};
     n->next_id = (n->next_id + 1) & 0xff;
     memcpy(job->reg, n->context[n->next_context], sizeof job->reg);
     n->next_context ^= 1;

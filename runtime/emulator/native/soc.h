@@ -128,7 +128,7 @@ typedef struct {
 
 typedef struct {
     uint32_t reg[24];
-    uint64_t start, end;
+    uint64_t queued, start, end;
     int32_t id, started, done;
 } npu_job;
 
@@ -147,7 +147,8 @@ typedef struct {
     int32_t fired;    /* the compare event of this round is out */
 } timer_half;
 
-/* One line of the time line: what `unit` did from `start` to `end`. */
+/* One line of the time line: what `unit` did from `start` to `end`; the NPU is one, and its `unit` says how
+   long the job was in the queue. */
 typedef enum { LOG_WAIT, LOG_DMA_IN, LOG_DMA_OUT, LOG_NPU, LOG_LAYER } log_kind;
 typedef struct {
     uint64_t start, end;
