@@ -201,7 +201,7 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
     scratches = var_operand_def(MemRefType)
     kernel = prop_def(StringAttr)
     header = opt_prop_def(StringAttr)
-    """Where a user's kernel is declared; the runtime's kernels have a header of their own name."""
+    """Where the kernel is declared, if not in a header of its own name."""
 
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
     assembly_format = (

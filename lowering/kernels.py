@@ -33,6 +33,8 @@ class Problem:
     depth: int = 0
     outputs: int = 0
     requant: RequantAttr | None = None
+    types: str = "s8"
+    """`s8` where all quantized tensors have 8 bits; else the types of all, as `s8_s16`."""
 
     @property
     def shape(self) -> Window:
@@ -80,10 +82,16 @@ class Kernel:
     """Why the kernel cannot run the problem, or None."""
     header: Path | None = None
     """A user's own header; None for the kernels of the runtime."""
+    types: str = "s8"
+    """Of the tensors that it takes, as in a `Problem`."""
+    file: str = ""
+    """The runtime's header, where that is not named after the symbol."""
 
     @property
     def include(self) -> str:
-        return f"{self.symbol}.h" if self.header is None else self.header.name
+        if self.header is not None:
+            return self.header.name
+        return self.file or f"{self.symbol}.h"
 
 
 PORTABLE = (
@@ -108,9 +116,10 @@ def all_kernels() -> tuple[Kernel, ...]:
     from .kernels_mve import MVE
     from .kernels_rv32 import RV32
     from .kernels_rvv import RVV
+    from .kernels_s16 import S16
     from .kernels_xpulp import XPULP
 
-    return (*MVE, *DSP, *RVV, *XPULP, *RV32, *PORTABLE)
+    return (*MVE, *DSP, *RVV, *XPULP, *RV32, *PORTABLE, *S16)
 
 
 def choose_kernel(
@@ -119,13 +128,15 @@ def choose_kernel(
     """The kernel for `problem`, and why each faster one that the unit has was passed over."""
     missed: list[str] = []
     for kernel in kernels:
-        if kernel.op != problem.op or not kernel.isa <= isa:
+        alike = kernel.op == problem.op and kernel.types == problem.types
+        if not alike or not kernel.isa <= isa:
             continue
         reason = kernel.refuses(problem)
         if reason is None:
             return kernel, missed
         missed.append(f"{kernel.symbol}: {reason}")
-    raise RunnelError(f"no kernel runs {problem.op} here: {'; '.join(missed) or 'none is known'}")
+    reasons = "; ".join(missed) or "none is known"
+    raise RunnelError(f"no kernel runs {problem.op} of {problem.types} here: {reasons}")
 
 
 def read_kernels(path: Path) -> tuple[Kernel, ...]:

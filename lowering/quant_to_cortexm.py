@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     f32,
     i8,
+    i16,
     i32,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
@@ -163,12 +164,13 @@ class KernelBufferizer(Bufferizer):
         ins: Sequence[SSAValue],
         properties: Callable[[Kernel], dict[str, Attribute]],
     ) -> None:
-        """Emit the kernel that the table chooses for `problem`."""
+        """Emit the kernel that the table chooses for `problem` in the types of `op`."""
+        problem = replace(problem, types=types_of(op))
         kernel = self.kernel_for(problem, op)
         buffers = [self.values[value] for value in ins]
         out = self.result(op.results[0])
         entries = properties(kernel)
-        if kernel.header is not None:
+        if kernel.include != f"{kernel.symbol}.h":
             entries["header"] = StringAttr(kernel.include)
         scratch = self.scratch(kernel.scratch(problem))
         self.emit(kind(kernel.symbol, buffers, out, scratch, entries), op)
@@ -197,8 +199,20 @@ class KernelBufferizer(Bufferizer):
         }
 
 
+def types_of(op: Operation) -> str:
+    """The types of the quantized tensors of `op` as kernels are named: `s8`, `s8_s16`, ..."""
+    widths = [
+        value.type.element_type.storage.width.data
+        for value in (*op.operands, *op.results)
+        if not isinstance(value.owner, graph.ConstantOp)
+        and isinstance(value.type, TensorType)
+        and isinstance(value.type.element_type, quant.UniformQuantizedType)
+    ]
+    return "s8" if set(widths) <= {8} else "_".join(f"s{width}" for width in widths)
+
+
 def refusal(op: Operation) -> str | None:
-    """Why no kernel can take the types and operands of `op`: kernels are for i8 per tensor."""
+    """Why no kernel can take the types and operands of `op`: i8 or i16, one scale per tensor."""
     named = (getattr(op, name, None) for name in ("weight", "bias", "table"))
     fixed = [value for value in named if isinstance(value, SSAValue)]
     if any(graph.constant_array(value) is None for value in fixed):
@@ -212,8 +226,8 @@ def refusal(op: Operation) -> str | None:
         element = value.type.element_type if isinstance(value.type, TensorType) else None
         if element == f32 and isinstance(op, quant.QuantizeCastOp | quant.DequantizeCastOp):
             continue
-        if not isinstance(element, quant.UniformQuantizedType) or element.storage != i8:
-            return f"{describe(op)}: kernels take 8-bit signed integers, not {value.type}"
+        if not isinstance(element, quant.UniformQuantizedType) or element.storage not in (i8, i16):
+            return f"{describe(op)}: kernels take 8-bit or 16-bit signed integers, not {value.type}"
         if element.per_axis:
             return f"{describe(op)}: kernels take one scale per tensor, not {value.type}"
     return None

@@ -159,7 +159,9 @@ def softmax(
 
 
 def quantize(_: Kernel, n: int, scale: Any, zero: int, x: Pointer, y: Pointer) -> None:
-    store(y, integer.quantize(x.array(n), np.array(scale, np.float32), np.array(zero), INT8))
+    bounds = np.iinfo(y.array(n).dtype)
+    limits = int(bounds.min), int(bounds.max)
+    store(y, integer.quantize(x.array(n), np.array(scale, np.float32), np.array(zero), limits))
 
 
 def dequantize(_: Kernel, n: int, scale: Any, zero: int, x: Pointer, y: Pointer) -> None:

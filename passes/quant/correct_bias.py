@@ -16,6 +16,7 @@ from .chains import expected_mean
 from .layers import Float, Layer, layers_of
 from .prefix import start
 from .real_parameters import REAL_BIAS, real_weight
+from .verdict import told_if_worse
 from .weight_rounding import integers_of, rows_of
 
 PASS = "correct-bias"
@@ -49,7 +50,8 @@ class CorrectBias(ModulePass):
             for layer in list(layers_of(op)):
                 correct_analytically(layer)
         elif self.method == "data":
-            self.correct_by_data(op)
+            with told_if_worse(PASS, op, self.data):
+                self.correct_by_data(op)
 
     def correct_by_data(self, module: ModuleOp) -> None:
         for visit in start(module, PASS, self.data, self.samples).visits():

@@ -15,6 +15,7 @@ from ...dialects.diagnostics import emit_remark
 from .adaround import AdaRound, State, bias_of, following
 from .layers import Float
 from .prefix import Visit, start
+from .verdict import told_if_worse
 from .weight_rounding import Integers, Samples, cost, flip, integers_of, moments, rows_of, sample
 
 PASS = "round-weights"
@@ -59,8 +60,12 @@ class RoundWeights(ModulePass):
             )
         if self.method == "nearest":
             return
+        with told_if_worse(PASS, op, self.data):
+            self.round_all(op)
+
+    def round_all(self, module: ModuleOp) -> None:
         state = State(Path(self.state) if self.state else None)
-        for index, visit in enumerate(start(op, PASS, self.data, self.samples).visits()):
+        for index, visit in enumerate(start(module, PASS, self.data, self.samples).visits()):
             integers = integers_of(visit.layer)
             if integers is None:
                 emit_remark("missed", PASS, visit.layer.op, "the weight is not symmetric")

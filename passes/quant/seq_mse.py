@@ -12,6 +12,7 @@ from xdsl.passes import ModulePass
 from ...dialects.diagnostics import emit_remark
 from .layers import Float
 from .prefix import start
+from .verdict import told_if_worse
 from .weight_rounding import Integers, cost, integers_of, least_scales, moments, rows_of, sample
 
 PASS = "seq-mse"
@@ -39,7 +40,11 @@ class SeqMSE(ModulePass):
     refit: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for index, visit in enumerate(start(op, PASS, self.data, self.samples).visits()):
+        with told_if_worse(PASS, op, self.data):
+            self.rescale(op)
+
+    def rescale(self, module: ModuleOp) -> None:
+        for index, visit in enumerate(start(module, PASS, self.data, self.samples).visits()):
             integers = integers_of(visit.layer)
             if integers is None:
                 emit_remark("missed", PASS, visit.layer.op, "the weight is not symmetric")

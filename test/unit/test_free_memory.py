@@ -35,11 +35,11 @@ func.func @net() {
 def test_what_a_later_op_reads_or_writes_is_not_free(context: Context) -> None:
     module = read_mlir(context, PROGRAM, "net.mlir").module
     resolve_pipeline("set-platform{platform=siracusa},fork-cores").run(context, module)
-    ranges = {}
+    ranges: dict[int, list[tuple[str, int]]] = {}
     for layer, place, size in free_ranges(module):
         ranges.setdefault(layer, []).append((place, size))
-    # Behind the first add %a is free; at the barrier before the copy out %b is as well.
+    # Before the second add %a is done with and %c not yet written; before the copy out so is %b.
     assert ranges == {
-        0: [("net_arena_l1+0", 64)],
+        0: [("net_arena_l1+0", 64), ("net_arena_l1+128", 64)],
         1: [("net_arena_l1+0", 128)],
     }

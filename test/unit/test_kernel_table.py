@@ -163,5 +163,5 @@ def test_why_a_faster_kernel_was_passed_over(problem: Problem, reason: str) -> N
 
 def test_no_kernel_at_all() -> None:
     picky = Kernel("conv2d", "picky", refuses=lambda _: "likes nothing")
-    with pytest.raises(RunnelError, match="no kernel runs conv2d here: picky: likes nothing"):
+    with pytest.raises(RunnelError, match="no kernel runs conv2d of s8 here: picky: likes nothing"):
         choose_kernel(conv(), frozenset(), [picky])

@@ -21,7 +21,15 @@ from runnel.passes.quant.prefix import start
 from runnel.passes.quant.real_parameters import real_weight
 from runnel.passes.quant.round_weights import RoundWeights
 from runnel.passes.quant.seq_mse import SeqMSE
-from runnel.passes.quant.weight_rounding import Samples, cost, flip, integers_of, rows_of, sample
+from runnel.passes.quant.weight_rounding import (
+    Integers,
+    Samples,
+    cost,
+    flip,
+    integers_of,
+    rows_of,
+    sample,
+)
 from runnel.tools.pipeline import resolve_pipeline
 from runnel.tools.registry import new_context
 
@@ -227,6 +235,24 @@ def test_seq_mse_never_has_a_greater_error_of_a_layer(tmp_path: Path):
         integers = integers_of(layer)
         assert integers is not None
         assert np.abs(integers.codes).max() <= 8
+
+
+def test_what_lowers_the_quality_of_the_network_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A rounding to the wrong neighbour everywhere, and one that does nothing."""
+    data = calibration_file(tmp_path)
+    module = simulated(small_network(SEED), data, bits=4)
+
+    def away(self: RoundWeights, integers: Integers, weight: Array, *_: Array) -> Array:
+        low, high = integers.neighbours(weight)
+        return low + high - integers.codes
+
+    quiet = apply(module.clone(), RoundWeights(data))
+    assert not any("without this pass" in remark for remark in quiet)
+    monkeypatch.setattr(RoundWeights, "flips", away)
+    told = [r for r in apply(module, RoundWeights(data)) if "without this pass" in r]
+    assert len(told) == 1 and "missed: round-weights" in told[0]
 
 
 def test_seq_mse_keeps_one_scale_per_tensor(tmp_path: Path):

@@ -1,0 +1,34 @@
+"""Kernels for activations of which some have 16 bits: plain C99, for every unit."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from .kernels import Kernel
+
+WIDTHS = ("s8", "s16")
+
+
+def names(count: int) -> list[str]:
+    """The types of `count` tensors, in all combinations but those without s16."""
+    return ["_".join(kinds) for kinds in product(WIDTHS, repeat=count) if "s16" in kinds]
+
+
+def family(op: str, count: int) -> list[Kernel]:
+    """The kernels of `op` with `count` tensors, which one header has."""
+    return [
+        Kernel(op, f"rn_{op}_{types}", types=types, file=f"rn_{op}_s16.h") for types in names(count)
+    ]
+
+
+S16: tuple[Kernel, ...] = (
+    *family("conv2d", 2),
+    *family("depthwise_conv2d", 2),
+    *family("fully_connected", 2),
+    *family("avg_pool2d", 2),
+    *family("add", 3),
+    Kernel("table", "rn_table_s8_s16", types="s8_s16"),
+    Kernel("quantize", "rn_quantize_f32_s16", types="s16"),
+    Kernel("dequantize", "rn_dequantize_s16_f32", types="s16"),
+    Kernel("transpose", "rn_transpose", types="s16_s16"),
+)
