@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, i32, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, i8, i32, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import cluster, cortexm, quant
@@ -48,6 +48,9 @@ class ClusterBackend:
             return f"{describe(op)}: is not computed tile by tile"
         if (reason := refusal(op)) is not None:
             return reason
+        wide = next((v for v in (*op.operands[:1], *op.results) if not is_int8(v)), None)
+        if wide is not None:
+            return f"{describe(op)}: cores share kernels of 8-bit integers, not {wide.type}"
         windowed = isinstance(op, quant.Conv2DOp | quant.AveragePool2DOp | quant.MaxPool2DOp)
         if windowed and op.layout.data != "nhwc":
             return f"{describe(op)}: kernels are channels-last; run channels-last first"
@@ -252,6 +255,11 @@ class ClusterBackend:
             case _:
                 name = op.name.split(".")[1]
                 return Problem(name, outputs=prod(shape_of(op.results[0]))), 0
+
+
+def is_int8(value: SSAValue) -> bool:
+    """Whether a quantized tensor is stored in signed bytes."""
+    return quant.quantized(value).storage == i8
 
 
 def conv_window(op: quant.Conv2DOp) -> cortexm.Window:

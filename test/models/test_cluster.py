@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from runnel.bench.networks import NETWORKS
+from runnel.runtime.emulator.cycles import CycleReport
 from runnel.runtime.runners import Emulation
 from runnel.tools import api
 from runnel.tools.artifact import Artifact
@@ -69,12 +70,18 @@ def compiled(name: str, platform: str) -> Artifact:
     return api.retarget(portable(name), platform)
 
 
-def program(name: str, platform: str, count: int = 2) -> Check:
-    """The program's run on a few inputs, with what the emulator measured."""
+def cycles_of(check: Check) -> CycleReport:
+    """What the emulator measured."""
+    assert check.cycles is not None
+    return check.cycles
+
+
+def measured(name: str, platform: str, count: int = 2) -> CycleReport:
+    """What the emulator measures of the program on a few inputs."""
     artifact = compiled(name, platform)
     few = {key: array[:count] for key, array in samples(name).items()}
     reference, _ = check_levels(artifact, few)
-    return check_program(artifact, few, reference)
+    return cycles_of(check_program(artifact, few, reference))
 
 
 @pytest.mark.parametrize("l1", SIZES)
@@ -92,8 +99,7 @@ def test_levels_and_program_give_the_same_bytes(
     )
     assert [check for check in checks if not check.passed] == []
     assert {check.inferences for check in checks} == {COUNT}
-    plain = checks[-2].cycles
-    assert plain is not None
+    plain = cycles_of(checks[-2])
     moved = (plain.total.bytes_in + plain.total.bytes_out) / floor_bytes(artifact)
     found = f"tile, dma, cluster, program, poison: {COUNT} inputs twice"
     row(name, f"{l1} KiB", base, f"{found}; {plain.total.cycles:,} cycles, DMA {moved:.2f} x")
@@ -120,7 +126,7 @@ def test_bytes_moved_stay_near_the_floor(name: str, folder: Path) -> None:
     """The floor: all constants once, the network's input and output."""
     for l1, limit in ((64, AT_64[name]), (256, 1.1)):
         platform = platform_file(folder, "siracusa-cores", l1)
-        total = program(name, platform).cycles.total
+        total = measured(name, platform).total
         moved = total.bytes_in + total.bytes_out
         assert moved <= limit * floor_bytes(compiled(name, platform)), (l1, moved)
 
@@ -137,21 +143,21 @@ def test_cycles_are_below_those_of_the_nearest_peer(
     name: str, base: str, limit: int, folder: Path
 ) -> None:
     """Authors' figures for a sister SoC; ours are those of the emulator."""
-    assert program(name, platform_file(folder, base, 256)).cycles.total.cycles <= limit
+    assert measured(name, platform_file(folder, base, 256)).total.cycles <= limit
 
 
 def test_eight_cores_are_six_and_a_half_times_as_fast_as_one(folder: Path) -> None:
     eight, one = (
-        program("resnet8", platform_file(folder, "siracusa-cores", 256, cores=cores))
+        measured("resnet8", platform_file(folder, "siracusa-cores", 256, cores=cores))
         for cores in (8, 1)
     )
-    assert one.cycles.total.cycles >= 6.5 * eight.cycles.total.cycles
+    assert one.total.cycles >= 6.5 * eight.total.cycles
 
 
 @pytest.mark.parametrize("name", ["resnet8", "mobilenetv1_025"])
 def test_transfers_hide_behind_the_work_of_the_cores(name: str, folder: Path) -> None:
     """In layers that are bound by compute at least 90 % of the transfer time is hidden."""
-    report = program(name, platform_file(folder, "siracusa-cores", 64)).cycles
+    report = measured(name, platform_file(folder, "siracusa-cores", 64))
     bound = [layer for layer in report.layers.values() if layer.dma < layer.cycles / 2]
     exposed = sum(layer.exposed_dma for layer in bound[1:])
     assert exposed <= 0.1 * sum(layer.dma for layer in bound[1:])
