@@ -15,7 +15,7 @@
 // FITS-NOT: home "ext"
 // FITS: func.return
 
-// NOWHERE: error: {{.*}}tile.group: the tensors alive here take 1996800 B of l2, which has 1896448 B for them, and none of them can live in a farther memory
+// NOWHERE: error: {{.*}}tile.group: the tensors alive here take 1996800 B of l2, which has 1896448 B beside stack and code, and none of them can live in a farther memory
 
 !t = tensor<1x480x640x2x!quant.uniform<i8:f32, 0.5:-3>>
 !s = tensor<1x240x320x2x!quant.uniform<i8:f32, 0.5:-3>>
