@@ -11,16 +11,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 from platform_files import platform_with
+from pulp_programs import needs_compiler
 from quant_programs import compiled
-from tile_networks import Array, Builder, random_inputs, random_layers, random_network
+from tile_networks import (
+    Array,
+    Builder,
+    npu_layers,
+    random_inputs,
+    random_layers,
+    random_network,
+)
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from runnel.dialects import cluster, dma, tile
+from runnel.dialects.diagnostics import RunnelError
 from runnel.lowering.print_c import print_c
 from runnel.runtime.interpreter import run
 from runnel.runtime.platforms import load_platform
-from runnel.runtime.runners import Tensor, build
+from runnel.runtime.runners import Emulation, Tensor, build
 from runnel.runtime.runners import run as run_program
 from runnel.runtime.runners.build_files import write_build_files
 from runnel.tools.pipeline import Instrument, PassStep, resolve_pipeline
@@ -122,19 +131,43 @@ def test_any_layers_in_any_legal_tiles(chunk: int, small_memories: list[str]):
         expect_same(run(lowered, inputs).values(), expected, f"seed {seed}")
 
 
+@pytest.mark.parametrize("chunk", range(3))
+def test_any_layers_with_an_npu(chunk: int):
+    """The same where the NPU takes what it can."""
+    jobs = 0
+    for seed in range(chunk, 60, 3):
+        b = Builder(np.random.default_rng(seed))
+        fitted = lower(b.finish(npu_layers(b)), "set-platform{{platform=siracusa}},fit-requant")
+        inputs = random_inputs(fitted, seed)
+        expected = list(run(fitted, inputs).values())
+        lowered = lower(fitted, RANDOM, platform="siracusa", seed=seed)
+        jobs += sum(op.name == "npu.conv2d" for op in lowered.walk())
+        expect_same(run(lowered, inputs).values(), expected, f"seed {seed}")
+    assert jobs > 10
+
+
+class Groups(Instrument):
+    """The groups of tiles that a network becomes on its way."""
+
+    def __init__(self) -> None:
+        self.found: list[tile.GroupOp] = []
+
+    def after_verify(self, step: PassStep, op: Operation) -> None:
+        if step.name == "tile-network":
+            copy = op.clone()
+            self.found += [inner for inner in copy.walk() if isinstance(inner, tile.GroupOp)]
+
+
 def test_any_tilings_are_many():
-    """What the test above needs to see at all: ragged, fused, kept near, pipelined, in loops."""
-    groups: list[tile.GroupOp] = []
-    kernels, ops = set[type[Operation]](), set[str]()
-    for seed in range(60):
+    """What the tests above need to see at all: ragged, fused, kept near, pipelined, in loops."""
+    watch, kernels, ops = Groups(), set[type[Operation]](), set[str]()
+    for seed in range(40):
         b = Builder(np.random.default_rng(seed))
         module = b.finish(random_layers(b))
-        text = "set-platform{{platform=siracusa-cores}},place-units,tile-network{{random={seed}}}"
-        tiled = lower(module, text, seed=seed)
-        groups += [op for op in tiled.walk() if isinstance(op, tile.GroupOp)]
-        lowered = lower(module, RANDOM, platform="siracusa-cores", seed=seed)
+        lowered = lower(module, RANDOM, watch, platform="siracusa-cores", seed=seed)
         kernels |= {type(op) for op in lowered.walk() if isinstance(op, cluster.KernelOp)}
         ops |= {op.name for op in lowered.walk()}
+    groups = watch.found
     assert any(group.tiles() > 8 for group in groups)
     assert any(len(group.ops) > 1 for group in groups)
     assert any(group.stored is None for group in groups)
@@ -149,50 +182,87 @@ def test_any_tilings_are_many():
 # C
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1")
+RACES = ("-fsanitize=thread", "-O1")
+TREES = 10
+"""Networks in one program."""
 
 
-def forest(seed: int, count: int) -> ModuleOp:
+def forest(seed: int) -> ModuleOp:
     """Many small networks side by side, as one program with as many inputs and outputs."""
     b = Builder(np.random.default_rng(seed))
-    return b.finish(*(random_layers(b) for _ in range(count)))
+    return b.finish(*(random_layers(b) for _ in range(TREES)))
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["asan", "asan-late"])
-def test_c_of_any_tiles_on_threads(late: bool, tmp_path: Path):
-    """Ten networks in random tiles as C on threads, twice, under the sanitizers."""
-    module = forest(5, 10)
+def check_c(
+    folder: Path, scheduled: ModuleOp, platform: str, flags: Iterable[str], module: ModuleOp
+) -> None:
+    """The program of a schedule gives the bytes of `module`, also after other inferences, with
+    transfers as late as may be.
+    """
     inputs = random_inputs(module, 5)
     expected = list(run(module, inputs).values())
-    lowered = lower(module, RANDOM + ",lower-to-c", platform="host-cluster", seed=5 + late)
-    files = print_c(lowered)
+    resolve_pipeline("lower-to-c").run(new_context(), scheduled)
+    files = print_c(scheduled)
     for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    machine = load_platform("host-cluster")
-    write_build_files(tmp_path, "net", machine, list(files))
-    flags = [*SANITIZERS, *(["-DRN_DMA_LATE"] if late else [])]
-    program = build(tmp_path, "net", machine, extra_flags=flags)
-    samples = [[x[n : n + 1] for x in inputs] for n in (0, 1, 0)]
+        (folder / name).write_text(text)
+    machine = load_platform(platform)
+    write_build_files(folder, "net", machine, list(files))
+    program = build(folder, "net", machine, extra_flags=["-Werror", *flags])
+    order = (0, 1, 0)
+    samples = [[x[n : n + 1] for x in inputs] for n in order]
     tensors = [Tensor(y.dtype, (1, *y.shape[1:])) for y in expected]
-    result = run_program(program, samples, tensors)
-    for n, outputs in zip((0, 1, 0), result.outputs, strict=True):
+    result = run_program(program, samples, tensors, emulation=Emulation(poison=True))
+    for n, outputs in zip(order, result.outputs, strict=True):
         expect_same(outputs, [y[n : n + 1] for y in expected], f"sample {n}")
+
+
+BUILDS = [
+    pytest.param("host-cluster", SANITIZERS, id="asan"),
+    pytest.param("host-cluster", (*SANITIZERS, "-DRN_DMA_LATE"), id="asan-late"),
+    pytest.param("host-cluster", RACES, id="tsan"),
+    pytest.param("siracusa-cores", (), id="xpulp", marks=needs_compiler),
+    pytest.param("siracusa-rv32", (), id="rv32imc", marks=needs_compiler),
+]
+
+
+@pytest.mark.parametrize(("platform", "flags"), BUILDS)
+def test_c_of_any_tiles(platform: str, flags: tuple[str, ...], tmp_path: Path):
+    """Ten networks in random tiles as one program: on threads and on the emulator."""
+    module = forest(5)
+    check_c(tmp_path, lower(module, RANDOM, platform=platform, seed=5), platform, flags, module)
+
+
+def test_c_without_barriers_has_races(tmp_path: Path):
+    """What the thread sanitizer sees."""
+    module, platform = forest(0), "host-cluster"
+    scheduled = lower(module, RANDOM, platform=platform, seed=0)
+    for op in list(scheduled.walk()):
+        if isinstance(op, cluster.BarrierOp):
+            op.detach()
+    with pytest.raises(RunnelError, match="data race"):
+        check_c(tmp_path, scheduled, platform, RACES, module)
 
 
 # Determinism
 
 
-def c_of(folder: Path, platform: str) -> str:
-    """All C of a network that went the whole road."""
-    return "\n".join(compiled.__wrapped__(folder, 1, platform=platform).c_files.values())
+def c_of_networks(folder: Path) -> str:
+    """All C of some networks: one from float on, and some in the best tiles."""
+    files = dict(compiled.__wrapped__(folder, 1, platform="siracusa").c_files)
+    for seed in range(3):
+        road = SEARCHED + ",lower-to-c"
+        made = print_c(lower(random_network(seed), road, platform="siracusa"))
+        files |= {f"{seed}/{name}": text for name, text in made.items()}
+    return "\n".join(f"{name}\n{text}" for name, text in files.items())
 
 
 def test_c_is_the_same_in_every_process(tmp_path: Path):
-    """Nothing depends on the order of sets, which differs from hash seed to hash seed."""
-    here = c_of(tmp_path, "siracusa")
-    assert c_of(tmp_path, "siracusa") == here
+    """Nothing depends on the order of sets, nor on addresses, which differ from run to run."""
+    here = c_of_networks(tmp_path)
+    assert c_of_networks(tmp_path) == here
     script = (
-        "import sys; from pathlib import Path; from test_cluster_road import c_of; "
-        "sys.stdout.write(c_of(Path(sys.argv[1]), 'siracusa'))"
+        "import sys; from pathlib import Path; from test_cluster_road import c_of_networks; "
+        "sys.stdout.write(c_of_networks(Path(sys.argv[1])))"
     )
     for seed in ("1", "2"):
         environment = {

@@ -218,6 +218,24 @@ def random_layers(b: Builder) -> SSAValue:
     return x
 
 
+def npu_layers(b: Builder) -> SSAValue:
+    """One to three layers that an NPU may take, by channels around its own sizes, or a sum."""
+    random, channels = b.random, (3, 8, 16, 28, 32, 33, 40)
+    x = b.input(1, _few(random, 11), _few(random, 11), int(random.choice(channels)))
+    for _ in range(_few(random, 3)):
+        stride, depth = _few(random, 2), int(random.choice(channels))
+        match random.integers(4):
+            case 0:
+                x = b.conv(x, depth, (1, 1), (stride, stride))
+            case 1:
+                x = b.conv(x, depth, (3, 3), (stride, stride), (1, 1, 1, 1))
+            case 2:
+                x = b.conv(x, None, (3, 3), (stride, stride), (1, 1, 1, 1))
+            case _:
+                x = b.add(x, x)
+    return x
+
+
 def random_inputs(module: ModuleOp, seed: int) -> list[Array]:
     """Stored inputs of the function, two samples."""
     function = next(op for op in module.body.block.ops if isinstance(op, func.FuncOp))
