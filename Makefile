@@ -19,7 +19,7 @@ lint: setup
 bench: setup
 	$(BIN)/python bench/accuracy.py
 	$(BIN)/python bench/instructions.py
-	$(BIN)/python bench/cluster.py --l1 64,256
+	$(BIN)/python bench/cluster.py --l1 64,256 --platforms siracusa,siracusa-cores
 
 reference: setup
 	$(BIN)/python -m runnel.tools.reference docs/reference

@@ -104,9 +104,11 @@ def summary(artifact: Artifact, report: CycleReport, moved: int, outputs: int) -
     through = total.bytes_in + total.bytes_out
     fitted = f", {moved} of {outputs:,} outputs moved to fit it" if moved else ""
     npu = f", {total.npu_jobs} NPU jobs{fitted}" if total.npu_jobs else ""
+    ratio = f"{through / least:.2f} x constants + input + output"
+    hidden = f"{100 * total.hidden_dma:.0f} % of its time hidden"
     return (
-        f"{report.source}: {through:,} B through the DMA, {through / least:.2f} x constants + "
-        f"input + output, {100 * total.hidden_dma:.0f} % of its time hidden{npu}"
+        f"{artifact.platform.label}: {through:,} B through the DMA, {ratio}, {hidden}{npu} "
+        f"({report.source})"
     )
 
 

@@ -25,6 +25,7 @@ def readme(artifact: Artifact, program: Program | None) -> str:
             *_tensors("Inputs", artifact.signature.inputs),
             *_tensors("Outputs", artifact.signature.outputs),
             *_call(artifact),
+            *_cluster(artifact),
             *_build(artifact),
             *_memory(artifact, program),
         ]
@@ -92,6 +93,26 @@ def _call(artifact: Artifact) -> list[str]:
     ]
 
 
+def _cluster(artifact: Artifact) -> list[str]:
+    """What the caller has to know where other cores compute."""
+    cluster = artifact.platform.cluster
+    if cluster is None:
+        return []
+    near = str(cluster.fact("l1"))
+    stacks = artifact.platform.stack_bytes(near)
+    return [
+        "## On the cluster",
+        "",
+        f"`{artifact.name}_run()` is called on the controller: it wakes the {cluster.cores} cores "
+        "with `rn_cluster_run`, which returns when the outputs are there. Until then it has "
+        f"the DMA, its arena in `{near}` and {stacks:,} B of stacks there. `board/` implements "
+        "`rn_cluster.h` (cores, barriers, DMA) and, with an NPU, `rn_npu.h`; on a system with a "
+        "runtime of its own, write these few functions with it. `runnel analyze` shows which layer "
+        "runs where, and its cycles.",
+        "",
+    ]
+
+
 def _build(artifact: Artifact) -> list[str]:
     platform = artifact.platform
     packages = " ".join(dict.fromkeys((*platform.toolchain.packages, *platform.board.packages)))
@@ -118,10 +139,13 @@ def _memory(artifact: Artifact, program: Program | None) -> list[str]:
     ]
     lines.append(f"* constants: {byte_text(artifact.constant_bytes)}")
     if program is not None and program.sizes is not None:
-        sizes = program.sizes
+        sizes, board = program.sizes, artifact.platform.board
+        writable = artifact.platform.memory(board.code).kind == "ram"
+        code = f"code and constants in `{board.code}`" if writable else "flash"
         lines.append(
-            f"* flash: {byte_text(sizes.model_flash)} for the network, {sizes.flash:,} B with the "
+            f"* {code}: {byte_text(sizes.model_flash)} for the network, {sizes.flash:,} B with the "
             "test program and the C library"
         )
-        lines.append(f"* RAM: {byte_text(sizes.model_ram)} for the network, without the stack")
+        ram = "buffers in all memories" if artifact.platform.cluster else "RAM"
+        lines.append(f"* {ram}: {byte_text(sizes.model_ram)} for the network, without the stack")
     return [*lines, ""]

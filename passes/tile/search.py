@@ -34,6 +34,8 @@ class Search:
     far: str
     capacity: int
     """Bytes of the near memory."""
+    room: str
+    """The same as text that says what else is there."""
 
 
 def tile_units(platform: PlatformAttr, func: FuncOp, cluster: str) -> dict[str, UnitBackend]:
@@ -66,7 +68,8 @@ def search_of(
             backends[unit],
             capacity,
         )
-    return Search(network, chains, near, platform.board.data, capacity)
+    room = f"{capacity} B" + (f" ({space})" if capacity == space.bytes and space.stack else "")
+    return Search(network, chains, near, platform.board.data, capacity, room)
 
 
 def candidates(search: Search) -> Candidates:
@@ -81,7 +84,7 @@ def candidates(search: Search) -> Candidates:
             known[key] = (chain, options_of(chain, homes))
         found[first, end] = _renamed(chain, *known[key])
         if end == first + 1 and not found[first, end].get(Homes(frozenset(), False)):
-            refuse(chain, search.near)
+            refuse(chain, search)
     return found
 
 
@@ -123,11 +126,10 @@ def _renamed(
     }
 
 
-def refuse(chain: Chain, near: str) -> None:
+def refuse(chain: Chain, search: Search) -> None:
     """Refuse an op that no tile of fits the near memory."""
     op = chain.ops[-1]
-    least = chain.least_bytes()
     raise RunnelError(
-        f"{describe(op)}: the smallest tile takes {least} B, {near} has {chain.capacity} B; choose "
-        "a platform with a larger one, or fewer input channels"
+        f"{describe(op)}: the smallest tile takes {chain.least_bytes()} B, {search.near} has "
+        f"{search.room}; choose a platform with a larger one, or fewer input channels"
     )
