@@ -129,7 +129,8 @@ def avg_pool2d(
 
 def max_pool2d(_: Kernel, s: Pointer, lo: int, hi: int, x: Pointer, y: Pointer) -> None:
     window = window_of(s.load())
-    store(y, np.clip(pooled(x, window, INT8[0]).max((4, 5)), lo, hi))
+    least = int(np.iinfo(x.array(1).dtype).min)
+    store(y, np.clip(pooled(x, window, least).max((4, 5)), lo, hi))
 
 
 def pooled(x: Pointer, w: Window, padding: int) -> Array:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,10 +47,12 @@ class Recipe:
     per_channel: bool = True
     encodings: Path | None = None
     """A file with the grids of tensors, which come before calibrated ranges."""
+    between: tuple[str, ...] = ()
+    """Passes on the calibrated graph."""
 
     def __str__(self) -> str:
         given = () if self.encodings is None else ("encodings",)
-        parts = (*self.before, *given, self.method, *self.after)
+        parts = (*self.before, *given, self.method, *self.between, *self.after)
         return " + ".join(SHORT.get(part.partition("{")[0], part) for part in parts)
 
     def pipeline(self, data: Path) -> str:
@@ -59,6 +61,7 @@ class Recipe:
             *self.before,
             f'calibrate{{data="{data}" method={self.method}}}',
             *self.given(),
+            *(step.replace("$data", f'"{data}"') for step in self.between),
             f"insert-quant-casts{{per-channel={str(self.per_channel).lower()}}}",
             *(step.replace("$data", f'"{data}"') for step in self.after),
         )
@@ -74,6 +77,7 @@ SHORT = {
     "equalize": "equalization",
     "round-weights": "rounding",
     "correct-bias": "bias correction",
+    "mixed-precision": "16-bit activations",
 }
 """What a table calls a pass."""
 
@@ -91,22 +95,32 @@ class Addition:
 
     step: str
     why: str
-    before: bool = False
+    place: Literal["before", "between", "after"] = "after"
+    """The field of a recipe that it goes to."""
 
     @property
     def name(self) -> str:
         return self.step.partition("{")[0]
 
     def to(self, recipe: Recipe) -> Recipe:
-        if self.before:
-            return replace(recipe, before=(*recipe.before, self.step))
-        return replace(recipe, after=(*recipe.after, self.step))
+        match self.place:
+            case "before":
+                return replace(recipe, before=(*recipe.before, self.step))
+            case "between":
+                return replace(recipe, between=(*recipe.between, self.step))
+            case "after":
+                return replace(recipe, after=(*recipe.after, self.step))
 
 
 ADDITIONS = (
-    Addition("equalize", "weights of neighbouring layers get equal ranges per channel", True),
+    Addition("equalize", "weights of neighbouring layers get equal ranges per channel", "before"),
     Addition("correct-bias{data=$data}", "biases take out the mean error of each layer"),
     Addition("round-weights{data=$data}", "weights are rounded by what that does to the output"),
+    Addition(
+        "mixed-precision{data=$data sqnr=25}",
+        "activations that make the most noise get 16 bits",
+        "between",
+    ),
 )
 """In the order of their cost; those whose pass is not there are left out."""
 

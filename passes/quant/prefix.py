@@ -21,6 +21,7 @@ from xdsl.ir import Operation, SSAValue
 
 from ...dialects import graph, quant
 from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.graph_base import shape_of
 from ...runtime.interpreter import input_names, load_functions
 from .calibrate import load_inputs
 from .insert_casts import REAL
@@ -146,12 +147,12 @@ def start(module: ModuleOp, pass_name: str, data: str, samples: int) -> Prefix:
     for dialect in ("graph", "quant"):
         interpreter.register_implementations(load_functions(dialect, function))
     inputs = load_inputs(Path(data), input_names(function))
-    count = sample_count(function, inputs, samples)
-    if count < min(samples, len(next(iter(inputs.values())))):
+    count, have = sample_count(function, inputs, samples), samples_in(function, inputs)
+    if count < min(samples, have):
         emit_remark("analysis", pass_name, function, f"{count} samples, as memory is limited")
     prefix = Prefix(module, function, interpreter)
     for argument, name in zip(function.body.block.args, input_names(function), strict=True):
-        array = inputs[name][:count].astype(np.float32)
+        array = inputs[name][: count * shape_of(argument)[0]].astype(np.float32)
         prefix.real[argument] = prefix.quantized[argument] = array
     return prefix
 
@@ -165,5 +166,11 @@ def sample_count(function: func.FuncOp, inputs: Mapping[str, Array], wanted: int
         for result in op.results
         if isinstance(result.type, TensorType)
     ]
-    have = len(next(iter(inputs.values())))
+    have = samples_in(function, inputs)
     return max(1, min(wanted, have, MEMORY // max(sizes, default=1)))
+
+
+def samples_in(function: func.FuncOp, inputs: Mapping[str, Array]) -> int:
+    """How many samples there are; a network may take several rows for one."""
+    names = input_names(function)
+    return len(inputs[names[0]]) // shape_of(function.body.block.args[0])[0]

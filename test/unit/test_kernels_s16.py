@@ -44,7 +44,14 @@ def residual_network() -> ModuleOp:
         ("Conv", ["r", "g"], ["h"], {"group": 2}),
         ("Add", ["c", "h"], ["s"], {}),
         ("Tanh", ["s"], ["t"], {}),
-        ("GlobalAveragePool", ["t"], ["p"], {}),
+        (
+            "AveragePool",
+            ["t"],
+            ["v"],
+            {"kernel_shape": [2, 2], "pads": [1, 0, 0, 1], "count_include_pad": 1},
+        ),
+        ("MaxPool", ["v"], ["m"], {"kernel_shape": [2, 2], "pads": [0, 1, 1, 0]}),
+        ("GlobalAveragePool", ["m"], ["p"], {}),
         ("Flatten", ["p"], ["q"], {}),
         ("Gemm", ["q", "f", "fb"], ["y"], {"transB": 1}),
     ]

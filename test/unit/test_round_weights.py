@@ -8,7 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx_models import Array
-from quant_networks import apply, calibration_file, images, outputs, simulated, small_network, sqnr
+from quant_networks import (
+    Node,
+    apply,
+    calibration_file,
+    images,
+    network,
+    outputs,
+    simulated,
+    small_network,
+    sqnr,
+)
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import PassFailedException
 
@@ -275,6 +285,27 @@ def test_columns_are_what_the_layer_multiplies(tmp_path: Path):
         expected = np.moveaxis(result, 1, 0).reshape(found.shape)
         bias = visit.layer.bias().reshape(*found.shape[:2], 1)
         np.testing.assert_allclose(found + bias, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_sample_may_be_several_rows(tmp_path: Path):
+    """A network of 4 rows, whose result depends on all of them: 6 samples are 24 rows."""
+    random = np.random.default_rng(2)
+    constants = {"w": random.normal(size=(8, 5)), "v": random.normal(size=(5, 5))}
+    nodes: list[Node] = [
+        ("MatMul", ["x", "w"], ["h"], {}),
+        ("ReduceMean", ["h"], ["m"], {"axes": [0]}),
+        ("Sub", ["h", "m"], ["d"], {}),
+        ("MatMul", ["d", "v"], ["y"], {}),
+    ]
+    module = network([4, 8], nodes, constants)
+    np.save(tmp_path / "x.npy", random.normal(size=(24, 8)))
+    coarse = simulated(module, str(tmp_path / "x.npy"), bits=4)
+    *_, last = start(coarse, "test", str(tmp_path / "x.npy"), 6).visits()
+    assert last.real_input.shape == (24, 5)
+    centred = last.real_input.reshape(6, 4, 5)
+    np.testing.assert_allclose(centred.mean(1), 0, atol=1e-5)
+    remarks = apply(coarse, RoundWeights(str(tmp_path / "x.npy")))
+    assert sum("codes moved" in remark for remark in remarks) == 2
 
 
 def test_it_says_what_is_wrong(tmp_path: Path):

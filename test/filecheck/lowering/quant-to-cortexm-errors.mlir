@@ -3,10 +3,10 @@
 // RUN: not opt-tool %s -p convert-quant-to-cortexm 2>&1 --split-input-file | filecheck %s
 
 // CHECK: error: {{.*}}platform
-// expected-error@unknown {{quant.qcast: kernels take 8-bit or 16-bit signed integers, not tensor<1x4x!quant.uniform<u8:f32, 0.5>>}}
-func.func @f(%x: tensor<1x4xf32>) -> tensor<1x4x!quant.uniform<u8:f32, 0.5>> {
-  %0 = quant.qcast %x : tensor<1x4xf32> to tensor<1x4x!quant.uniform<u8:f32, 0.5>>
-  func.return %0 : tensor<1x4x!quant.uniform<u8:f32, 0.5>>
+// expected-error@unknown {{quant.qcast: kernels take 8-bit or 16-bit signed integers, not tensor<1x4x!quant.uniform<i32:f32, 0.5>>}}
+func.func @f(%x: tensor<1x4xf32>) -> tensor<1x4x!quant.uniform<i32:f32, 0.5>> {
+  %0 = quant.qcast %x : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i32:f32, 0.5>>
+  func.return %0 : tensor<1x4x!quant.uniform<i32:f32, 0.5>>
 }
 
 // -----
