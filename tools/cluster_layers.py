@@ -15,7 +15,7 @@ from ..dialects import cluster, cortexm, tile
 from ..dialects.diagnostics import source_name
 from ..dialects.tiling import elements, shape_of, tiling_of
 from ..dialects.types import byte_size
-from ..lowering.cluster_to_c import layer_groups
+from ..lowering.cluster_layers import layer_groups
 from ..lowering.cortexm_to_c import layer_name
 from .layers import Layer
 
