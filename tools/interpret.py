@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..dialects.diagnostics import RunnelError
 from .road import Road
 
 Array = NDArray[Any]
@@ -20,6 +21,11 @@ def interpret(road: Road, level: str, inputs: Mapping[str, Array]) -> dict[str, 
 
         outputs = run(stop.module, dict(inputs)).values()
         return {i.name: a for i, a in zip(stop.signature.outputs, outputs, strict=True)}
+    if "cluster" in road.stops:
+        raise RunnelError(
+            "the C of a cluster runs on several cores, which NumPy does not: --at cluster is the "
+            "level above it, and without --at the program runs on its platform"
+        )
     from .c_model import run_c
 
     return run_c(stop.module, road.name, stop.signature, inputs, road.options.kernels)

@@ -223,6 +223,11 @@ def _step(
         lower = f"lower-to-loops{{platform={_quoted(options.platform)}}}"
         return "lower to loops and plan memory", lower
     if level in _CLUSTER_STEPS:
+        if options.kernels is not None:
+            raise RunnelError(
+                f"{options.kernels}: kernels of your own take the place of those of a single core; "
+                "compile for a platform without a cluster, or leave --kernels out"
+            )
         return _CLUSTER_STEPS[level][0], _CLUSTER_STEPS[level][1](options)
     if level == "cortexm":
         kernels = "" if options.kernels is None else f"{{kernels={_quoted(options.kernels)}}}"

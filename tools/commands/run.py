@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from ..road import Stop
     from ..signature import Signature
 
-LEVELS = ("graph", "quant", "channels-last", "cortexm", "loops", "c")
+LEVELS = (
+    *("graph", "quant", "channels-last", "fit", "tile", "dma", "cluster"),
+    *("cortexm", "loops", "c"),
+)
 
 DESCRIPTION = """\
 Computes with a model: with NumPy at a level of the compiler (--at), or by the program that it is
