@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from ..road import Stop
     from ..signature import Signature
 
-LEVELS = ("graph", "quant", "channels-last", "cortexm", "loops", "c")
+LEVELS = (
+    *("graph", "quant", "channels-last", "cortexm", "loops"),
+    *("fit", "tile", "dma", "cluster", "c"),
+)
 
 DESCRIPTION = """\
 Computes with a model: with NumPy at a level of the compiler (--at), or by the program that it is
@@ -44,6 +47,7 @@ examples:
   runnel run quantized.onnx --input x.npy --at quant
   runnel run model.onnx --calibrate data.npz --input x.npz --platform cortex-m55 --output y.npz
   runnel run quantized.onnx --input x.npy --platform host --real
+  runnel run quantized.onnx --input x.npy --platform siracusa --at tile
   runnel run quantized.onnx --input x.npy --platform siracusa --cycles --trace trace.json
 """
 
