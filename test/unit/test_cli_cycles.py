@@ -96,3 +96,11 @@ def test_analyze_says_where_layers_run_and_draws_it(capsys: pytest.CaptureFixtur
     picture = Path("line.svg").read_text()
     assert all(f">{row}</text>" in picture for row in ("core 7", "DMA", "NPU"))
     assert all(f"<title>{node}: " in picture for node in nodes)
+
+
+@pytest.mark.parametrize("level", ["fit", "tile", "dma", "cluster"])
+def test_run_computes_at_the_levels_of_a_cluster(level: str) -> None:
+    command = ["run", "quantized.onnx", "--input", "x.npy", "--platform", "siracusa"]
+    assert main([*command, "--output", "board.npy"]) == 0
+    assert main([*command, "--at", level, "--output", "level.npy"]) == 0
+    assert np.array_equal(np.load("board.npy"), np.load("level.npy"))

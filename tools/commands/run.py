@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ..signature import Signature
 
 LEVELS = (
-    *("graph", "quant", "channels-last", "fit", "tile", "dma", "cluster"),
-    *("cortexm", "loops", "c"),
+    *("graph", "quant", "channels-last", "cortexm", "loops"),
+    *("fit", "tile", "dma", "cluster", "c"),
 )
 
 DESCRIPTION = """\
@@ -47,6 +47,7 @@ examples:
   runnel run quantized.onnx --input x.npy --at quant
   runnel run model.onnx --calibrate data.npz --input x.npz --platform cortex-m55 --output y.npz
   runnel run quantized.onnx --input x.npy --platform host --real
+  runnel run quantized.onnx --input x.npy --platform siracusa --at tile
   runnel run quantized.onnx --input x.npy --platform siracusa --cycles --trace trace.json
 """
 

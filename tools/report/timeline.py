@@ -128,7 +128,7 @@ def draw(line: Timeline, title: str) -> str:
 
 def _legend() -> str:
     return (
-        "Colour: the layer; grey in a row: asleep. "
+        "Colour: the layer whose code core 0 is in; grey: asleep. "
         f'<tspan fill="{DMA_COLORS["to L1"]}">&#9632;</tspan> to L1 '
         f'<tspan fill="{DMA_COLORS["from L1"]}">&#9632;</tspan> from L1. '
         "A bar in the NPU's row has the colour of the layer that queued the job."
