@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
+from xdsl.dialects import func
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import graph
@@ -126,10 +127,21 @@ class Placement:
                 return False
 
     def needs_quantizer(self, value: SSAValue) -> bool:
-        """An integer op makes or reads `value`, or a type was given for it."""
+        """An integer op reads `value`, or a product or an op before a result makes it, or a type
+        was given for it.
+
+        What only float ops read is better made in float too, but for products.
+        """
         if value in self.given:
             return True
-        return not self.is_inner(value) and (value.owner in self.integer or self.is_read(value))
+        if self.is_inner(value):
+            return False
+        owner = value.owner
+        if self.is_read(value):
+            return True
+        if not isinstance(owner, Operation) or owner not in self.integer:
+            return False
+        return isinstance(core_of(owner), PRODUCTS) or is_returned(value)
 
     def is_inner(self, value: SSAValue) -> bool:
         """A table computes `value` on the way."""
@@ -146,6 +158,17 @@ class Placement:
             elif op in self.integer:
                 return True
         return False
+
+
+def is_returned(value: SSAValue) -> bool:
+    """`value` is a result of the function, as it is or moved."""
+    users = [use.operation for use in value.uses]
+    return any(
+        is_returned(op.results[0])
+        if isinstance(op, GRID_PRESERVING)
+        else isinstance(op, func.ReturnOp)
+        for op in users
+    )
 
 
 def is_integer_product(op: Operation) -> bool:
