@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,8 +180,20 @@ def shape_refusal(op: Operation, unit: Unit) -> str | None:
     return window_refusal(op, kind) or type_refusal(op, unit)
 
 
+_MODES: WeakKeyDictionary[Operation, tuple[tuple[object, ...], Mode]] = WeakKeyDictionary()
+"""The mode of each op with what it follows from: a search asks thousands of times."""
+
+
 def mode_of(op: Layer) -> Mode:
     """The mode of the jobs of an op that the NPU can run."""
+    facts = (op.requant, *op.operands, op.result.type)
+    known = _MODES.get(op)
+    if known is None or known[0] != facts:
+        _MODES[op] = known = (facts, _find_mode(op))
+    return known[1]
+
+
+def _find_mode(op: Layer) -> Mode:
     kind = kind_of(op)
     assert isinstance(kind, Kind)
     scaling = scaling_of(op)
