@@ -317,10 +317,18 @@ def test_16_bit_weights_stay_in_float() -> None:
     assert stays(program, program.add(core), per_tensor(0.5)) == ["graph.gemm"]
 
 
-def test_a_16_bit_result_is_no_table() -> None:
+def test_a_16_bit_result_is_a_table_of_its_bytes() -> None:
     program = Program()
-    value = program.add(graph.TanhOp(program.input((1, 3), per_tensor(0.5))))
-    assert stays(program, value, Element.get([2.0**-15], bits=16)) == ["graph.tanh"]
+    value = program.add(graph.TanhOp(program.input((1, 256), per_tensor(0.01))))
+    x = np.arange(-128, 128, dtype=np.int8)[None]
+    found = output(program, value, Element.get([2.0**-15], bits=16), x)
+    assert found.tolist() == np.rint(np.tanh(x * 0.01) * 2**15).tolist()
+
+
+def test_a_16_bit_input_is_no_table() -> None:
+    program = Program()
+    value = program.add(graph.TanhOp(program.input((1, 3), Element.get([2.0**-12], bits=16))))
+    assert stays(program, value, per_tensor(0.5)) == ["graph.tanh"]
 
 
 def test_a_clamped_softmax_stays_in_float() -> None:
