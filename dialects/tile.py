@@ -36,16 +36,8 @@ CYCLES = "tile.cycles"
 """On a group: the cycles that the search expects it to take, for reports."""
 
 
-@irdl_op_definition
-class LoadOp(IRDLOperation):
-    """The window of a tensor in a far memory, copied to the near one.
-
-    ```mlir
-    %1 = tile.load %0 : tensor<1x32x32x16x!quant.uniform<i8:f32, 0.5:-3>>
-    ```
-    """
-
-    name = "tile.load"
+class MoveOp(IRDLOperation):
+    """What load and store share: a window in another memory."""
 
     source = operand_def(TensorType)
     result = result_def(TensorType)
@@ -57,12 +49,25 @@ class LoadOp(IRDLOperation):
         super().__init__(operands=[source], result_types=[source.type])
 
     def verify_(self) -> None:
+        kind = self.name.removeprefix("tile.")
         if self.source.type != self.result.type:
-            raise VerifyException(f"{describe(self)}: a load keeps the type, {self.source.type}")
+            raise VerifyException(f"{describe(self)}: a {kind} keeps the type, {self.source.type}")
 
 
 @irdl_op_definition
-class StoreOp(IRDLOperation):
+class LoadOp(MoveOp):
+    """The window of a tensor in a far memory, copied to the near one.
+
+    ```mlir
+    %1 = tile.load %0 : tensor<...> to tensor<...>
+    ```
+    """
+
+    name = "tile.load"
+
+
+@irdl_op_definition
+class StoreOp(MoveOp):
     """The window of the group's result, copied to its home in a far memory.
 
     ```mlir
@@ -71,19 +76,6 @@ class StoreOp(IRDLOperation):
     """
 
     name = "tile.store"
-
-    source = operand_def(TensorType)
-    result = result_def(TensorType)
-
-    traits = traits_def(Pure())
-    assembly_format = "$source attr-dict `:` type($source) `to` type($result)"
-
-    def __init__(self, source: SSAValue):
-        super().__init__(operands=[source], result_types=[source.type])
-
-    def verify_(self) -> None:
-        if self.source.type != self.result.type:
-            raise VerifyException(f"{describe(self)}: a store keeps the type, {self.source.type}")
 
 
 @irdl_op_definition

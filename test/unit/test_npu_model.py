@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from npu_layers import FIT, Case, fitted, layer_module, layer_of, npu_unit, random_case
 from test_emulator_npu import Job, encode
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp, StringAttr, TensorType
 
 from runnel.dialects import quant
 from runnel.dialects.diagnostics import add_remark_handler
@@ -178,7 +178,9 @@ def replace_constants(op: Layer, weights: Any, bias: Any) -> None:
     block = op.parent
     assert block is not None
     for index, array in ((1, weights), (2, bias)):
-        constant = new_constant(op, "new", array, op.operands[index].type)  # type: ignore
+        type = op.operands[index].type
+        assert isinstance(type, TensorType)
+        constant = new_constant(op, "new", array, type)
         block.insert_op_before(constant, op)
         op.operands[index] = constant.result
 

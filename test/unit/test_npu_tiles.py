@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from npu_layers import Case, fitted, layer_of
 from pulp_programs import needs_compiler
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Block, Region
 
-from runnel.dialects import quant, tile
+from runnel.dialects import graph, quant, tile
 from runnel.dialects.npu_job import Kind
 from runnel.lowering.print_c import print_c
 from runnel.runtime.interpreter import run
@@ -36,17 +36,19 @@ def tiled(module: ModuleOp, sizes: tuple[int, ...], buffers: int = 2) -> ModuleO
     """A copy of a module of one layer whose layer is a group on the NPU, from L2 to L2."""
     copy = module.clone()
     op = layer_of(copy)
-    result = op.result
+    result, result_type = op.result, op.result.type
+    assert isinstance(result_type, TensorType)
     block = Block(arg_types=[op.input.type])
     load = tile.LoadOp(block.args[0])
-    constants = [value.owner.clone() for value in (op.weight, op.bias)]  # type: ignore
+    owners = [value.owner for value in (op.weight, op.bias)]
+    constants = [owner.clone() for owner in owners if isinstance(owner, graph.ConstantOp)]
     inner = op.clone()
     for index, value in enumerate((load.result, *(c.results[0] for c in constants))):
         inner.operands[index] = value
     store = tile.StoreOp(inner.results[0])
     block.add_ops([load, *constants, inner, store, tile.YieldOp(store.result)])
     group = tile.GroupOp(
-        [op.input], result.type, Region(block),  # type: ignore
+        [op.input], result_type, Region(block),
         unit="npu", near="l1", home="l2", sizes=sizes, order=list(range(len(sizes))),
         buffers=buffers,
     )  # fmt: skip
