@@ -156,8 +156,13 @@ def test_eight_cores_are_six_and_a_half_times_as_fast_as_one(folder: Path) -> No
 
 @pytest.mark.parametrize("name", ["resnet8", "mobilenetv1_025"])
 def test_transfers_hide_behind_the_work_of_the_cores(name: str, folder: Path) -> None:
-    """In layers that are bound by compute at least 90 % of the transfer time is hidden."""
+    """In layers that are bound by compute at least 90 % of the transfer time is hidden; the first
+    one waits for the network's input, which nothing can hide.
+    """
     report = measured(name, platform_file(folder, "siracusa-cores", 64))
     bound = [layer for layer in report.layers.values() if layer.dma < layer.cycles / 2]
-    exposed = sum(layer.exposed_dma for layer in bound[1:])
-    assert exposed <= 0.1 * sum(layer.dma for layer in bound[1:])
+    exposed, moved = (
+        sum(getattr(layer, name) for layer in bound[1:]) for name in ("exposed_dma", "dma")
+    )
+    assert moved > 0
+    assert exposed <= 0.1 * moved
