@@ -145,25 +145,33 @@ class LowRank(ModulePass):
             )
 
     def compress(self, module: ModuleOp, function: func.FuncOp) -> None:
-        if not self.data:
-            for op in list(function.body.block.ops):
-                if (layer := layer_of(op)) is not None:
-                    self.visit(layer)
+        ranks = self.ranks(function)
+        if not self.data or not ranks:
+            for layer, rank in ranks.values():
+                self.replace(layer, rank)
             return
-        for index, visit in enumerate(
-            start(module, function, self.name, self.data, self.samples).visits()
-        ):
-            self.visit(visit.layer, visit, self.seed + index)
+        visits = start(module, function, self.name, self.data, self.samples).visits()
+        for index, visit in enumerate(visits):
+            if (found := ranks.pop(visit.layer.op, None)) is not None:
+                self.replace(*found, visit, self.seed + index)
+            if not ranks:
+                break
 
-    def visit(self, layer: Layer, samples: Visit | None = None, seed: int = 0) -> None:
-        """Split one layer, if that helps; with samples the second one is fitted to them."""
-        ratio = ratio_of(layer.op, self.ratio)
-        forget(layer.op)
-        if ratio == 1 and not self.rank:
-            return
-        rank = self.rank_of(layer, ratio)
-        if rank is None:
-            return
+    def ranks(self, function: func.FuncOp) -> dict[Operation, tuple[Layer, int]]:
+        """The layers to split and their ranks, in order."""
+        found: dict[Operation, tuple[Layer, int]] = {}
+        for op in function.body.block.ops:
+            ratio = ratio_of(op, self.ratio)
+            forget(op)
+            layer = layer_of(op)
+            if layer is None or (ratio == 1 and not self.rank):
+                continue
+            if (rank := self.rank_of(layer, ratio)) is not None:
+                found[op] = layer, rank
+        return found
+
+    def replace(self, layer: Layer, rank: int, samples: Visit | None = None, seed: int = 0) -> None:
+        """Split one layer; with samples the factors are fitted to them."""
         split, before = self.factors.split(layer, self.cost), layer.op
         matrix = self.factors.matrix(layer)
         new = self.factors.ops(layer, *truncated(matrix, rank))

@@ -108,12 +108,13 @@ class PruneChannels(ModulePass):
         for index, visit in enumerate(
             start(module, function, PASS, self.data, self.samples).visits()
         ):
-            op = visit.layer.op
-            if op in masks:
+            if (kept := masks.pop(visit.layer.op, None)) is not None:
                 limits = self.positions, self.seed + index
-                gain = fit(visit.layer, visit.input, visit.wanted, *limits, masks[op])
-                text = f"{text_of(masks[op])}; fitted, error {gain:.2f} dB less"
-                emit_remark("passed", PASS, op, text)
+                gain = fit(visit.layer, visit.input, visit.wanted, *limits, kept)
+                text = f"{text_of(kept)}; fitted, error {gain:.2f} dB less"
+                emit_remark("passed", PASS, visit.layer.op, text)
+            if not masks:
+                break
 
 
 def mask(op: Operation, kept: Mask) -> None:

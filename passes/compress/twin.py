@@ -73,16 +73,24 @@ class Twin:
         for op in list(self.function.body.block.ops):
             if isinstance(op, graph.ConstantOp | func.ReturnOp):
                 continue
-            came, stands = self.run(op, self.came), [op]
+            came, stands, operands = self.run(op, self.came), [op], tuple(op.operands)
             if (layer := layer_of(op)) is not None:
                 visit = Visit(layer, came, self, stands)
                 yield visit
                 stands = visit.ops
             last = stands[-1]
-            self.step(last)
+            if last is op and operands == tuple(op.operands) and self.same(op):
+                self.now[op.results[0]] = came
+                self.done.add(op)
+            else:
+                self.step(last)
             self.came[last.results[0]] = came
             for stand in stands:
                 self.free(stand)
+
+    def same(self, op: Operation) -> bool:
+        """Whether `op` reads the same in both networks: they need not both run up to a change."""
+        return all(self.now.get(value) is self.came.get(value) for value in op.operands)
 
     def step(self, op: Operation) -> None:
         """Run `op` in the network as it is now."""
