@@ -25,7 +25,7 @@ from ..graph.output_statistics import output_statistics
 from ..quant.layers import Layer, layer_of
 from .costs import cost_named
 from .ratios import checked, forget, ratio_of
-from .reconstruct import centred_moment, fit
+from .reconstruct import fit, input_moment
 from .twin import Visit, start
 
 Float = NDArray[np.float64]
@@ -182,7 +182,13 @@ class LowRank(ModulePass):
         if samples is not None:
             first, second = layer_of(new[-2]), layer_of(new[-1])
             assert first is not None and second is not None
-            moment = centred_moment(first, samples.value(first.input), self.positions, seed)
+            moment = input_moment(
+                first,
+                samples.value(first.input),
+                self.positions,
+                seed,
+                centred=second.takes_bias,
+            )
             set_factors(first, second, *truncated(matrix, rank, moment))
             samples.replace(before, new[-2:])
             gain = fit(second, samples.value(second.input), samples.wanted, self.positions, seed)

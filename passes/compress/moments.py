@@ -43,9 +43,8 @@ class InputMoments(Interpreter.Listener):
     """Moments of the inputs of layers without groups, at random positions of each batch."""
 
     layers: dict[Operation, Layer]
-    share: float
-    """Of all samples' positions, times `positions`: 1 / number of batches."""
     positions: int
+    """In each batch."""
     random: np.random.Generator
     found: dict[Operation, Moments] = field(default_factory=dict[Operation, Moments])
 
@@ -56,7 +55,7 @@ class InputMoments(Interpreter.Listener):
         x: Array = args[0]
         shape = shape_of(op.results[0])
         every = len(x) // shape_of(layer.input)[0] * shape[0] * int(np.prod(shape[2:]))
-        count = min(every, max(1, int(self.share * self.positions)))
+        count = min(every, self.positions)
         index = np.sort(self.random.choice(every, count, replace=False))
         part = columns(layer, x, index)[0].astype(np.float64)
         moments = self.found.setdefault(
@@ -81,9 +80,9 @@ def input_moments(
     rows = samples * shape_of(function.body.block.args[0])[0]
     inputs = {name: array[:rows] for name, array in load_inputs(Path(data), names).items()}
     step = bounded_batch(function, BATCH)
-    share = min(1.0, step / sample_count(inputs))
+    each = max(1, positions * step // sample_count(inputs))
     random = np.random.default_rng(seed)
-    listener = InputMoments({layer.op: layer for layer in layers}, share, positions, random)
+    listener = InputMoments({layer.op: layer for layer in layers}, each, random)
     for part in batches(inputs, step):
         arrays = {name: array.astype(np.float32) for name, array in part.items()}
         run(module, arrays, function.sym_name.data, listeners=[listener])

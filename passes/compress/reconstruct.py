@@ -62,14 +62,19 @@ def drawn(layer: Layer, x: Array, wanted: Array, positions: int, seed: int) -> t
     return columns(layer, x, index)[0].astype(np.float64), every[:, index].astype(np.float64)
 
 
-def centred_moment(layer: Layer, x: Array, positions: int, seed: int) -> Float:
-    """The covariance of what meets one output of a layer, at random positions: [K, K]."""
+def input_moment(layer: Layer, x: Array, positions: int, seed: int, *, centred: bool) -> Float:
+    """The second moment of what meets one output of a layer, at random positions: [K, K].
+
+    With `centred` the covariance: for a layer whose bias takes up the mean.
+    """
     shape = shape_of(layer.op.result)
     every = len(x) // shape_of(layer.input)[0] * shape[0] * int(np.prod(shape[2:]))
     size = int(np.prod(shape_of(layer.weight))) // layer.outputs
-    part = columns(layer, x, positions_of(every, max(positions, 8 * size), seed))[0]
-    centred = part.astype(np.float64) - part.mean(1, dtype=np.float64)[:, None]
-    return centred @ centred.T / part.shape[1]
+    index = positions_of(every, max(positions, 8 * size), seed)
+    part = columns(layer, x, index)[0].astype(np.float64)
+    if centred:
+        part -= part.mean(1, keepdims=True)
+    return part @ part.T / part.shape[1]
 
 
 def positions_of(every: int, wanted: int, seed: int) -> NDArray[np.int64]:

@@ -45,8 +45,8 @@ class SelectRatios(ModulePass):
     ratio, such that the cost (`macs` or `weights`, see spatial-svd) is at most `ratio` of what it
     was. Layers that do not keep it at any candidate get ratio 1: they are left alone.
 
-    Scores look at up to `score-samples` samples; `samples`, `positions`, `seed` and `multiple` are
-    those of the method. Scores are kept on disk by a hash of network, data and options
+    `samples` limits the samples that are scored, and with `positions`, `seed` and `multiple` is
+    what the method gets. Scores are kept on disk by a hash of network, data and options
     (`cache=false`: not): another `ratio` takes no new ones.
     """
 
@@ -62,7 +62,6 @@ class SelectRatios(ModulePass):
     candidates: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     samples: int = 128
     positions: int = 8192
-    score_samples: int = 256
     seed: int = 0
     cache: bool = True
 
@@ -92,11 +91,11 @@ class SelectRatios(ModulePass):
     def scores(self, module: ModuleOp, function: func.FuncOp, budget: Budget) -> Float:
         """[units, candidates]."""
         data = load_inputs(Path(self.data), input_names(function))
-        rows = self.score_samples * shape_of(function.body.block.args[0])[0]
+        rows = self.samples * shape_of(function.body.block.args[0])[0]
         inputs = {name: array[:rows] for name, array in data.items()}
         scorer = Scorer(self.score, logits(module, function, inputs), self.classes(inputs))
         options = f"{self.method} {self.cost} {self.multiple} {self.score} {self.candidates} "
-        options += f"{self.samples} {self.positions} {self.score_samples} {self.seed}"
+        options += f"{self.samples} {self.positions} {self.seed}"
         arrays = dict(data) if scorer.labels is None else {**data, ".labels": scorer.labels}
         key = score_cache.key_of(module, arrays, options)
         shape = len(budget.units), len(self.candidates)

@@ -68,7 +68,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="sqnr",
         help="what layers are compared by (sqnr)",
     )
-    add("--samples", type=positive, default=128, metavar="N", help="samples to fit with (128)")
+    add(
+        "--samples",
+        type=positive,
+        default=128,
+        metavar="N",
+        help="samples to score and fit with (128)",
+    )
     add("--uniform", action="store_true", help="the same ratio for all layers, without a search")
     platform_option(parser, default=None)
     add("-o", "--output", type=Path, metavar="FILE", help="the smaller model, .onnx or .mlir")
