@@ -1,12 +1,13 @@
 """Least squares: weights of a layer that make given outputs from given inputs.
 
 He et al., arXiv:1707.06168, section 3.2: min E |y - W x - b|^2 over W and b, on the input columns
-that are kept. Moments are centred, so that b has a closed form; a small ridge holds what the
-samples do not determine where it was.
+that are kept. Moments are centred, so that b has a closed form. A ridge holds what the samples do
+not determine at the weight it had; how strong, the last quarter of the samples decides.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ from ..quant.weight_rounding import columns
 Array = NDArray[Any]
 Float = NDArray[np.float64]
 
-RIDGE = 1e-3
-"""Share of the mean variance of the inputs."""
+RIDGES = 1e-3, 1e-2, 1e-1, 1.0, 10.0
+"""Shares of the mean variance of the inputs."""
+HELD_OUT = 4
+"""One sample of as many decides on the ridge."""
 
 
 def fit(
@@ -45,7 +48,9 @@ def fit(
     rows = weight.reshape(layer.outputs, -1)
     use = np.ones(rows.shape[1], bool) if kept is None else np.repeat(kept, shape[3])
     inputs, outputs = drawn(layer, x, wanted, positions, seed)
-    fitted, bias = solve(rows, layer.bias(), use, inputs, outputs, with_bias=layer.takes_bias)
+    solver = Solver(rows, use, layer.takes_bias)
+    ridge = solver.best_ridge(inputs, outputs)
+    fitted, bias = solver.solve(inputs, outputs, ridge)
     before = squared(outputs, rows @ inputs + layer.bias()[:, None])
     after = squared(outputs, fitted @ inputs + bias[:, None])
     layer.set_weight(fitted.reshape(shape))
@@ -83,30 +88,39 @@ def positions_of(every: int, wanted: int, seed: int) -> NDArray[np.int64]:
     return np.sort(index)
 
 
-def solve(
-    weight: Float,
-    bias: Float,
-    use: NDArray[np.bool_],
-    x: Float,
-    y: Float,
-    *,
-    with_bias: bool = True,
-) -> tuple[Float, Float]:
-    """Weight [outputs, K] and bias [outputs] that bring W x + b near to y.
+@dataclass(frozen=True)
+class Solver:
+    """Weight [outputs, K], 0 in columns that are not in use, to be moved towards W x + b = y."""
 
-    `weight` is 0 in the columns that are not in use. With D the moments of the error that `weight`
-    leaves, W = weight + D (C + ridge)^-1.
-    """
-    mean_x = x.mean(1) if with_bias else np.zeros(len(x))
-    mean_y = y.mean(1) if with_bias else bias
-    centred = (x - mean_x[:, None])[use]
-    left = y - mean_y[:, None] - weight[:, use] @ centred
-    second = centred @ centred.T / x.shape[1]
-    ridge = RIDGE * np.trace(second) / max(len(second), 1)
-    second[np.diag_indices_from(second)] += ridge if ridge > 0 else 1.0
-    fitted = weight.copy()
-    fitted[:, use] += np.linalg.solve(second, centred @ left.T / x.shape[1]).T
-    return fitted, mean_y - fitted @ mean_x
+    weight: Float
+    use: NDArray[np.bool_]
+    with_bias: bool = True
+
+    def solve(self, x: Float, y: Float, ridge: float) -> tuple[Float, Float]:
+        """W and b; with D the moments of the error that `weight` leaves, W = weight + D (C + r)^-1.
+
+        The ridge r is a share of the mean variance.
+        """
+        mean_x = x.mean(1) if self.with_bias else np.zeros(len(x))
+        mean_y = y.mean(1) if self.with_bias else np.zeros(len(y))
+        centred = (x - mean_x[:, None])[self.use]
+        left = y - mean_y[:, None] - self.weight[:, self.use] @ centred
+        second = centred @ centred.T / x.shape[1]
+        added = ridge * np.trace(second) / max(len(second), 1)
+        second[np.diag_indices_from(second)] += added if added > 0 else 1.0
+        fitted = self.weight.copy()
+        fitted[:, self.use] += np.linalg.solve(second, centred @ left.T / x.shape[1]).T
+        return fitted, mean_y - fitted @ mean_x
+
+    def best_ridge(self, x: Float, y: Float) -> float:
+        """The one that, fitted to the first positions, has the least error at the last ones."""
+        count = x.shape[1] - x.shape[1] // HELD_OUT
+
+        def error(ridge: float) -> float:
+            weight, bias = self.solve(x[:, :count], y[:, :count], ridge)
+            return squared(y[:, count:], weight @ x[:, count:] + bias[:, None])
+
+        return min(RIDGES, key=error)
 
 
 def squared(wanted: Float, found: Float) -> float:

@@ -18,7 +18,7 @@ from ...dialects.diagnostics import RunnelError, emit_remark
 from ...dialects.graph_base import shape_of
 from ...runtime.interpreter import input_names
 from ..quant.calibrate import load_inputs
-from ..quant.observe import told
+from ..quant.observe import sample_count, told
 from . import score_cache
 from .budget import Budget, budget_of
 from .greedy import choose, monotone
@@ -45,9 +45,10 @@ class SelectRatios(ModulePass):
     ratio, such that the cost (`macs` or `weights`, see spatial-svd) is at most `ratio` of what it
     was. Layers that do not keep it at any candidate get ratio 1: they are left alone.
 
-    `samples` limits the samples that are scored, and with `positions`, `seed` and `multiple` is
-    what the method gets. Scores are kept on disk by a hash of network, data and options
-    (`cache=false`: not): another `ratio` takes no new ones.
+    The method gets the first `samples` samples, `positions`, `seed` and `multiple`; scores look at
+    as many samples behind those as there are, or at the same ones if there are none. Scores are
+    kept on disk by a hash of network, data and options (`cache=false`: not): another `ratio` takes
+    no new ones.
     """
 
     name = PASS
@@ -91,9 +92,12 @@ class SelectRatios(ModulePass):
     def scores(self, module: ModuleOp, function: func.FuncOp, budget: Budget) -> Float:
         """[units, candidates]."""
         data = load_inputs(Path(self.data), input_names(function))
-        rows = self.samples * shape_of(function.body.block.args[0])[0]
-        inputs = {name: array[:rows] for name, array in data.items()}
-        scorer = Scorer(self.score, logits(module, function, inputs), self.classes(inputs))
+        step = shape_of(function.body.block.args[0])[0]
+        place = self.scored(sample_count(data) // step)
+        rows = slice(place.start * step, place.stop * step)
+        inputs = {name: array[rows] for name, array in data.items()}
+        classes = self.classes(sample_count(data), rows)
+        scorer = Scorer(self.score, logits(module, function, inputs), classes)
         options = f"{self.method} {self.cost} {self.multiple} {self.score} {self.candidates} "
         options += f"{self.samples} {self.positions} {self.seed}"
         arrays = dict(data) if scorer.labels is None else {**data, ".labels": scorer.labels}
@@ -110,18 +114,22 @@ class SelectRatios(ModulePass):
             told(index + 1, len(budget.units))
         return table
 
-    def classes(self, inputs: Mapping[str, Array]) -> Array | None:
+    def scored(self, count: int) -> slice:
+        """Which of `count` samples are scored: those that nothing is fitted to, if there are."""
+        start = self.samples if count > self.samples else 0
+        return slice(start, min(count, start + self.samples))
+
+    def classes(self, count: int, rows: slice) -> Array | None:
         """The labels of the samples that are scored."""
         if not self.labels:
             return None
-        count = len(next(iter(inputs.values())))
         try:
-            labels = np.load(self.labels, allow_pickle=False).reshape(-1)[:count]
+            labels = np.load(self.labels, allow_pickle=False).reshape(-1)
         except (OSError, ValueError, EOFError) as error:
             raise RunnelError(f"{self.labels}: cannot be read as .npy: {error}") from error
         if len(labels) != count or labels.dtype.kind not in "iu":
             raise RunnelError(f"{self.labels}: expected a class for each of {count} samples")
-        return labels
+        return labels[rows]
 
     def row(
         self,

@@ -29,7 +29,7 @@ from runnel.passes.compress.costs import macs, weights
 from runnel.passes.compress.lasso import chosen, lasso
 from runnel.passes.compress.moments import shares
 from runnel.passes.compress.prune_channels import PruneChannels
-from runnel.passes.compress.reconstruct import solve
+from runnel.passes.compress.reconstruct import Solver
 from runnel.passes.compress.winnow import Winnow
 from runnel.passes.quant.layers import layers_of
 
@@ -83,12 +83,27 @@ def test_the_fit_is_least_squares():
     x, y = random.normal(size=(6, 400)) + 1, random.normal(size=(3, 400))
     use = np.array([True, True, False, True, False, True])
     weight = random.normal(size=(3, 6)) * use
-    fitted, bias = solve(weight, np.zeros(3), use, x, y)
+    fitted, bias = Solver(weight, use).solve(x, y, 1e-3)
     design = np.vstack([x[use], np.ones(400)]).T
     expected = np.linalg.lstsq(design, y.T, rcond=None)[0].T
     np.testing.assert_allclose(fitted[:, use], expected[:, :-1], atol=3e-3)
     np.testing.assert_allclose(bias, expected[:, -1], atol=5e-3)
     assert not fitted[:, ~use].any()
+
+
+def test_few_samples_do_not_take_the_weights_over():
+    """30 noisy samples for 24 weights: the ridge that others decide on is better than the least."""
+    random = np.random.default_rng(6)
+    weight = random.normal(size=(4, 24))
+    x = random.normal(size=(24, 2000))
+    y = 0.9 * weight @ x + 3 * random.normal(size=(4, 2000))
+    solver = Solver(weight, np.ones(24, bool))
+
+    def error(ridge: float) -> float:
+        fitted, bias = solver.solve(x[:, :30], y[:, :30], ridge)
+        return float(((y - fitted @ x - bias[:, None]) ** 2).sum())
+
+    assert error(solver.best_ridge(x[:, :30], y[:, :30])) < 0.7 * error(1e-3)
 
 
 def residual_network() -> ModuleOp:

@@ -83,6 +83,13 @@ def test_scores_are_what_they_are_called():
     assert Scorer("sqnr", reference).unchanged == 200
 
 
+def test_samples_that_nothing_is_fitted_to_are_scored():
+    entry = SelectRatios("x.npy", samples=100)
+    cases = {250: (100, 200), 130: (100, 130), 100: (0, 100), 40: (0, 40)}
+    for count, (start, stop) in cases.items():
+        assert entry.scored(count) == slice(start, stop)
+
+
 @pytest.mark.parametrize("method", ["spatial-svd", "weight-svd", "prune-channels"])
 def test_ratios_are_written_and_meet_the_target(method: str, tmp_path: Path):
     data = calibration_file(tmp_path, 48)
