@@ -36,7 +36,7 @@ class Visit:
 
     layer: Layer
     wanted: Array
-    """What the layer gives in the network as it came."""
+    """What the layer is to give: as the network came, and what a sum behind it needs besides."""
     twin: Twin
     ops: list[Operation]
     """What stands for the layer now, in order; the last one makes its result."""
@@ -75,7 +75,7 @@ class Twin:
                 continue
             came, stands, operands = self.run(op, self.came), [op], tuple(op.operands)
             if (layer := layer_of(op)) is not None:
-                visit = Visit(layer, came, self, stands)
+                visit = Visit(layer, self.repaired(op, came), self, stands)
                 yield visit
                 stands = visit.ops
             last = stands[-1]
@@ -87,6 +87,19 @@ class Twin:
             self.came[last.results[0]] = came
             for stand in stands:
                 self.free(stand)
+
+    def repaired(self, op: Operation, came: Array) -> Array:
+        """What `op` is to give so that a sum that alone reads it comes out as it came.
+
+        He et al., arXiv:1707.06168, section 3.4: the last layer of a branch is fitted to its output
+        and to the error of the other branch, if that has run.
+        """
+        user = op.results[0].get_user_of_unique_use()
+        if not isinstance(user, graph.AddOp):
+            return came
+        other = user.rhs if user.lhs is op.results[0] else user.lhs
+        fits = other in self.now and self.now[other].shape == came.shape
+        return came + self.came[other] - self.now[other] if fits else came
 
     def same(self, op: Operation) -> bool:
         """Whether `op` reads the same in both networks: they need not both run up to a change."""

@@ -23,6 +23,7 @@ from xdsl.dialects.builtin import ModuleOp
 from runnel.dialects import graph
 from runnel.dialects.diagnostics import RunnelError
 from runnel.passes.compress.low_rank import LowRank, Split, truncated
+from runnel.passes.compress.ratios import RATIO, note
 from runnel.passes.compress.spatial_svd import SpatialFactors, SpatialSVD
 from runnel.passes.compress.weight_svd import WeightFactors, WeightSVD
 from runnel.passes.quant.layers import layers_of
@@ -148,6 +149,29 @@ def test_a_fit_at_full_rank_changes_nothing(tmp_path: Path):
     before = outputs(module, x)
     apply(module, SpatialSVD(rank=9, data=data))
     np.testing.assert_allclose(outputs(module, x), before, atol=1e-4 * np.abs(before).max())
+
+
+def test_the_last_layer_of_a_branch_repairs_the_sum(tmp_path: Path):
+    """Both branches see the same windows: the second one takes up what the first one loses."""
+    random = np.random.default_rng(8)
+    constants = {"a": random.normal(size=(8, 3, 3, 3)), "b": random.normal(size=(8, 3, 3, 3))}
+    nodes: list[Node] = [
+        ("Conv", ["x", "a"], ["1"], {}),
+        ("Conv", ["x", "b"], ["2"], {}),
+        ("Add", ["1", "2"], ["y"], {}),
+    ]
+    data, x = calibration_file(tmp_path, 96), images(8, seed=3)
+
+    def error(nodes: list[Node], ratios: list[float]) -> float:
+        module = network([1, 3, 8, 8], nodes, constants)
+        before = outputs(module, x)
+        for layer, ratio in zip(layers_of(module), ratios, strict=True):
+            note(layer.op, RATIO, ratio)
+        apply(module, SpatialSVD(data=data))
+        return float(((outputs(module, x) - before) ** 2).sum())
+
+    alone = error([("Conv", ["x", "a"], ["y"], {})], [0.3])
+    assert error(nodes, [0.3, 0.999]) < 0.5 * alone
 
 
 def test_weighted_factors_are_better_where_inputs_are():
