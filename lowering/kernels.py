@@ -33,8 +33,12 @@ class Problem:
     depth: int = 0
     outputs: int = 0
     requant: RequantAttr | None = None
+    """In its high-word form; `acc_shift` is by what accumulators are shifted up before."""
+    acc_shift: int = 0
     types: str = "s8"
     """`s8` where all quantized tensors have 8 bits; else the types of all, as `s8_s16`."""
+    weight_bits: int = 8
+    """Those that hold every weight: 4 or 8."""
 
     @property
     def shape(self) -> Window:
@@ -86,6 +90,12 @@ class Kernel:
     """Of the tensors that it takes, as in a `Problem`."""
     file: str = ""
     """The runtime's header, where that is not named after the symbol."""
+    weight_bits: int = 8
+    """Of the weights as they are stored; narrower ones fit."""
+    work: float = 0.0
+    """Instructions per product (per element of the result where there is none): what
+    `runnel analyze` counts on large layers, for comparing; 0 where nobody has measured.
+    """
 
     @property
     def include(self) -> str:
@@ -117,9 +127,10 @@ def all_kernels() -> tuple[Kernel, ...]:
     from .kernels_rv32 import RV32
     from .kernels_rvv import RVV
     from .kernels_s16 import S16
+    from .kernels_w4 import W4
     from .kernels_xpulp import XPULP
 
-    return (*MVE, *DSP, *RVV, *XPULP, *RV32, *PORTABLE, *S16)
+    return (*MVE, *DSP, *RVV, *XPULP, *RV32, *W4, *PORTABLE, *S16)
 
 
 def choose_kernel(
@@ -129,7 +140,7 @@ def choose_kernel(
     missed: list[str] = []
     for kernel in kernels:
         alike = kernel.op == problem.op and kernel.types == problem.types
-        if not alike or not kernel.isa <= isa:
+        if not alike or not kernel.isa <= isa or kernel.weight_bits < problem.weight_bits:
             continue
         reason = kernel.refuses(problem)
         if reason is None:

@@ -65,7 +65,32 @@ def round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
+EIGHT = (0, 1, 4, 5, 2, 3, 6, 7)
+"""What the nibbles of a word hold: pairs of 16 bits come out of those at a distance of four."""
+
 DSP = (
+    Kernel(
+        "conv2d",
+        "rn_conv2d_s8_w4_dsp",
+        DSP_ISA,
+        packing=lambda p: PackingAttr.get(
+            2, 4, order=EIGHT, flip=[0, 1], column_first=p.shape.in_c % 4 == 0, bits=4
+        ),
+        scratch=conv2d_scratch,
+        refuses=conv2d_refuses,
+        weight_bits=4,
+    ),
+    Kernel(
+        "fully_connected",
+        "rn_fully_connected_s8_w4_dsp",
+        DSP_ISA,
+        packing=lambda _: PackingAttr.get(
+            2, 8, order=[*EIGHT, *(8 + i for i in EIGHT)], flip=[0, 1], bits=4
+        ),
+        scratch=lambda p: 2 * round_up(p.depth, 8),
+        refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+        weight_bits=4,
+    ),
     Kernel(
         "conv2d",
         "rn_conv2d_s8_dsp",

@@ -31,6 +31,9 @@ type that a quantizer must have, whatever was calibrated."""
 BITS = "quant.bits"
 """The attribute (on an op or a function argument) that holds the bits of an activation: 8, 16."""
 
+WEIGHT_BITS = "quant.weight_bits"
+"""The attribute (on a product) that holds the bits of its weight: 2 to 8."""
+
 FIXED_GRIDS = {
     graph.SoftmaxOp: (1 / 256, -128),
     graph.SigmoidOp: (1 / 256, -128),
@@ -52,9 +55,9 @@ class InsertQuantCasts(ModulePass):
     without the most negative code, per output channel (or per tensor). ReLU and clip share the
     quantizer of the op before them; data movement and max pooling keep the grid of their input.
 
-    Weights of fewer than 8 bits (`weight-bits`, at least 2) use their most negative code too, and
-    are stored in i8. The cast of a weight names the float constant it stands for (`quant.real`),
-    which rounding and bias correction read.
+    Weights of fewer than 8 bits (`weight-bits`, at least 2, or the `quant.weight_bits` of a layer)
+    use their most negative code too, and are stored in i8. The cast of a weight names the float
+    constant it stands for (`quant.real`), which rounding and bias correction read.
     """
 
     name = "insert-quant-casts"
@@ -204,7 +207,9 @@ class Inserter:
 
     def weight_type(self, op: Operation, array: NDArray[Any]) -> quant.UniformQuantizedType:
         """Symmetric, with the least scales that clip nothing."""
-        axis, bounds = weight_axis(op), weight_bounds(self.weight_bits)
+        given = op.attributes.get(WEIGHT_BITS)
+        bits = given.value.data if isinstance(given, IntegerAttr) else self.weight_bits
+        axis, bounds = weight_axis(op), weight_bounds(bits)
         scales = self.room_for_bias(op, weight_scales(array, axis, self.per_channel, bounds))
         return quant.UniformQuantizedType.get(
             scales if self.per_channel else scales[:1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,10 +72,11 @@ def dsp_cases() -> list[cases.Case]:
     [(HOST_CHECKED, portable_cases), (HOST_CHECKED, dsp_cases), (CORTEX_M4, dsp_cases)],
     ids=["portable", "dsp-c-meaning-with-sanitizers", "dsp-cortex-m4"],
 )
-def test_bytes_equal_numpy(machine: Machine, group: object, tmp_path: Path) -> None:
+def test_bytes_equal_numpy(
+    machine: Machine, group: Callable[[], list[cases.Case]], tmp_path: Path
+) -> None:
     if reason := machine.missing():
         pytest.skip(reason)
-    assert callable(group)
     results = machine.results(group(), tmp_path)
     assert {name: r.detail for name, r in results.items() if r.wrong} == {}
 
