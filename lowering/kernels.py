@@ -105,14 +105,14 @@ class Kernel:
 
 
 PORTABLE = (
-    Kernel("conv2d", "rn_conv2d_s8"),
-    Kernel("depthwise_conv2d", "rn_depthwise_conv2d_s8"),
-    Kernel("fully_connected", "rn_fully_connected_s8"),
+    Kernel("conv2d", "rn_conv2d_s8", work=5.8),
+    Kernel("depthwise_conv2d", "rn_depthwise_conv2d_s8", work=20.0),
+    Kernel("fully_connected", "rn_fully_connected_s8", work=5.1),
     Kernel("add", "rn_add_s8"),
     Kernel("avg_pool2d", "rn_avg_pool2d_s8"),
     Kernel("max_pool2d", "rn_max_pool2d_s8"),
     Kernel("table", "rn_table_s8"),
-    Kernel("softmax", "rn_softmax_s8"),
+    Kernel("softmax", "rn_softmax_s8", work=28.0),
     Kernel("quantize", "rn_quantize_f32_s8"),
     Kernel("dequantize", "rn_dequantize_s8_f32"),
     Kernel("transpose", "rn_transpose"),

@@ -79,6 +79,7 @@ DSP = (
         scratch=conv2d_scratch,
         refuses=conv2d_refuses,
         weight_bits=4,
+        work=1.0,
     ),
     Kernel(
         "fully_connected",
@@ -90,6 +91,7 @@ DSP = (
         scratch=lambda p: 2 * round_up(p.depth, 8),
         refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
         weight_bits=4,
+        work=1.25,
     ),
     Kernel(
         "conv2d",
@@ -98,6 +100,7 @@ DSP = (
         packing=lambda p: PackingAttr.get(2, 4, column_first=p.shape.in_c % 4 == 0),
         scratch=conv2d_scratch,
         refuses=conv2d_refuses,
+        work=0.9,
     ),
     Kernel(
         "depthwise_conv2d",
@@ -106,6 +109,7 @@ DSP = (
         packing=lambda _: PackingAttr.get(9, 1),
         scratch=depthwise_scratch,
         refuses=depthwise_refuses,
+        work=2.3,
     ),
     Kernel(
         "fully_connected",
@@ -116,8 +120,9 @@ DSP = (
         ),
         scratch=lambda p: 2 * round_up(p.depth, 8),
         refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+        work=1.0,
     ),
-    Kernel("add", "rn_add_s8_dsp", DSP_ISA),
-    Kernel("avg_pool2d", "rn_avg_pool2d_s8_dsp", DSP_ISA),
+    Kernel("add", "rn_add_s8_dsp", DSP_ISA, work=15.0),
+    Kernel("avg_pool2d", "rn_avg_pool2d_s8_dsp", DSP_ISA, work=5.0),
     Kernel("max_pool2d", "rn_max_pool2d_s8_dsp", DSP_ISA),
 )

@@ -22,6 +22,13 @@ W4 = (
         packing=lambda _: PACKING,
         scratch=conv2d_scratch,
         weight_bits=4,
+        work=5.8,
     ),
-    Kernel("fully_connected", "rn_fully_connected_s8_w4", packing=lambda _: PACKING, weight_bits=4),
+    Kernel(
+        "fully_connected",
+        "rn_fully_connected_s8_w4",
+        packing=lambda _: PACKING,
+        weight_bits=4,
+        work=5.6,
+    ),
 )

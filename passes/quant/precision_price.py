@@ -68,7 +68,7 @@ def model_of(module: ModuleOp) -> str:
     """Which model the cycles come from."""
     platform = module.attributes.get(KEY)
     if not isinstance(platform, PlatformAttr):
-        return "products of 8 x 8 bits: no platform was set"
+        return "products of 8 x 8 bits (no platform)"
     if platform.cluster is not None:
         return f"cycles as place-units models them on {platform.label}"
     return f"instructions by the kernel table for {platform.label}"
