@@ -22,6 +22,7 @@ from .kernel_problem import constant_operand, problem_of
 from .kernels import Kernel, Problem, choose_kernel
 from .kernels_cluster import CLUSTER_KERNELS
 from .quant_to_cortexm import refusal
+from .units import TileOperands
 
 KernelOps = quant.Conv2DOp | quant.FullyConnectedOp
 
@@ -103,26 +104,21 @@ class ClusterBackend:
         _put(chunk, layout.shift, requant.shift_array()[first:last].astype(np.int8))
         return chunk
 
-    def compute(
-        self,
-        op: Operation,
-        ins: Sequence[SSAValue],
-        out: SSAValue,
-        pads: Sequence[SSAValue],
-        *,
-        channels: int,
-        constants: SSAValue | None,
-        scratch: SSAValue | None,
-    ) -> list[Operation]:
+    def compute(self, op: Operation, tile: TileOperands) -> list[Operation]:
         kernel, missed = self._choice(op)
         for reason in missed:
             emit_remark("missed", "convert-tile-to-dma", op, reason)
-        kind, properties = self._properties(op, channels)
+        kind, properties = self._properties(op, tile.channels)
         if kernel.header is not None:
             properties["header"] = StringAttr(kernel.include)
-        given = pads[: kind.PAD_COUNT]
         new = kind(
-            kernel.symbol, ins, out, properties, constants=constants, scratch=scratch, pads=given
+            kernel.symbol,
+            tile.ins,
+            tile.out,
+            properties,
+            constants=tile.constants,
+            scratch=tile.scratch,
+            pads=tile.pads[: kind.PAD_COUNT],
         )
         new.location = op.location
         return [new]
