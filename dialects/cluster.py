@@ -45,7 +45,7 @@ from xdsl.printer import Printer
 from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
-from .cortexm import PackingAttr
+from .cortexm_packing import PackingAttr
 from .diagnostics import describe
 from .dma import DestinationStyleOp
 from .quant_types import ROUNDINGS
