@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType, f32
+from xdsl.dialects.builtin import ModuleOp, StringAttr, TensorType, f32
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -19,7 +19,7 @@ from ...dialects.diagnostics import RunnelError, describe, emit_remark
 from .calibrate import argument_attributes, is_float, range_of
 from .grids import codes_of, grid_type, weight_axis, weight_type
 from .integer_forms import PRODUCTS, form_problem
-from .notes import BITS, REAL, TYPE, given_bits, given_type
+from .notes import BITS, FLOAT, REAL, TYPE, given_bits, given_type
 from .placement import Placement
 from .rules import Rules
 from .scheme import Grid, Scheme
@@ -121,14 +121,16 @@ class Inserter:
                 self.check_unused(op, None, "is quantized after its activation")
             elif result in chosen:
                 self.pair(result, self.result_type(op, schemes[result], ranges[result]), op.next_op)
-        if not self.wanted.everywhere:
-            self.tell_what_stays(ops)
+        self.tell_what_stays(ops)
 
     def tell_what_stays(self, ops: Sequence[Operation]) -> None:
-        """A remark for each op that stays in float."""
+        """A remark for each op that stays in float, and a note where the platform is to blame."""
+        for op, reason in self.placement.platform_refuses.items():
+            op.attributes[FLOAT] = StringAttr(reason)
         for op in ops:
             reason = self.placement.reasons.get(op)
-            if reason is not None and op.operands and is_float(op.results[0].type):
+            blamed = op in self.placement.platform_refuses or not self.wanted.everywhere
+            if reason is not None and blamed and op.operands and is_float(op.results[0].type):
                 emit_remark("missed", InsertQuantCasts.name, op, f"stays in float: {reason}")
 
     def is_quantized_product(self, op: Operation) -> bool:

@@ -34,6 +34,8 @@ def form_problem(op: Operation) -> str | None:
             return "has no integer form: a softmax is over the last axis"
         case graph.AddOp() | graph.GlobalAveragePoolOp() | graph.SoftmaxOp():
             return None
+        case graph.MaxPoolOp() | graph.ReshapeOp() | graph.TransposeOp():
+            return None
         case _:
             return "has no integer form"
 

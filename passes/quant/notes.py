@@ -19,6 +19,9 @@ type that a quantizer must have, whatever was calibrated."""
 BITS = "quant.bits"
 """The attribute (on an op or a function argument) that holds the bits of an activation: 8, 16."""
 
+FLOAT = "quant.float"
+"""The attribute (on an op) that holds why the platform does not compute it in integers."""
+
 
 def given_type(attributes: Mapping[str, Attribute]) -> quant.UniformQuantizedType | None:
     """The type among `attributes` that a quantizer must have."""

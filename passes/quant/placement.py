@@ -66,6 +66,8 @@ class Placement:
     quantized: set[SSAValue] = field(default_factory=set[SSAValue])
     reasons: dict[Operation, str] = field(default_factory=dict[Operation, str])
     """Why other ops stay in float."""
+    platform_refuses: dict[Operation, str] = field(default_factory=dict[Operation, str])
+    """Those of them that other platforms compute in integers."""
 
     def __post_init__(self) -> None:
         """Find the longest chains, then end them where something else reads a value of one."""
@@ -148,16 +150,23 @@ class Placement:
                 return f"reads what {maker_of(value)} makes in float"
         if source is not None and self.is_inner(op.results[0]):
             return None
-        return self.rule_refusal(op, operands)
+        return self.refused(op, operands)
 
     def product_refusal(self, op: Operation) -> str | None:
         """The same of a product, wherever it is."""
         root = self.root_of(op.operands[0])
         if isinstance(root, BlockArgument) and not self.rules.asked.inputs:
             return f"reads an input of the network, which {self.rules.where} leaves in float"
-        return form_problem(op) or self.rule_refusal(op, op.operands[:1])
+        return form_problem(op) or self.refused(op, op.operands[:1])
 
-    def rule_refusal(self, op: Operation, operands: Sequence[SSAValue]) -> str | None:
+    def refused(self, op: Operation, operands: Sequence[SSAValue]) -> str | None:
+        """The same where only the platform is to blame: noted as such."""
+        problem = self.rule_problem(op, operands)
+        if problem is not None:
+            self.platform_refuses[op] = problem
+        return problem
+
+    def rule_problem(self, op: Operation, operands: Sequence[SSAValue]) -> str | None:
         """Why the platform computes no such op in integers, whose form is one that kernels have."""
         end, kernel = self.end_of(op), self.kernel_of(op)
         rule, where = self.rule_of(op), self.rules.where
