@@ -240,7 +240,8 @@ class Record(Schema):
             else:
                 yield from fields[key].problems(value, prefix + key)
         for field in dataclasses.fields(self.type):
-            if field.name not in raw and field.default is dataclasses.MISSING:
+            optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+            if field.name not in raw and not optional:
                 yield f"{prefix}{field.name}: missing"
 
     def decode(self, raw: dict[str, Any]) -> Any:

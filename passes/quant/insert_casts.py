@@ -89,8 +89,21 @@ class Inserter:
             op.results[0]: op.attributes for op in self.block.ops if len(op.results) == 1
         }
         given = {value for value, notes in self.notes.items() if given_type(notes)}
-        widths = {value: given_bits(notes) for value, notes in self.notes.items()}
-        self.placement = Placement(self.block, frozenset(given), self.rules, widths)
+        self.placement = Placement(self.block, frozenset(given), self.rules)
+        widths = {value: self.width(value, notes) for value, notes in self.notes.items()}
+        if set(widths.values()) != {8}:
+            self.placement = Placement(self.block, frozenset(given), self.rules, widths)
+
+    def width(self, value: SSAValue, notes: Mapping[str, Attribute]) -> int:
+        """The bits of an activation: those that are noted, if the platform has them here."""
+        bits = given_bits(notes)
+        rules = [] if bits == 8 else self.placement.rules_at(value)
+        if given_type(notes) is not None or all(bits in (rule.widths or (bits,)) for rule in rules):
+            return bits
+        op = value.owner if isinstance(value.owner, Operation) else self.function
+        why = f"{self.rules.where} has no {bits}-bit activations here"
+        emit_remark("missed", InsertQuantCasts.name, op, f"{why}: 8 bits are taken")
+        return 8
 
     def run(self) -> None:
         ops, placement = list(self.block.ops), self.placement

@@ -147,7 +147,7 @@ class Placement:
         operands = op.operands if source is None else [source]
         for value in operands:
             if value not in self.quantized:
-                return f"reads what {maker_of(value)} makes in float"
+                return f"reads what {maker_of(self.root_of(value))} makes in float"
         if source is not None and self.is_inner(op.results[0]):
             return None
         return self.refused(op, operands)
@@ -220,10 +220,14 @@ class Placement:
 
     def scheme(self, value: SSAValue) -> Scheme:
         """What all integer ops that make and read `value` allow its grid."""
+        return scheme_for(self.rules_at(value), self.width_of(value))
+
+    def rules_at(self, value: SSAValue) -> list[Rule]:
+        """What the platform asks of all integer ops that make and read `value`."""
         ops = [op for op in self.uses_of(value) if op in self.integer or self.preserves(op)]
         if isinstance(value.owner, Operation) and value.owner in self.integer:
             ops.append(self.core_of(value.owner))
-        return scheme_for(map(self.rule_of, ops), self.width_of(value))
+        return [self.rule_of(op) for op in ops]
 
     def range_of(self, value: SSAValue) -> tuple[float, float] | None:
         """The range that the platform asks for what makes `value`."""
