@@ -19,12 +19,10 @@ from ...dialects.diagnostics import RunnelError, describe, emit_remark
 from .calibrate import argument_attributes, is_float, range_of
 from .grids import codes_of, grid_type, weight_axis, weight_type
 from .integer_forms import PRODUCTS, form_problem
-from .notes import BITS, FLOAT, REAL, TYPE, given_bits, given_type
+from .notes import FLOAT, REAL, given_bits, given_type, given_weight_bits
 from .placement import Placement
 from .rules import Rules
 from .scheme import Grid, Scheme
-
-__all__ = ["BITS", "FIXED_GRIDS", "REAL", "TYPE", "InsertQuantCasts", "weight_axis"]
 
 FIXED_GRIDS: dict[type[Operation], Grid] = {
     graph.SoftmaxOp: Grid(1 / 256, -128, -128, 127),
@@ -49,9 +47,9 @@ class InsertQuantCasts(ModulePass):
     negative code, per output channel. `per-channel=false` is one scale per tensor. Where a tensor
     has a `quant.type` (import-encodings), that is its type.
 
-    Weights of fewer than 8 bits (`weight-bits`, at least 2) use their most negative code too, and
-    are stored in i8. The cast of a weight names the float constant it stands for (`quant.real`),
-    which rounding and bias correction read.
+    Weights of fewer than 8 bits (`weight-bits`, at least 2, or the `quant.weight_bits` of a layer)
+    use their most negative code too, and are stored in i8. The cast of a weight names the float
+    constant it stands for (`quant.real`), which rounding and bias correction read.
     """
 
     name = "insert-quant-casts"
@@ -228,7 +226,8 @@ class Inserter:
         rule = self.rules.rule(op)
         source = self.types.get(op.operands[0])
         width = 8 if source is None else source.storage.width.data
-        bits = min(self.wanted.weight_bits, rule.weight_bits(width))
+        wanted = given_weight_bits(op.attributes, self.wanted.weight_bits)
+        bits = min(wanted, rule.weight_bits(width))
         per_channel = self.wanted.per_channel and rule.per_channel
         least = self.room_for_bias(op, array.shape[weight_axis(op)])
         return weight_type(array, weight_axis(op), per_channel, bits, rule, least)
