@@ -24,6 +24,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from .quantization import ANYTHING, Quantization
 from .records import (
     Facts,
     Integer,
@@ -237,6 +238,7 @@ class Description:
     board: Board
     dma: tuple[Dma, ...] = ()
     links: tuple[Link, ...] = ()
+    quantization: Quantization = ANYTHING
 
 
 SCHEMA = Record(Description)
@@ -449,6 +451,11 @@ class PlatformAttr(Data[Description]):
     @property
     def board(self) -> Board:
         return self.data.board
+
+    @property
+    def quantization(self) -> Quantization:
+        """What it asks of quantization."""
+        return self.data.quantization
 
     @property
     def code_memory(self) -> Memory:

@@ -18,25 +18,24 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
 from ..dialects.diagnostics import RunnelError
-from ..dialects.platform import KEY, PlatformAttr
+from ..dialects.platform import platform_of
 from ..passes.quant.observe import telling
 from ..passes.quant.pareto import Point, points_of
 from ..passes.quant.placement import PRODUCTS
 from ..passes.quant.precision_price import Price, price_of
-from ..runtime.platforms import load_platform
 from . import constants_file
 from .fidelity import Fidelity, Outputs, fidelity, outputs_of
 from .pipeline import resolve_pipeline
 from .progress import SILENT, Progress
 from .recipes import ADDITIONS, CALIBRATIONS, Recipe, narrowed
 from .registry import new_context
-from .road import is_quantized, level_of
+from .road import is_quantized, level_of, platform_text
 from .signature import network_function, signature_of
 
 Array = NDArray[Any]
 Samples = Mapping[str, Array]
 
-TO_INTEGERS = "convert-graph-to-quant{rounding=single},cleanup,remove-unused-globals"
+TO_INTEGERS = "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals"
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,6 @@ class Trial:
     classes: bool
     reference: Outputs
     progress: Progress
-    platform: PlatformAttr | None = None
     labels_file: Path | None = None
     """Labels of the calibration data, if there are."""
 
@@ -172,14 +170,10 @@ class Trial:
         with self.progress.step(f"quantize: {recipe}"), telling(batches_shown(self.progress)):
             casts = self.graph.clone()
             context = new_context()
-            if self.platform is not None:
-                casts.attributes[KEY] = self.platform
             resolve_pipeline(recipe.pipeline(self.data)).run(context, casts)
             integer = casts.clone()
             resolve_pipeline(TO_INTEGERS).run(context, integer)
             price = price_of(integer)
-            for module in (casts, integer):
-                module.attributes.pop(KEY, None)
         with self.progress.step(f"measure: {recipe}"):
             simulated = self.score(outputs_of(casts, self.test))
             outputs = outputs_of(integer, self.test)
@@ -236,17 +230,19 @@ def search(
     every: bool = False,
     per_channel: bool = True,
     encodings: Path | None = None,
-    platform: str | None = None,
+    platform: str = "host",
+    runtime_config: Path | None = None,
     progress: Progress = SILENT,
 ) -> Search:
     """Quantize a float model, cheapest methods first, until `goal` is met (or all, with `every`).
 
     `data` calibrates, `test` (default: the same) measures; `labels` are those of `test`. Bits are
-    chosen by agreement with float, or by `data_labels` of the first samples of `data`. Weights
-    have a scale per output channel, or one per tensor. What a quantization costs is what it costs
-    on `platform`. With AIMET `encodings` there is one attempt:
-    the grids of that file, and calibrated ones where it has none. Raises `RunnelError` for a model
-    that is not in float, for labels and for encodings that do not fit.
+    chosen by agreement with float, or by `data_labels` of the first samples of `data`. Where
+    quantizers stand, on which grids and at what cost, the `platform` says (or a `runtime_config` of
+    AIMET). Weights have a scale per output channel if it allows that, or one per tensor. With AIMET
+    `encodings` there is one attempt: the grids of that file, and calibrated ones where it has none.
+    Raises `RunnelError` for a model that is not in float, for labels and for encodings that do not
+    fit.
     """
     if level_of(model) != "graph" or is_quantized(model):
         raise RunnelError("the model is quantized already: compile takes it as it is")
@@ -260,16 +256,16 @@ def search(
         path = Path(folder) / "calibration.npz"
         constants_file.save(path, {name: real(array) for name, array in data.items()})
         graph = model.clone()
-        resolve_pipeline("simplify").run(new_context(), graph)
+        steps = f"{platform_text(platform, runtime_config)},simplify"
+        resolve_pipeline(steps).run(new_context(), graph)
         with progress.step("run the float model"):
             reference = outputs_of(graph, test)
         classes = labels is not None or has_classes(model)
-        machine = None if platform is None else load_platform(platform)
         known = None if data_labels is None else Path(folder) / "labels.npy"
         if known is not None and data_labels is not None:
             np.save(known, data_labels)
         shared = (graph, path, test, labels, goal, classes, reference, progress)
-        trial = Trial(*shared, machine, known)
+        trial = Trial(*shared, known)
         found = Search(goal, accuracy(reference.result, labels), classes, reference.logits)
         for attempt in attempts(trial, found, per_channel, encodings):
             found.attempts.append(attempt)
@@ -304,7 +300,7 @@ def attempts(
 def narrow_attempts(trial: Trial, recipe: Recipe) -> Iterator[Attempt]:
     """Fewer bits for weights, then also more for activations, by the limits of the goal."""
     goal = trial.goal
-    npu = trial.platform is not None and any(unit.kind == "npu" for unit in trial.platform.units)
+    npu = any(unit.kind == "npu" for unit in platform_of(trial.graph).units)
     options = [f"weight-bits={'2,3,4,5,6,8' if npu else '4,8'}"]
     if goal.minimize == "cycles" or (goal.max_bytes is None and goal.max_cycles is not None):
         options.append("minimize=cycles")

@@ -28,7 +28,8 @@ from ...dialects.diagnostics import RunnelError, source_name, unheard
 from ...dialects.graph_base import shape_of
 from ...runtime.interpreter import input_names, load_functions
 from .calibrate import argument_attributes, load_inputs
-from .insert_casts import BITS, FIXED_GRIDS, REAL, WEIGHT_BITS, InsertQuantCasts
+from .insert_casts import FIXED_GRIDS, InsertQuantCasts
+from .notes import BITS, REAL, WEIGHT_BITS
 from .observe import logits_of
 from .placement import PRODUCTS
 from .prefix import start

@@ -25,8 +25,9 @@ from runnel.dialects import quant
 from runnel.dialects.diagnostics import RunnelError, source_name
 from runnel.lowering.graph_to_quant import ConvertGraphToQuant
 from runnel.passes.quant.calibrate import Calibrate, argument_attributes
-from runnel.passes.quant.insert_casts import BITS, WEIGHT_BITS, InsertQuantCasts
+from runnel.passes.quant.insert_casts import InsertQuantCasts
 from runnel.passes.quant.mixed_precision import MixedPrecision
+from runnel.passes.quant.notes import BITS, WEIGHT_BITS
 from runnel.passes.quant.pareto import points_of
 from runnel.tools import api
 from runnel.tools.pipeline import resolve_pipeline
