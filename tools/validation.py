@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.emulator.cycles import CycleReport
-from ..runtime.runners import PLAIN, Emulation, Program, build_flags
+from ..runtime.runners import PLAIN, Emulation, Program
 from .artifact import Artifact
 from .interpret import interpret
 from .progress import SILENT, Progress
@@ -131,7 +131,6 @@ def check_program(
     progress: Progress = SILENT,
 ) -> Check:
     """Build the program and run all samples twice in one process."""
-    flags = (*flags, *build_flags(artifact.platform, emulation))
     label = artifact.platform.label
     with TemporaryDirectory(prefix="runnel-") as folder:
         with progress.step(f"build for {label}"):

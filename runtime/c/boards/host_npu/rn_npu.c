@@ -34,33 +34,16 @@ static void rn_down(sem_t *semaphore)
     }
 }
 
-#ifdef RN_DMA_LATE
-/* How many jobs core 0 lets end. */
+/* Where jobs are late: how many core 0 has let end. */
+static int rn_is_late;
 static int32_t rn_released;
 static sem_t rn_release;
 
 static void rn_let_end(int32_t jobs)
 {
-    for (; rn_released < jobs; rn_released++)
+    for (; rn_is_late && rn_released < jobs; rn_released++)
         sem_post(&rn_release);
 }
-
-static void rn_delay(const uint32_t registers[RN_NPU_REGISTERS])
-{
-    rn_npu_destroy(registers);
-    rn_down(&rn_release);
-}
-#else
-static void rn_let_end(int32_t jobs)
-{
-    (void)jobs;
-}
-
-static void rn_delay(const uint32_t registers[RN_NPU_REGISTERS])
-{
-    (void)registers;
-}
-#endif
 
 static void *rn_engine(void *unused)
 {
@@ -69,7 +52,10 @@ static void *rn_engine(void *unused)
         rn_down(&rn_started);
         for (int32_t i = 0; i < RN_NPU_REGISTERS; i++)
             registers[i] = __atomic_load_n(&rn_registers[job % RN_CONTEXTS][i], __ATOMIC_RELAXED);
-        rn_delay(registers);
+        if (rn_is_late) {
+            rn_npu_destroy(registers);
+            rn_down(&rn_release);
+        }
         rn_npu_compute(registers);
         sem_post(&rn_ended[job % RN_ENDS]);
         __atomic_store_n(&rn_done, job + 1, __ATOMIC_RELEASE);
@@ -79,10 +65,9 @@ static void *rn_engine(void *unused)
 
 static void rn_begin(void)
 {
+    rn_is_late = rn_threads_are_late();
     sem_init(&rn_started, 0, 0);
-#ifdef RN_DMA_LATE
     sem_init(&rn_release, 0, 0);
-#endif
     for (int32_t i = 0; i < RN_ENDS; i++) {
         sem_init(&rn_ended[i], 0, 0);
         rn_known[i] = i - RN_ENDS;

@@ -2,8 +2,8 @@
    a job from its 24 registers while cores and DMA go on, so that sanitizers see what runs at the same
    time. Two jobs may be asked for before the first has ended; they run one after the other.
 
-   With RN_DMA_LATE jobs are as late as they may be: the output is destroyed when a job runs, and made
-   when it is waited for, or when a third one is asked for. */
+   With RN_LATE in the environment jobs are as late as they may be: the output is destroyed when a job
+   runs, and made when it is waited for, or when a third one is asked for. */
 #ifndef RN_NPU_H
 #define RN_NPU_H
 
