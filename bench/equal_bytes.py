@@ -11,8 +11,9 @@ C as threads of this machine under TSan and under ASan with UBSan (`-late`: tran
 as late as they may be).
 
 With --json what was found is kept in FILE after every chunk, and a later run goes on from there,
-for the same text only: the integer network and the level in the interpreter; or all sources that the
-program is built from. A change of interpreter, emulator or compiler is not seen: take a new FILE.
+for the same text only: the integer network and the level in the interpreter; or all sources that
+the program is built from. A change of interpreter, emulator or C compiler is not seen: take a new
+FILE.
 
 Exit code 1 if bytes differ, or something did not run.
 """
@@ -22,7 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -33,26 +34,34 @@ from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
-from runnel.bench.cluster_networks import L1_KIB, NAMES, PLATFORMS, Start, start, variant
+from runnel.bench.cluster_networks import (
+    L1_KIB,
+    NAMES,
+    PLATFORMS,
+    Start,
+    on_threads,
+    start,
+    variant,
+)
 from runnel.dialects.diagnostics import RunnelError
-from runnel.runtime.runners import Emulation, Program, build_flags
+from runnel.runtime.runners import Emulation, Program
 from runnel.tools import api
 from runnel.tools.artifact import Artifact
 from runnel.tools.progress import Progress
 from runnel.tools.report.text_table import Cell, text_table
-from runnel.tools.validation import Array, Check, check_built, check_level, run_level
+from runnel.tools.validation import Check, check_built, check_level, run_level
 from runnel.tools.write_ir import PrintStyle, module_text
 
 LEVELS = ("tile", "dma", "cluster")
-ELF = {"elf": False, "elf-poison": True}
-"""Programs on the emulator; whether with poison."""
+ELF = ("elf", "elf-poison")
+"""The program on the emulator."""
 
 SANITIZERS = {
     "tsan": ("-fsanitize=thread",),
     "asan": ("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
 }
 THREADS = tuple(f"{name}{late}" for name in SANITIZERS for late in ("", "-late"))
-"""Programs on this machine."""
+"""Programs of the same C on this machine."""
 
 
 @dataclass(frozen=True)
@@ -123,24 +132,21 @@ class Case:
     folder: Path
     chunk: int
     progress: Progress
+    programs: dict[str, Program] = field(default_factory=dict[str, Program])
 
     @property
     def name(self) -> str:
         return f"{self.here.name} on {self.base}, {self.l1_kib} KiB"
 
-    def compiled(self, *, threads: bool) -> Artifact:
-        external = self.here.external
-        file = variant(self.folder, self.base, self.l1_kib, external=external, threads=threads)
+    @cached_property
+    def emulated(self) -> Artifact:
+        file = variant(self.folder, self.base, self.l1_kib, external=self.here.external)
         with self.progress.step(f"{self.name}: compile"):
             return api.retarget(self.here.artifact, file)
 
     @cached_property
-    def emulated(self) -> Artifact:
-        return self.compiled(threads=False)
-
-    @cached_property
     def threaded(self) -> Artifact:
-        return self.compiled(threads=True)
+        return on_threads(self.emulated, self.folder)
 
     @cached_property
     def level(self) -> str:
@@ -166,35 +172,31 @@ class Case:
         found = notes.going_on(new)
         if found.inputs >= count:
             return found
-        with TemporaryDirectory(prefix="runnel-", dir=self.folder) as name:
-            check = self.checker(way, Path(name))
-            while found.inputs < count and found.passed:
-                stop = min(found.inputs + self.chunk, count)
-                samples = {n: a[found.inputs : stop] for n, a in self.here.samples.items()}
-                begin = perf_counter()
-                with self.progress.step(f"{self.name}: {way}, inputs to {stop} of {count}"):
-                    expected = run_level(self.emulated.road, self.level, samples)
-                    found = found.and_then(check(samples, expected), perf_counter() - begin)
-                notes.note(found)
+        while found.inputs < count and found.passed:
+            stop = min(found.inputs + self.chunk, count)
+            samples = self.here.first(stop - found.inputs, found.inputs)
+            begin = perf_counter()
+            with self.progress.step(f"{self.name}: {way}, inputs to {stop} of {count}"):
+                found = found.and_then(self.check(way, samples), perf_counter() - begin)
+            notes.note(found)
         return found
 
-    def checker(self, way: str, folder: Path) -> Callable[[dict[str, Any], list[Array]], Check]:
-        """Checks samples against what is expected; a program is built once."""
+    def check(self, way: str, samples: dict[str, Any]) -> Check:
+        expected = run_level(self.emulated.road, self.level, samples)
         if way in LEVELS:
-            return lambda samples, expected: check_level(self.emulated, way, samples, expected)
-        artifact, emulation, program = self.built(way, folder)
-        return lambda samples, expected: check_built(
-            artifact, program, samples, expected, emulation
-        )
-
-    def built(self, way: str, folder: Path) -> tuple[Artifact, Emulation, Program]:
-        sanitizer, _, late = way.partition("-")
+            return check_level(self.emulated, way, samples, expected)
         artifact = self.threaded if way in THREADS else self.emulated
-        emulation = Emulation(poison=bool(late))
-        flags = ("-Werror", *SANITIZERS.get(sanitizer, ()))
-        flags = (*flags, *build_flags(artifact.platform, emulation))
-        with self.progress.step(f"{self.name}: build for {way}"):
-            return artifact, emulation, artifact.build(folder, flags=flags)
+        emulation = Emulation(poison=way.endswith(("-poison", "-late")))
+        return check_built(artifact, self.built(way, artifact), samples, expected, emulation)
+
+    def built(self, way: str, artifact: Artifact) -> Program:
+        """The program, which is the same with poison."""
+        kind = way.partition("-")[0]
+        if kind not in self.programs:
+            flags = ("-Werror", *SANITIZERS.get(kind, ()))
+            with self.progress.step(f"{self.name}: build for {kind}"):
+                self.programs[kind] = artifact.build(self.folder / kind, flags=flags)
+        return self.programs[kind]
 
 
 def ir_bytes(module: ModuleOp) -> bytes:
