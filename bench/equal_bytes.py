@@ -57,9 +57,11 @@ ELF = ("elf", "elf-poison")
 """The program on the emulator."""
 
 SANITIZERS = {
-    "tsan": ("-fsanitize=thread",),
-    "asan": ("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    "tsan": ("-O1", "-fsanitize=thread"),
+    "asan": ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
 }
+"""At -O1: kernels for one layer each are much code, which takes long to compile with checks."""
+
 THREADS = tuple(f"{name}{late}" for name in SANITIZERS for late in ("", "-late"))
 """Programs of the same C on this machine."""
 
