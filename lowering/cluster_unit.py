@@ -27,6 +27,7 @@ from .quant_to_cortexm import (
     pool_window,
     refusal,
 )
+from .units import TileOperands
 
 KernelOps = quant.Conv2DOp | quant.FullyConnectedOp
 
@@ -108,26 +109,21 @@ class ClusterBackend:
         _put(chunk, layout.shift, requant.shift_array()[first:last].astype(np.int8))
         return chunk
 
-    def compute(
-        self,
-        op: Operation,
-        ins: Sequence[SSAValue],
-        out: SSAValue,
-        pads: Sequence[SSAValue],
-        *,
-        channels: int,
-        constants: SSAValue | None,
-        scratch: SSAValue | None,
-    ) -> list[Operation]:
+    def compute(self, op: Operation, tile: TileOperands) -> list[Operation]:
         kernel, missed = self._choice(op)
         for reason in missed:
             emit_remark("missed", "convert-tile-to-dma", op, reason)
-        kind, properties = self._properties(op, channels)
+        kind, properties = self._properties(op, tile.channels)
         if kernel.header is not None:
             properties["header"] = StringAttr(kernel.include)
-        given = pads[: kind.PAD_COUNT]
         new = kind(
-            kernel.symbol, ins, out, properties, constants=constants, scratch=scratch, pads=given
+            kernel.symbol,
+            tile.ins,
+            tile.out,
+            properties,
+            constants=tile.constants,
+            scratch=tile.scratch,
+            pads=tile.pads[: kind.PAD_COUNT],
         )
         new.location = op.location
         return [new]

@@ -102,11 +102,12 @@ def test_threads_are_clean_under_sanitizers(
 AT_64 = {"autoencoder": 1.05, "dscnn": 1.3, "resnet8": 1.5, "mobilenetv1_025": 1.5}
 
 
+@pytest.mark.parametrize("base", ["siracusa", "siracusa-cores"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_bytes_moved_stay_near_the_floor(name: str, folder: Path) -> None:
+def test_bytes_moved_stay_near_the_floor(name: str, base: str, folder: Path) -> None:
     """The floor: all constants once, the network's input and output."""
     for l1, limit in ((64, AT_64[name]), (256, 1.1)):
-        platform = variant(folder, "siracusa-cores", l1)
+        platform = variant(folder, base, l1)
         total = measured(name, platform).total
         moved = total.bytes_in + total.bytes_out
         assert moved <= limit * floor_bytes(compiled(name, platform)), (l1, moved)

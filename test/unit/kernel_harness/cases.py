@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -194,3 +194,10 @@ def add_case(
         f"{symbol}({n}, {multipliers[0]}, {multipliers[1]}, {bias}, {shift}, {lo}, {hi}, a, b, y);"
     )
     return Case(name, symbol, [c_array("a", a), c_array("b", b)], call, expected, n)
+
+
+def in_place(case: Case) -> Case:
+    """The same call with the input in the output buffer."""
+    call = "memcpy(y, x, sizeof y); " + case.call.replace(" x, w,", " y, w,")
+    assert call.count("y") > case.call.count("y") + 2
+    return replace(case, name=f"{case.name}_in_place", call=call)
