@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
-from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.diagnostics import OpError, RunnelError, emit_remark
 from ...dialects.types import dtype_of
 from .calibrate import argument_attributes, is_float, range_of
 from .placement import GRID_PRESERVING, PRODUCTS, Placement, continues, is_integer_product
@@ -66,14 +66,14 @@ class InsertQuantCasts(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not 2 <= self.weight_bits <= 8:
             raise RunnelError(f"weights have 2 to 8 bits, not {self.weight_bits}")
-        problems: list[str] = []
+        problems: list[tuple[Operation, str]] = []
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp):
                 block = function.body.block
                 inserter = Inserter(op, block, self.per_channel, self.weight_bits, problems)
                 inserter.run(function, self.everywhere)
         if problems:
-            raise RunnelError(*problems)
+            raise OpError(*problems)
 
 
 def activation_type(bounds: tuple[float, float]) -> quant.UniformQuantizedType:
@@ -96,7 +96,7 @@ class Inserter:
     block: Block
     per_channel: bool
     weight_bits: int
-    problems: list[str]
+    problems: list[tuple[Operation, str]]
     types: dict[SSAValue, quant.UniformQuantizedType] = field(
         default_factory=dict[SSAValue, quant.UniformQuantizedType]
     )
@@ -163,7 +163,7 @@ class Inserter:
     ) -> quant.UniformQuantizedType:
         bounds, bits = range_of(attributes), attributes.get(BITS)
         if bounds is None:
-            self.problems.append(f"{describe(op)}: has no quant.range; run calibrate first")
+            self.problems.append((op, "has no quant.range; run calibrate first"))
             bounds = (-1.0, 1.0)
         if isinstance(bits, IntegerAttr) and bits.value.data == 16:
             return wide_type(bounds)
