@@ -118,7 +118,22 @@ def pool_cases(flavour: str) -> list[cases.Case]:
         found.append(cluster.avg_pool_case(f"avg_{seed}", g, average, seed, *gaps, out_zero=seed))
         found.append(cluster.max_pool_case(f"max_{seed}", g, most, -9 * seed, 90, seed, *gaps))
     g = Window(8, 8, 64, 64, 8, 8, in_zero=-128)
-    found.append(cluster.avg_pool_case("avg_global", g, f"rn_cluster_avg_pool2d_s8{flavour}"))
+    symbol = f"rn_cluster_avg_pool2d_s8{flavour}"
+    found.append(cluster.avg_pool_case("avg_global", g, symbol))
+    for zero in (-128, 3):
+        found.append(
+            cluster.avg_pool_case(
+                f"avg_ties_{zero}", replace(g, in_h=16), symbol, divisor=64, out_zero=zero,
+                rounding=HALF_EVEN,
+            )
+        )  # fmt: skip
+    even = replace(g, k_h=1, k_w=2, in_h=3, in_w=14, in_zero=0)
+    for zero in (0, 5):
+        found.append(
+            cluster.avg_pool_case(
+                f"avg_halves_{zero}", even, symbol, divisor=2, out_zero=zero, rounding=HALF_EVEN
+            )
+        )
     return found
 
 

@@ -177,12 +177,15 @@ def fully_connected_case(
 
 def avg_pool_case(
     name: str, g: Window, symbol: str, seed: int = 0, x_gaps: Gaps = Gaps(),
-    y_gaps: Gaps = Gaps(), **fields: int,
+    y_gaps: Gaps = Gaps(), divisor: int | None = None, **fields: int,
 ) -> Case:  # fmt: skip
+    """The mean of each window, or its sum over a `divisor` of two: one in so many is a tie."""
     rng = np.random.default_rng(seed)
     x = rng.integers(-128, 128, (g.in_h, g.in_w, g.in_c)).astype(np.int8)
     acc = ref.patches(x, g, g.in_zero).sum((2, 3))
     q = random_requant(rng, acc.reshape(-1, 1), **fields)
+    if divisor is not None:
+        q.multiplier[:], q.shift[:], q.acc_shift = 2**30, 33 + int(np.log2(divisor)), 3
     q.bias[:] = -g.k_h * g.k_w * g.in_zero
     outputs = ref.requantize((acc + q.bias[0])[..., None], q)[..., 0]
     numbers = f"{q.bias[0]}, {q.multiplier[0]}, {q.shift[0]}"
