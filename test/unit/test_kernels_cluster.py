@@ -166,6 +166,16 @@ def elementwise_cases(flavour: str) -> list[cases.Case]:
     return found
 
 
+def copy_cases(flavour: str) -> list[cases.Case]:
+    """One kernel, with hardware loops where there are any; rows and pixels with gaps or without."""
+    shapes = [(3, 5, 7), (4, 4, 16), (2, 9, 5), (7, 3, 8), (12, 6, 4), (5, 12, 36), (1, 1, 64)]
+    return [
+        cluster.copy_case(f"copy_{i}_{seed}", shape, "rn_cluster_copy_s8", seed, *gaps_of(seed))
+        for i, shape in enumerate(shapes)
+        for seed in (0, 1, 2, 3, 4, 6, 24)
+    ]
+
+
 ELEMENTS = ((1, 1, 1), (3, 5, 7), (4, 4, 16), (2, 9, 5), (1, 1, 97), (7, 3, 8))
 
 
@@ -187,6 +197,7 @@ GROUPS = {
     "fully_connected": (fully_connected_cases, FLAVOURS),
     "pool": (pool_cases, ("", "_xpulp")),
     "elementwise": (elementwise_cases, ("", "_xpulp")),
+    "copy": (copy_cases, ("", "_xpulp")),
     "portable": (portable_cases, ("",)),
 }
 ALL = [(group, flavour) for group, (_, flavours) in GROUPS.items() for flavour in flavours]
