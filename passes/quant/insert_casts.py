@@ -105,9 +105,8 @@ class Inserter:
 
     def width(self, value: SSAValue, notes: Mapping[str, Attribute]) -> int:
         """The bits of an activation: those that are noted, if the platform has them here."""
-        bits = given_bits(notes)
-        rules = [] if bits == 8 else self.placement.rules_at(value)
-        if given_type(notes) is not None or all(bits in (rule.widths or (bits,)) for rule in rules):
+        bits, given = given_bits(notes), given_type(notes) is not None
+        if bits == 8 or given or self.placement.has_width(value, bits):
             return bits
         op = value.owner if isinstance(value.owner, Operation) else self.function
         why = f"{self.rules.where} has no {bits}-bit activations here"
