@@ -50,6 +50,7 @@ Natural = Annotated[int, Integer(0)]
 Address = Annotated[int, Integer(0, hexadecimal=True)]
 Size = Annotated[int, Integer(hexadecimal=True)]
 Rate = Annotated[float, Number(positive=True)]
+Prefix = Annotated[str, Text(may_be_empty=True)]
 Names = tuple[str, ...]
 
 
@@ -195,7 +196,7 @@ class Toolchain:
     """How C becomes a program: `prefix` + `compiler`, flags, the Debian packages that have it."""
 
     compiler: str
-    prefix: str = ""
+    prefix: Prefix = ""
     cpu: Names = ()
     optimize: Names = ("-O2",)
     link: Names = ()

@@ -66,12 +66,17 @@ class Schema:
 
 @dataclass(frozen=True)
 class Text(Schema):
-    """A string that is not empty; one of `choices` if there are any; of the form of a C name."""
+    """A string that is not empty, if it need not be; one of `choices` if there are any; of the form
+    of a C name.
+    """
 
     choices: tuple[str, ...] = ()
     identifier: bool = False
+    may_be_empty: bool = False
 
     def problems(self, raw: object, path: str) -> Iterator[str]:
+        if raw == "" and self.may_be_empty:
+            return
         if not isinstance(raw, str) or not raw:
             yield f"{path}: expected a string that is not empty, got {show(raw)}"
         elif self.choices and raw not in self.choices:

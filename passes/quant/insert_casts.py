@@ -20,12 +20,10 @@ from .blocks import BLOCKS, MOST, Blocks, blocked
 from .calibrate import argument_attributes, is_float, range_of
 from .grids import codes_of, grid_type, weight_axis, weight_type
 from .integer_forms import PRODUCTS, form_problem
-from .notes import BITS, FLOAT, REAL, TYPE, given_bits, given_type
+from .notes import FLOAT, REAL, given_bits, given_type, given_weight_bits
 from .placement import Placement
 from .rules import Rules
 from .scheme import Grid, Scheme
-
-__all__ = ["BITS", "FIXED_GRIDS", "REAL", "TYPE", "InsertQuantCasts", "weight_axis"]
 
 FIXED_GRIDS: dict[type[Operation], Grid] = {
     graph.SoftmaxOp: Grid(1 / 256, -128, -128, 127),
@@ -50,11 +48,11 @@ class InsertQuantCasts(ModulePass):
     negative code, per output channel. `per-channel=false` is one scale per tensor. Where a tensor
     has a `quant.type` (import-encodings), that is its type.
 
-    Weights of fewer than 8 bits (`weight-bits`, at least 2) use their most negative code too, and
-    are stored in i8. With a `block-size` so many weights of an output have a scale of their own:
-    that of the output times an integer (`quant.blocks`), by which their codes are stored
-    multiplied, in i8, for the same kernels. The cast of a weight names the float constant it stands
-    for (`quant.real`), which rounding and bias correction read.
+    Weights of fewer than 8 bits (`weight-bits`, at least 2, or the `quant.weight_bits` of a layer)
+    use their most negative code too, and are stored in i8. With a `block-size` so many weights of
+    an output have a scale of their own: that of the output times an integer (`quant.blocks`), by
+    which their codes are stored multiplied, in i8, for the same kernels. The cast of a weight names
+    the float constant it stands for (`quant.real`), which rounding and bias correction read.
     """
 
     name = "insert-quant-casts"
@@ -67,11 +65,8 @@ class InsertQuantCasts(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not 2 <= self.weight_bits <= 8:
             raise RunnelError(f"weights have 2 to 8 bits, not {self.weight_bits}")
-        if self.block_size < 0 or (self.block_size and self.weight_bits == 8):
-            raise RunnelError(
-                "a scale per block is for blocks of at least one weight of 2 to 7 bits, not for "
-                f"blocks of {self.block_size} of {self.weight_bits} bits"
-            )
+        if self.block_size < 0:
+            raise RunnelError(f"a block has at least one weight, not {self.block_size}")
         problems: list[str] = []
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp):
@@ -243,20 +238,25 @@ class Inserter:
         rule = self.rules.rule(op)
         source = self.types.get(op.operands[0])
         width = 8 if source is None else source.storage.width.data
-        bits = min(self.wanted.weight_bits, rule.weight_bits(width))
+        bits = min(self.weight_bits(op), rule.weight_bits(width))
         per_channel = self.wanted.per_channel and rule.per_channel
         least = self.room_for_bias(op, array.shape[weight_axis(op)])
         return weight_type(array, weight_axis(op), per_channel, bits, rule, least)
 
     def has_blocks(self, op: Operation) -> bool:
-        """Blocks are wanted, and kernels multiply all of the 8 bits that they are stored in."""
+        """Blocks are wanted, of fewer bits than the 8 that they are stored in and kernels take."""
         if not self.wanted.block_size:
             return False
-        most = self.rules.rule(op).weight_bits()
-        if most < 8:
-            text = f"{self.rules.where} has weights of {most} bits: no scale per block"
-            emit_remark("missed", InsertQuantCasts.name, op, text)
-        return most >= 8
+        most, bits = self.rules.rule(op).weight_bits(), self.weight_bits(op)
+        why = f"{self.rules.where} has weights of {most} bits" if most < 8 else None
+        why = "8 bits leave no room for it" if bits == 8 else why
+        if why is not None:
+            emit_remark("missed", InsertQuantCasts.name, op, f"no scale per block: {why}")
+        return why is None
+
+    def weight_bits(self, op: Operation) -> int:
+        """The bits that are wanted for the weight of `op`."""
+        return given_weight_bits(op.attributes, self.wanted.weight_bits)
 
     def blocked_weight(
         self, op: Operation, array: NDArray[Any]
@@ -267,10 +267,8 @@ class Inserter:
         rows = np.moveaxis(array, axis, 0)
         flat = rows.reshape(len(rows), -1)
         least = self.room_for_bias(op, len(rows))
-        wanted = self.wanted
-        blocks, scales = blocked(
-            flat, wanted.block_size, wanted.weight_bits, per_channel, rule.power_of_two, least
-        )
+        size, bits = self.wanted.block_size, self.weight_bits(op)
+        blocks, scales = blocked(flat, size, bits, per_channel, rule.power_of_two, least)
         element = quant.UniformQuantizedType.get(
             scales if per_channel else scales[:1],
             axis=axis if per_channel else -1,

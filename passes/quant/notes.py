@@ -19,6 +19,9 @@ type that a quantizer must have, whatever was calibrated."""
 BITS = "quant.bits"
 """The attribute (on an op or a function argument) that holds the bits of an activation: 8, 16."""
 
+WEIGHT_BITS = "quant.weight_bits"
+"""The attribute (on a product) that holds the bits of its weight: 2 to 8."""
+
 FLOAT = "quant.float"
 """The attribute (on an op) that holds why the platform does not compute it in integers."""
 
@@ -35,3 +38,9 @@ def given_bits(attributes: Mapping[str, Attribute]) -> int:
     if given is not None:
         return given.storage.width.data
     return bits.value.data if isinstance(bits, IntegerAttr) else 8
+
+
+def given_weight_bits(attributes: Mapping[str, Attribute], default: int) -> int:
+    """The width among `attributes` of the weight that is read there."""
+    bits = attributes.get(WEIGHT_BITS)
+    return bits.value.data if isinstance(bits, IntegerAttr) else default

@@ -9,7 +9,7 @@ import pytest
 from quant_networks import Node, apply, network, outputs, sqnr
 from test_emitted_c import SANITIZERS
 from test_platform_quantization import platform_file
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 
 from runnel.dialects import graph, quant
 from runnel.dialects.diagnostics import RunnelError
@@ -19,6 +19,7 @@ from runnel.passes.quant.blocks import BLOCKS, Blocks, blocked
 from runnel.passes.quant.calibrate import Calibrate
 from runnel.passes.quant.insert_casts import InsertQuantCasts
 from runnel.passes.quant.integer_io import IntegerIO
+from runnel.passes.quant.notes import WEIGHT_BITS
 from runnel.passes.quant.round_weights import RoundWeights
 from runnel.passes.quant.seq_mse import SeqMSE
 from runnel.passes.quant.verify_quantization import VerifyQuantization
@@ -173,11 +174,22 @@ def test_a_platform_with_narrow_weights_has_none(data: str, tmp_path: Path) -> N
     platform = SetPlatform(platform_file(tmp_path, "bits = [[8, 4]]"))
     insert = InsertQuantCasts(weight_bits=4, block_size=8)
     remarks = apply(module, platform, Calibrate(data, cache=False), insert)
-    assert any("platform mine has weights of 4 bits: no scale per block" in t for t in remarks)
+    assert any("no scale per block: platform mine has weights of 4 bits" in t for t in remarks)
     assert not any(BLOCKS in op.attributes for op in module.walk())
 
 
-@pytest.mark.parametrize(("bits", "size"), [(8, 16), (4, -1)])
-def test_blocks_that_make_no_sense(bits: int, size: int, data: str) -> None:
-    with pytest.raises(RunnelError, match="a scale per block is for blocks of at least one weight"):
-        quantized(data, bits, size)
+def test_layers_of_8_bits_have_no_blocks(data: str) -> None:
+    """Others beside them do: mixed precision chooses bits per layer."""
+    module = mixed_rows()
+    first = next(op for op in module.walk() if isinstance(op, graph.GemmOp))
+    first.attributes[WEIGHT_BITS] = IntegerAttr(4, i64)
+    remarks = apply(module, Calibrate(data, cache=False), InsertQuantCasts(block_size=8))
+    assert sum("no scale per block: 8 bits leave no room" in text for text in remarks) == 1
+    (cast,) = (op for op in module.walk() if BLOCKS in op.attributes)
+    found = Blocks.of(cast.attributes[BLOCKS], DEPTH)
+    assert found is not None and found.bits == 4
+
+
+def test_blocks_that_make_no_sense(data: str) -> None:
+    with pytest.raises(RunnelError, match="a block has at least one weight, not -1"):
+        quantized(data, 4, -1)

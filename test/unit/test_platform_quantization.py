@@ -26,8 +26,9 @@ from runnel.lowering.kernels import PORTABLE
 from runnel.lowering.kernels_cluster import CLUSTER_KERNELS
 from runnel.passes.place.set_platform import SetPlatform
 from runnel.passes.quant.calibrate import Calibrate
-from runnel.passes.quant.insert_casts import BITS, InsertQuantCasts
+from runnel.passes.quant.insert_casts import InsertQuantCasts
 from runnel.passes.quant.integer_io import IntegerIO
+from runnel.passes.quant.notes import BITS
 from runnel.passes.quant.scheme import Scheme
 from runnel.passes.quant.seq_mse import SeqMSE
 from runnel.passes.quant.verify_quantization import KERNELS, VerifyQuantization

@@ -141,7 +141,7 @@ def poison_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--poison",
         action="store_true",
-        help="transfers as late as they may be, memory full of rubbish (emulator, host-cluster)",
+        help="transfers as late as they may be, memory full of rubbish (emulator, threads)",
     )
 
 
