@@ -1,0 +1,195 @@
+"""List scheduling: an order of pieces in which cores, NPU and DMA wait for each other the least.
+
+Core 0 does one thing after the other: its share of a kernel, asking for a job or a transfer, waiting
+for one. Jobs run one after the other behind that, two may be on their way; so do transfers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...dialects import dma
+from .work import MOVES, Order, Piece, Role
+
+QUEUE = 2
+"""Jobs that can be on their way: the NPU has as many sets of registers."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """`piece` begins, or if it is a job and `waits`, core 0 waits for its end."""
+
+    piece: Piece
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Actions in the order of the program, and the modelled cycles until all has ended."""
+
+    actions: list[Action]
+    cycles: float
+
+
+@dataclass
+class Room:
+    """The bytes of a memory that may be alive together while pieces run, and which buffers are."""
+
+    limit: float
+    before: int
+    """Bytes that are alive when the first piece begins."""
+    opened: frozenset[dma.BufferOp]
+    """The buffers that are alive then."""
+    kept: frozenset[dma.BufferOp]
+    """Those that are needed afterwards."""
+    memory: str
+
+
+UNLIMITED = Room(float("inf"), 0, frozenset(), frozenset(), "")
+
+
+@dataclass
+class Clock:
+    """The state of all units while an order is played through."""
+
+    order: Order
+    room: Room
+    now: float = 0.0
+    npu: float = 0.0
+    dma: float = 0.0
+    ends: dict[int, float] = field(default_factory=dict[int, float])
+    """When each job ends, in their order."""
+    transfers: dict[object, float] = field(default_factory=dict[object, float])
+    """When all transfers of a token have ended."""
+    waited: int = 0
+    """How many of the jobs were waited for."""
+    actions: list[Action] = field(default_factory=list[Action])
+
+    def __post_init__(self) -> None:
+        self.jobs: list[int] = []
+        self.users: dict[dma.BufferOp, int] = {}
+        for piece in self.order.pieces:
+            for buffer in self._buffers(piece):
+                self.users[buffer] = self.users.get(buffer, 0) + 1
+        self.alive, self.opened = self.room.before, set(self.room.opened)
+
+    def _buffers(self, piece: Piece) -> list[dma.BufferOp]:
+        return [buffer for buffer in piece.by_buffer if buffer.memory == self.room.memory]
+
+    def start(self, i: int) -> float:
+        """When a piece could begin."""
+        piece = self.order.pieces[i]
+        reached = self.now
+        if piece.role is Role.WAIT:
+            return max(reached, self.transfers.get(awaited(piece), 0.0))
+        if piece.role is Role.JOB and len(self.jobs) >= QUEUE:
+            reached = max(reached, self.ends[self.jobs[-QUEUE]])
+        return max([reached, *(self.ends[j] for j in self.order.ended[i])])
+
+    def fits(self, i: int) -> bool:
+        """Whether there is room for the buffers that a piece is the first to touch."""
+        new = sum(b.size for b in self._buffers(self.order.pieces[i]) if b not in self.opened)
+        return not new or self.alive + new <= self.room.limit
+
+    def run(self, i: int) -> None:
+        """Let a piece begin as soon as it can."""
+        piece = self.order.pieces[i]
+        start = self.start(i)
+        if self.order.ended[i]:
+            self.wait(max(self.order.ended[i], key=self.jobs.index))
+        self.now = start + piece.core
+        for buffer in self._buffers(piece):
+            if buffer not in self.opened:
+                self.opened.add(buffer)
+                self.alive += buffer.size
+        self.actions.append(Action(piece))
+        if piece.role is Role.JOB:
+            self.npu = max(self.npu, self.now) + piece.engine
+            self.ends[i] = self.npu
+            self.jobs.append(i)
+            return
+        if piece.role is Role.START:
+            self.dma = max(self.dma, self.now) + piece.engine
+            self.transfers[started(piece)] = self.dma
+        self._release(piece)
+
+    def wait(self, job: int) -> None:
+        """Core 0 waits for a job and all before it."""
+        while self.waited <= self.jobs.index(job):
+            self.wait_next()
+
+    def wait_next(self) -> None:
+        """Core 0 waits for the first job that it has not waited for."""
+        job = self.jobs[self.waited]
+        self.waited += 1
+        self.now = max(self.now, self.ends[job])
+        self.actions.append(Action(self.order.pieces[job], waits=True))
+        self._release(self.order.pieces[job])
+
+    def _release(self, piece: Piece) -> None:
+        for buffer in self._buffers(piece):
+            self.users[buffer] -= 1
+            if not self.users[buffer] and buffer not in self.room.kept:
+                self.alive -= buffer.size
+
+    def finish(self) -> Schedule:
+        """Wait for what is left."""
+        while self.waited < len(self.jobs):
+            self.wait_next()
+        return Schedule(self.actions, max(self.now, self.npu, self.dma))
+
+
+def awaited(piece: Piece) -> object:
+    assert isinstance(piece.task.op, dma.AwaitOp)
+    return piece.task.op.awaited
+
+
+def started(piece: Piece) -> object:
+    assert isinstance(piece.task.op, dma.AsyncOp)
+    return piece.task.op.started
+
+
+def as_written(order: Order) -> Schedule:
+    """What the original order takes, where jobs are waited for as late as possible."""
+    clock = Clock(order, UNLIMITED)
+    for i in range(len(order.pieces)):
+        clock.run(i)
+    return clock.finish()
+
+
+def list_schedule(order: Order, room: Room) -> Schedule | None:
+    """The order that begins what can begin first; of that, transfers, then jobs, then what most
+    depends on. None where the memory has no room for any order that is found.
+    """
+    clock, rank = Clock(order, room), _ranks(order)
+    missing = [len(b) + len(e) for b, e in zip(order.before, order.ended, strict=True)]
+    ready = {i for i, count in enumerate(missing) if count == 0}
+    while ready:
+        able = [i for i in ready if clock.fits(i)]
+        if not able:
+            if clock.waited == len(clock.jobs):
+                return None
+            clock.wait_next()
+            continue
+        chosen = min(able, key=lambda i: (clock.start(i), KINDS[order.pieces[i].role], -rank[i], i))
+        clock.run(chosen)
+        ready.remove(chosen)
+        for j in order.after[chosen]:
+            missing[j] -= 1
+            if missing[j] == 0:
+                ready.add(j)
+    return clock.finish()
+
+
+KINDS: Mapping[Role, int] = {**dict.fromkeys(MOVES, 0), Role.JOB: 1, Role.KERNEL: 2}
+"""What comes first of what could begin at once."""
+
+
+def _ranks(order: Order) -> Sequence[float]:
+    """For each piece the modelled cycles of the longest way from its begin to the end."""
+    rank = [0.0] * len(order.pieces)
+    for i in reversed(range(len(rank))):
+        piece = order.pieces[i]
+        rank[i] = piece.core + piece.engine + max((rank[j] for j in order.after[i]), default=0.0)
+    return rank
