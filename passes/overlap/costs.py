@@ -12,7 +12,7 @@ from ...dialects.npu_job import Kind, job_cycles
 from ...dialects.platform import PlatformAttr, Unit
 from ...dialects.types import byte_size, memref_type
 from ..tile.costs import ROUND_CYCLES, shared_work
-from .bands import ROWS, Rows
+from .bands import ROWS, Band
 
 COPY = "cluster.copy"
 """By what name `[[units.costs]]` knows a copy within the near memory; without a row of its own it
@@ -41,20 +41,21 @@ class Costs:
         """What core 0 spends on asking for a job."""
         return float(self.npu.fact("job_cycles"))
 
-    def job(self, op: npu.Conv2DOp, rows: Rows | None) -> float:
+    def job(self, op: npu.Conv2DOp, band: Band | None) -> float:
         """From the start of a job, or of a band of it, to its end."""
         height, width, channels = npu.window_shape(op.output)
-        if rows is not None:
-            height = rows[1] - rows[0]
+        if band is not None:
+            assert band.axis == ROWS
+            height = band.stop - band.first
         depthwise = op.mode.kind is Kind.DEPTHWISE
         depth = channels if depthwise else op.layer.channels_in.data
         return float(job_cycles(op.mode, depth, height, width, channels))
 
-    def kernel(self, op: cluster.KernelOp, rows: Rows | None) -> float:
+    def kernel(self, op: cluster.KernelOp, band: Band | None) -> float:
         """A kernel on all cores, or a band of it, with the barrier behind it."""
         shape = list(memref_type(op.outs[0]).get_shape())
-        if rows is not None:
-            shape[ROWS] = rows[1] - rows[0]
+        if band is not None:
+            shape[band.axis] = band.stop - band.first
         name, reduced = _work(op)
         if name == COPY and self.cluster.cost_row(COPY) is None:
             name = "quant.table"

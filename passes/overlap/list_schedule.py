@@ -44,9 +44,11 @@ class Room:
     kept: frozenset[dma.BufferOp]
     """Those that are needed afterwards."""
     memory: str
+    channels: float
+    """Tokens of transfers that may be waited for at a time."""
 
 
-UNLIMITED = Room(float("inf"), 0, frozenset(), frozenset(), "")
+UNLIMITED = Room(float("inf"), 0, frozenset(), frozenset(), "", float("inf"))
 
 
 @dataclass
@@ -68,14 +70,15 @@ class Clock:
 
     def __post_init__(self) -> None:
         self.jobs: list[int] = []
+        self.tokens = 0
         self.users: dict[dma.BufferOp, int] = {}
         for piece in self.order.pieces:
-            for buffer in self._buffers(piece):
+            for buffer, _ in self._buffers(piece):
                 self.users[buffer] = self.users.get(buffer, 0) + 1
         self.alive, self.opened = self.room.before, set(self.room.opened)
 
-    def _buffers(self, piece: Piece) -> list[dma.BufferOp]:
-        return [buffer for buffer in piece.by_buffer if buffer.memory == self.room.memory]
+    def _buffers(self, piece: Piece) -> Sequence[tuple[dma.BufferOp, int]]:
+        return piece.sizes.get(self.room.memory, ())
 
     def start(self, i: int) -> float:
         """When a piece could begin."""
@@ -87,9 +90,17 @@ class Clock:
             reached = max(reached, self.ends[self.jobs[-QUEUE]])
         return max([reached, *(self.ends[j] for j in self.order.ended[i])])
 
-    def fits(self, i: int) -> bool:
-        """Whether there is room for the buffers that a piece is the first to touch."""
-        new = sum(b.size for b in self._buffers(self.order.pieces[i]) if b not in self.opened)
+    def fits(self, i: int, reserve: float = 0.0) -> bool:
+        """Whether there is room for the buffers that a piece is the first to touch, and for its
+        token; transfers leave `reserve` bytes for kernels and jobs.
+        """
+        role = self.order.pieces[i].role
+        if role is Role.TOKEN:
+            return self.tokens < self.room.channels
+        touched = self._buffers(self.order.pieces[i])
+        new = sum(size for buffer, size in touched if buffer not in self.opened)
+        if role is Role.START:
+            new += reserve if new else 0
         return not new or self.alive + new <= self.room.limit
 
     def run(self, i: int) -> None:
@@ -99,11 +110,12 @@ class Clock:
         if self.order.ended[i]:
             self.wait(max(self.order.ended[i], key=self.jobs.index))
         self.now = start + piece.core
-        for buffer in self._buffers(piece):
+        for buffer, size in self._buffers(piece):
             if buffer not in self.opened:
                 self.opened.add(buffer)
-                self.alive += buffer.size
+                self.alive += size
         self.actions.append(Action(piece))
+        self.tokens += (piece.role is Role.TOKEN) - (piece.role is Role.WAIT)
         if piece.role is Role.JOB:
             self.npu = max(self.npu, self.now) + piece.engine
             self.ends[i] = self.npu
@@ -128,10 +140,10 @@ class Clock:
         self._release(self.order.pieces[job])
 
     def _release(self, piece: Piece) -> None:
-        for buffer in self._buffers(piece):
+        for buffer, size in self._buffers(piece):
             self.users[buffer] -= 1
             if not self.users[buffer] and buffer not in self.room.kept:
-                self.alive -= buffer.size
+                self.alive -= size
 
     def finish(self) -> Schedule:
         """Wait for what is left."""
@@ -158,15 +170,16 @@ def as_written(order: Order) -> Schedule:
     return clock.finish()
 
 
-def list_schedule(order: Order, room: Room) -> Schedule | None:
-    """The order that begins what can begin first; of that, transfers, then jobs, then what most
-    depends on. None where the memory has no room for any order that is found.
+def list_schedule(order: Order, room: Room, reserve: float = 0.0) -> Schedule | None:
+    """The order that begins what can begin first; of that, jobs, then transfers, then what most
+    depends on. Transfers leave `reserve` bytes of the room as long as anything else can go on. None
+    where the memory has no room for any order that is found.
     """
     clock, rank = Clock(order, room), _ranks(order)
     missing = [len(b) + len(e) for b, e in zip(order.before, order.ended, strict=True)]
     ready = {i for i, count in enumerate(missing) if count == 0}
     while ready:
-        able = [i for i in ready if clock.fits(i)]
+        able = [i for i in ready if clock.fits(i, reserve)] or [i for i in ready if clock.fits(i)]
         if not able:
             if clock.waited == len(clock.jobs):
                 return None
@@ -182,7 +195,7 @@ def list_schedule(order: Order, room: Room) -> Schedule | None:
     return clock.finish()
 
 
-KINDS: Mapping[Role, int] = {**dict.fromkeys(MOVES, 0), Role.JOB: 1, Role.KERNEL: 2}
+KINDS: Mapping[Role, int] = {Role.JOB: 0, **dict.fromkeys(MOVES, 1), Role.KERNEL: 2}
 """What comes first of what could begin at once."""
 
 

@@ -1,7 +1,8 @@
-"""overlap-units: cores and NPU at the same time, where one reads what the other writes."""
+"""overlap-units: cores, NPU and DMA at the same time, where one reads what another writes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -14,14 +15,25 @@ from ...dialects.platform import platform_of
 from ..memory.limits import space_for_buffers
 from ..memory.liveness import Liveness, buffer_liveness, functions_with_buffers
 from .costs import Costs
-from .list_schedule import Room
+from .list_schedule import Room, Schedule
 from .search import best_schedule, written_schedule
 from .segments import Segment, names, replace, segments_of
+from .unroll import unroll
 
 
 @dataclass(frozen=True)
 class OverlapUnits(ModulePass):
-    """Cut ops into bands of rows and order the bands so that cores and NPU wait the least."""
+    """Cut ops into bands of rows and order the bands so that cores, NPU and DMA wait the least.
+
+    What is straight-line code is scheduled anew as a whole where cores and NPU both have a part in
+    it; short loops of tiles are unrolled for that. There is no new buffer and nothing is computed
+    twice: bands are windows of the buffers that there are, and one that needs rows of a later
+    band waits for it. A wait for a job stands where the first op needs that the job has ended.
+
+    How many bands, and whether at all, is what takes the fewest modelled cycles: each band costs
+    what a kernel or a job costs to begin. Buffers that are alive together leave an eighth of the
+    memory for gaps.
+    """
 
     name = "overlap-units"
 
@@ -29,35 +41,84 @@ class OverlapUnits(ModulePass):
         costs = Costs.of(platform_of(op))
         if costs is None:
             return
-        for function in functions_with_buffers(op.body.block.ops):
-            for segment in list(segments_of(function.body.block, costs)):
-                if segment.mixed:
-                    self._overlap(op, function, segment)
+        for function in list(functions_with_buffers(op.body.block.ops)):
+            chosen = max(self._variants(op, function, costs), key=lambda v: v.gain)
+            chosen.apply(self.name)
+            if chosen.function is not function:
+                op.body.block.insert_op_before(chosen.function, function)
+                op.body.block.erase_op(function)
 
-    def _overlap(self, module: ModuleOp, function: FuncOp, segment: Segment) -> None:
-        room = _room(module, buffer_liveness(function), segment)
-        written = written_schedule(segment.tasks)
-        found = None if room is None else best_schedule(segment.tasks, room)
-        who = ", ".join(names(segment.kernels))
-        if found is None:
-            emit_remark("missed", self.name, segment.kernels[0].op, f"{who}: no room in memory")
-        elif found.cycles < written.cycles:
-            text = f"{who}: {found.cycles:.0f} cycles instead of {written.cycles:.0f}"
-            emit_remark("passed", self.name, segment.kernels[0].op, text)
-            replace(segment, found)
+    def _variants(self, module: ModuleOp, function: FuncOp, costs: Costs) -> Iterator[_Variant]:
+        """The function, and a copy without short loops."""
+        yield _Variant.of(module, function, costs)
+        copy = function.clone()
+        if unroll(copy):
+            yield _Variant.of(module, copy, costs)
 
 
-def _room(module: ModuleOp, liveness: Liveness, segment: Segment) -> Room | None:
-    """What the near memory has room for while a segment runs."""
+@dataclass
+class _Plan:
+    """A segment, what it takes as it is written, and what it could take."""
+
+    segment: Segment
+    written: float
+    found: Schedule | None
+
+    @property
+    def gain(self) -> float:
+        return 0.0 if self.found is None else max(0.0, self.written - self.found.cycles)
+
+
+@dataclass
+class _Variant:
+    """A form of a function with plans for its segments."""
+
+    function: FuncOp
+    plans: list[_Plan]
+
+    @staticmethod
+    def of(module: ModuleOp, function: FuncOp, costs: Costs) -> _Variant:
+        liveness = buffer_liveness(function)
+        plans = [
+            _plan(module, liveness, segment)
+            for segment in segments_of(function.body.block, costs)
+            if segment.mixed
+        ]
+        return _Variant(function, plans)
+
+    @property
+    def gain(self) -> float:
+        return sum(plan.gain for plan in self.plans)
+
+    def apply(self, name: str) -> None:
+        for plan in self.plans:
+            first = plan.segment.kernels[0].op
+            who = ", ".join(names(plan.segment.kernels))
+            if plan.found is None:
+                emit_remark("missed", name, first, f"{who}: no room for a schedule of their own")
+            elif plan.gain > 0:
+                cycles = f"{plan.found.cycles:,.0f} cycles instead of {plan.written:,.0f}"
+                emit_remark("passed", name, first, f"{who}: {cycles}")
+                replace(plan.segment, plan.found)
+
+
+def _plan(module: ModuleOp, liveness: Liveness, segment: Segment) -> _Plan:
+    room = _room(module, liveness, segment)
+    found = best_schedule(segment.tasks, room)
+    return _Plan(segment, written_schedule(segment.tasks).cycles, found)
+
+
+def _room(module: ModuleOp, liveness: Liveness, segment: Segment) -> Room:
+    """What near memory and DMA have room for while a segment runs."""
     memory = next(
-        buffer.memory for task in segment.kernels for buffer in task.piece(None).by_buffer
+        buffer.memory for task in segment.kernels for buffer in task.whole.by_buffer
     )
     space = space_for_buffers(module, memory)
     position = {op: index for index, op in enumerate(liveness.steps)}
     inside = [position[task.op] for task in segment.tasks if task.op in position]
-    first, last = min(inside), max(inside)
     intervals = {b: i for b, i in liveness.intervals.items() if b.memory == memory}
-    opened = frozenset(b for b, i in intervals.items() if i.start < first <= i.end)
-    kept = frozenset(b for b, i in intervals.items() if i.end > last)
+    opened = frozenset(b for b, i in intervals.items() if i.start < min(inside) <= i.end)
+    kept = frozenset(b for b, i in intervals.items() if i.end > max(inside))
     limit = float("inf") if space is None else space.bytes * 7 // 8
-    return Room(limit, sum(b.size for b in opened), opened, kept, memory)
+    channels = sum(engine.channels for engine in platform_of(module).dma) - segment.open_tokens
+    return Room(limit, sum(b.size for b in opened), opened, kept, memory, channels)

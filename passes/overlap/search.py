@@ -3,54 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from .bands import Cut
 from .list_schedule import Room, Schedule, as_written, list_schedule
 from .work import Task, order_of
-
-Counts = Mapping[Task, int]
 
 LEVELS = (1, 2, 3, 4, 6, 8)
 """Numbers of bands that all ops are cut into at first."""
 
+Counts = Mapping[Task, tuple[Cut | None, int]]
+"""How an op is cut, and into how many bands."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How transfers are chosen: in the order that they have, or early where there is room beside
+    a share of the memory that stays for kernels and jobs.
+    """
+
+    in_turn: bool
+    reserve: float = 0.0
+
+
+POLICIES = (Policy(True), Policy(False), Policy(False, 0.25), Policy(False, 0.5))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A schedule, and what it was made with."""
+
+    schedule: Schedule
+    counts: Counts
+    policy: Policy
+
+    def beats(self, other: Choice) -> bool:
+        """Whether it is faster, or as fast with fewer bands."""
+        return (self.schedule.cycles, self.bands) < (other.schedule.cycles, other.bands)
+
+    @property
+    def bands(self) -> int:
+        return sum(count for _, count in self.counts.values())
+
 
 def written_schedule(tasks: Sequence[Task]) -> Schedule:
     """What the code takes as it stands."""
-    return as_written(order_of([task.piece(None) for task in tasks]))
+    return as_written(order_of([task.whole for task in tasks]))
 
 
 def best_schedule(tasks: Sequence[Task], room: Room) -> Schedule | None:
     """The fastest schedule that is found, with no more bands than it needs; None if there is no
     room for any.
 
-    First all ops are cut alike; then op after op gets fewer bands, as long as that costs nothing.
+    First all ops are cut into rows alike; then op after op is cut otherwise, or less, as long as
+    that costs nothing.
     """
-    cuttable = [task for task in tasks if task.cut is not None]
-    best: tuple[Schedule, Counts] | None = None
-    for level in LEVELS:
-        counts = dict.fromkeys(cuttable, level)
-        best = _better(best, _schedule(tasks, counts, room), counts)
+    cuttable = [task for task in tasks if task.cuts]
+    best: Choice | None = None
+    for policy in POLICIES:
+        for level in LEVELS:
+            counts: Counts = {task: (task.cuts[0], level) for task in cuttable}
+            best = _better(best, _choice(tasks, counts, policy, room))
     if best is None:
         return None
     for task in cuttable:
-        fewer = best[1][task]
-        while fewer > 1:
-            fewer //= 2
-            counts = {**best[1], task: fewer}
-            best = _better(best, _schedule(tasks, counts, room), counts)
-    return best[0]
+        current = best.counts[task]
+        for other in ((cut, level) for cut in task.cuts for level in LEVELS):
+            if other != current:
+                counts = {**best.counts, task: other}
+                best = _better(best, _choice(tasks, counts, best.policy, room)) or best
+    return best.schedule
 
 
-def _better(
-    best: tuple[Schedule, Counts] | None, found: Schedule | None, counts: Counts
-) -> tuple[Schedule, Counts] | None:
-    if found is None:
-        return best
-    if best is None or found.cycles < best[0].cycles:
-        return found, counts
-    fewer = sum(counts.values()) < sum(best[1].values())
-    return (found, counts) if found.cycles == best[0].cycles and fewer else best
+def _better(best: Choice | None, found: Choice | None) -> Choice | None:
+    return found if best is None or (found is not None and found.beats(best)) else best
 
 
-def _schedule(tasks: Sequence[Task], counts: Counts, room: Room) -> Schedule | None:
-    pieces = [piece for task in tasks for piece in task.pieces(counts.get(task, 1))]
-    return list_schedule(order_of(pieces), room)
+def _choice(tasks: Sequence[Task], counts: Counts, policy: Policy, room: Room) -> Choice | None:
+    pieces = [p for task in tasks for p in task.pieces(*counts.get(task, (None, 1)))]
+    order = order_of(pieces, in_turn=policy.in_turn)
+    schedule = list_schedule(order, room, policy.reserve * room.limit)
+    return None if schedule is None else Choice(schedule, counts, policy)

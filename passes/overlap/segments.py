@@ -32,6 +32,13 @@ class Segment:
         """Whether both cores and NPU have something to do."""
         return {task.role for task in self.kernels} == {Role.JOB, Role.KERNEL}
 
+    @property
+    def open_tokens(self) -> int:
+        """How many tokens of transfers are waited for here, but were made before."""
+        here = {task.op for task in self.tasks}
+        waits = [task.op for task in self.tasks if isinstance(task.op, dma.WaitOp)]
+        return sum(wait.token.owner not in here for wait in waits)
+
 
 def segments_of(block: Block, costs: Costs) -> Iterator[Segment]:
     """The segments of a block, in order."""
@@ -86,7 +93,7 @@ class _Writer:
         self.tokens: dict[Piece, Operation] = {}
 
     def write(self, schedule: Schedule) -> None:
-        whole = {a.piece.task.op for a in schedule.actions if a.piece.rows is None}
+        whole = {a.piece.task.op for a in schedule.actions if a.piece.band is None}
         for op in self.segment.definitions:
             op.detach()
         for task in self.segment.tasks:
@@ -107,8 +114,8 @@ class _Writer:
                 task.op.erase()
 
     def _begin(self, piece: Piece) -> None:
-        op, cut = piece.task.op, piece.task.cut
-        new = [op] if piece.rows is None or cut is None else cut.build(piece.rows)
+        whole = piece.band is None or piece.cut is None
+        new = [piece.task.op] if whole else piece.cut.build(piece.band)
         for each in new:
             self._put(each)
         self.tokens[piece] = new[-1]

@@ -13,7 +13,7 @@ from xdsl.ir import Operation
 
 from ...dialects import cluster, dma, npu
 from ..tile.costs import PROGRAM_CYCLES
-from .bands import Cut, Rows, cut_of
+from .bands import Band, Cut, cuts_of
 from .costs import Costs
 from .windows import Touch, operands_of, touch_of
 
@@ -53,55 +53,55 @@ class Task:
                 return Role.KERNEL
 
     @cached_property
-    def cut(self) -> Cut | None:
+    def cuts(self) -> list[Cut]:
         """How it can be cut into bands."""
-        return cut_of(self.op) if isinstance(self.op, dma.DestinationStyleOp) else None
+        return cuts_of(self.op) if isinstance(self.op, dma.DestinationStyleOp) else []
 
     @cached_property
-    def _pieces(self) -> dict[Rows | None, Piece]:
+    def whole(self) -> Piece:
+        """All of it."""
+        op = self.op
+        touched = operands_of(op) if isinstance(op, dma.DestinationStyleOp) else ()
+        return self._piece([t for v, w in touched if (t := touch_of(v, w)) is not None])
+
+    @cached_property
+    def _bands(self) -> dict[Band, Piece]:
         return {}
 
-    def piece(self, rows: Rows | None) -> Piece:
-        """The band of these rows; None: all of it. The same one each time."""
-        if rows not in self._pieces:
-            self._pieces[rows] = self._piece(rows)
-        return self._pieces[rows]
+    def pieces(self, cut: Cut | None, count: int) -> list[Piece]:
+        """At most `count` bands; the same ones each time."""
+        bands = [] if cut is None else cut.bands(count)
+        if cut is None or len(bands) < 2:
+            return [self.whole]
+        for band in bands:
+            if band not in self._bands:
+                self._bands[band] = self._piece(list(cut.touches(band)), cut, band)
+        return [self._bands[band] for band in bands]
 
-    def pieces(self, count: int) -> list[Piece]:
-        """At most `count` bands."""
-        if self.cut is None or count == 1:
-            return [self.piece(None)]
-        bands = self.cut.bands(count)
-        return [self.piece(rows) for rows in bands] if len(bands) > 1 else [self.piece(None)]
-
-    def _piece(self, rows: Rows | None) -> Piece:
+    def _piece(self, found: list[Touch], cut: Cut | None = None, band: Band | None = None) -> Piece:
         op, costs = self.op, self.costs
-        found: list[Touch] = []
-        if rows is not None and self.cut is not None:
-            found = list(self.cut.touches(rows))
-        elif isinstance(op, dma.DestinationStyleOp):
-            found = [t for v, w in operands_of(op) if (t := touch_of(v, w)) is not None]
         core, engine = 0.0, 0.0
         match op:
             case npu.Conv2DOp():
-                core, engine = costs.launch, costs.job(op, rows)
+                core, engine = costs.launch, costs.job(op, band)
             case cluster.KernelOp():
-                core = costs.kernel(op, rows)
+                core = costs.kernel(op, band)
             case dma.StartOp():
                 core, engine = PROGRAM_CYCLES, costs.transfer(op)
             case _:
                 pass
-        return Piece(self, rows, core, engine, found)
+        return Piece(self, cut, band, core, engine, found)
 
 
 @dataclass(eq=False)
 class Piece:
-    """A task, or a band of its rows: `core` are cycles of the cores (or core 0), `engine` those of
+    """A task, or a `band` of it: `core` are cycles of the cores (or core 0), `engine` those of
     the NPU or DMA.
     """
 
     task: Task
-    rows: Rows | None
+    cut: Cut | None
+    band: Band | None
     core: float
     engine: float
     touches: list[Touch]
@@ -117,6 +117,14 @@ class Piece:
         found: dict[dma.BufferOp, list[Touch]] = defaultdict(list)
         for touch in self.touches:
             found[touch.buffer].append(touch)
+        return dict(found)
+
+    @cached_property
+    def sizes(self) -> dict[str, list[tuple[dma.BufferOp, int]]]:
+        """By memory the buffers that it touches, with their bytes."""
+        found: dict[str, list[tuple[dma.BufferOp, int]]] = defaultdict(list)
+        for buffer in self.by_buffer:
+            found[buffer.memory].append((buffer, buffer.size))
         return dict(found)
 
     def meets(self, later: Piece) -> bool:
@@ -153,12 +161,12 @@ def is_wait(op: Operation) -> TypeGuard[dma.AwaitOp]:
     return isinstance(op, dma.AwaitOp)
 
 
-def order_of(pieces: Sequence[Piece]) -> Order:
+def order_of(pieces: Sequence[Piece], *, in_turn: bool = True) -> Order:
     """The dependences between pieces, which come in the original order.
 
     What touches common bytes keeps its order, one of them writing. A job holds its bytes until it
-    has ended, but for the next job of the queue; a transfer until its token is waited for. What
-    concerns transfers keeps its order among itself.
+    has ended, but for the next job of the queue; a transfer until its token is waited for. Starts
+    and waits of transfers keep their order among themselves (`in_turn`), or only those of a token.
     """
     waits = {p.task.op.awaited: i for i, p in enumerate(pieces) if is_wait(p.task.op)}
     here = {piece.task.op for piece in pieces}
@@ -181,7 +189,7 @@ def order_of(pieces: Sequence[Piece]) -> Order:
         if fence >= 0:
             before[i].append(fence)
         if piece.role in MOVES:
-            before[i] += [moved] if moved >= 0 else []
+            before[i] += [moved] if in_turn and moved >= 0 else _same_token(piece, pieces[:i])
             moved = i
         if is_wait(op := piece.task.op) and not _started_in(op, here):
             fence = i
@@ -190,6 +198,15 @@ def order_of(pieces: Sequence[Piece]) -> Order:
         for j in (*before[i], *ended[i]):
             after[j].append(i)
     return Order(list(pieces), before, ended, after)
+
+
+def _same_token(piece: Piece, earlier: Sequence[Piece]) -> list[int]:
+    """What came before of the token of a start or wait."""
+    op = piece.task.op
+    token = op.started if isinstance(op, dma.StartOp) else None
+    token = op.awaited if isinstance(op, dma.AwaitOp) else token
+    tokens = (*(use.operation for use in token.uses), token.owner) if token is not None else ()
+    return [i for i, other in enumerate(earlier) if other.task.op in tokens]
 
 
 def _started_in(wait: dma.AwaitOp, ops: Container[Operation]) -> bool:
