@@ -46,7 +46,7 @@ class ClusterFunction(FunctionLowering):
         """The variable of each token."""
 
     def build(self) -> c.FuncOp:
-        marks = {op: index for index, op in self.model.layer_ends().items()}
+        marks = dict(self.model.layer_ends())
         for op in self.model.fork.body.block.ops:
             self.lower(op)
             if op in marks:

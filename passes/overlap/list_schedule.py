@@ -1,16 +1,17 @@
-"""List scheduling: an order of pieces in which cores, NPU and DMA wait for each other the least.
+"""List scheduling: an order of pieces in which cores, NPU and DMA wait the least for each other.
 
-Core 0 does one thing after the other: its share of a kernel, asking for a job or a transfer, waiting
-for one. Jobs run one after the other behind that, two may be on their way; so do transfers.
+Core 0 does one thing after the other: its share of a kernel, asking for a job or a transfer,
+waiting for one. Jobs run one after the other behind that, two may be on their way; so do transfers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...dialects import dma
-from .work import MOVES, Order, Piece, Role
+from .work import MOVES, Order, Piece, Role, Task
 
 QUEUE = 2
 """Jobs that can be on their way: the NPU has as many sets of registers."""
@@ -24,12 +25,34 @@ class Action:
     waits: bool = False
 
 
+class Span(NamedTuple):
+    """When cores or NPU are at a piece."""
+
+    piece: Piece
+    start: float
+    end: float
+
+
 @dataclass(frozen=True)
 class Schedule:
     """Actions in the order of the program, and the modelled cycles until all has ended."""
 
     actions: list[Action]
     cycles: float
+    spans: list[Span]
+    """Of kernels and jobs."""
+
+    def beside(self) -> Iterator[tuple[Task, Task]]:
+        """Which kernel runs at the same time as which job, each pair once."""
+        kernels = [span for span in self.spans if span.piece.role is Role.KERNEL]
+        jobs = [span for span in self.spans if span.piece.role is Role.JOB]
+        pairs = {
+            (kernel.piece.task, job.piece.task): None
+            for kernel in kernels
+            for job in jobs
+            if job.start < kernel.end and kernel.start < job.end
+        }
+        yield from pairs
 
 
 @dataclass
@@ -67,6 +90,7 @@ class Clock:
     waited: int = 0
     """How many of the jobs were waited for."""
     actions: list[Action] = field(default_factory=list[Action])
+    spans: list[Span] = field(default_factory=list[Span])
 
     def __post_init__(self) -> None:
         self.jobs: list[int] = []
@@ -120,7 +144,10 @@ class Clock:
             self.npu = max(self.npu, self.now) + piece.engine
             self.ends[i] = self.npu
             self.jobs.append(i)
+            self.spans.append(Span(piece, self.npu - piece.engine, self.npu))
             return
+        if piece.role is Role.KERNEL:
+            self.spans.append(Span(piece, start, self.now))
         if piece.role is Role.START:
             self.dma = max(self.dma, self.now) + piece.engine
             self.transfers[started(piece)] = self.dma
@@ -149,7 +176,7 @@ class Clock:
         """Wait for what is left."""
         while self.waited < len(self.jobs):
             self.wait_next()
-        return Schedule(self.actions, max(self.now, self.npu, self.dma))
+        return Schedule(self.actions, max(self.now, self.npu, self.dma), self.spans)
 
 
 def awaited(piece: Piece) -> object:

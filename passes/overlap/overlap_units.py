@@ -10,15 +10,19 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.passes import ModulePass
 
+from ...dialects import dma
 from ...dialects.diagnostics import emit_remark
 from ...dialects.platform import platform_of
 from ..memory.limits import space_for_buffers
-from ..memory.liveness import Liveness, buffer_liveness, functions_with_buffers
+from ..memory.liveness import Liveness, buffer_liveness, functions_with_buffers, liveness_bound
 from .costs import Costs
 from .list_schedule import Room, Schedule
 from .search import best_schedule, written_schedule
-from .segments import Segment, names, replace, segments_of
+from .segments import Segment, overlaps, replace, segments_of
 from .unroll import unroll
+
+WORTH = 0.03
+"""The share of a segment's cycles that must be gained: the model is no more precise than that."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +46,19 @@ class OverlapUnits(ModulePass):
         if costs is None:
             return
         for function in list(functions_with_buffers(op.body.block.ops)):
-            chosen = max(self._variants(op, function, costs), key=lambda v: v.gain)
-            chosen.apply(self.name)
-            if chosen.function is not function:
-                op.body.block.insert_op_before(chosen.function, function)
-                op.body.block.erase_op(function)
+            variants = list(_variants(op, function, costs))
+            for variant in sorted(variants, key=lambda variant: -variant.gain):
+                if variant.gain > 0 and variant.apply(op, function):
+                    variant.tell(self.name)
+                    break
 
-    def _variants(self, module: ModuleOp, function: FuncOp, costs: Costs) -> Iterator[_Variant]:
-        """The function, and a copy without short loops."""
-        yield _Variant.of(module, function, costs)
-        copy = function.clone()
-        if unroll(copy):
-            yield _Variant.of(module, copy, costs)
+
+def _variants(module: ModuleOp, function: FuncOp, costs: Costs) -> Iterator[_Variant]:
+    """Copies of a function: one as it is, and one without short loops."""
+    yield _Variant.of(module, function.clone(), costs)
+    copy = function.clone()
+    if unroll(copy):
+        yield _Variant.of(module, copy, costs)
 
 
 @dataclass
@@ -66,7 +71,8 @@ class _Plan:
 
     @property
     def gain(self) -> float:
-        return 0.0 if self.found is None else max(0.0, self.written - self.found.cycles)
+        found = self.written if self.found is None else self.found.cycles
+        return self.written - found if found < (1 - WORTH) * self.written else 0.0
 
 
 @dataclass
@@ -90,16 +96,49 @@ class _Variant:
     def gain(self) -> float:
         return sum(plan.gain for plan in self.plans)
 
-    def apply(self, name: str) -> None:
+    def apply(self, module: ModuleOp, function: FuncOp) -> bool:
+        """Put the schedules in, and the form in the place of `function`; False where memory has no
+        room for its buffers then.
+        """
         for plan in self.plans:
-            first = plan.segment.kernels[0].op
-            who = ", ".join(names(plan.segment.kernels))
+            if plan.found is not None and plan.gain > 0:
+                replace(plan.segment, plan.found)
+        if not _fits(module, self.function, function):
+            return False
+        module.body.block.insert_op_before(self.function, function)
+        module.body.block.erase_op(function)
+        return True
+
+    def tell(self, name: str) -> None:
+        """Who works at the same time, and what the model says that it gains."""
+        for plan in self.plans:
             if plan.found is None:
-                emit_remark("missed", name, first, f"{who}: no room for a schedule of their own")
+                text = "the memory has no room for another order"
+                emit_remark("missed", name, self.function, text)
             elif plan.gain > 0:
                 cycles = f"{plan.found.cycles:,.0f} cycles instead of {plan.written:,.0f}"
-                emit_remark("passed", name, first, f"{who}: {cycles}")
-                replace(plan.segment, plan.found)
+                who = overlaps(plan.found) or "transfers earlier"
+                emit_remark("passed", name, self.function, f"{cycles}: {who}")
+
+
+def _fits(module: ModuleOp, new: FuncOp, old: FuncOp) -> bool:
+    """Whether the buffers alive together leave room for gaps, or are no more than they were."""
+    found, before = buffer_liveness(new), buffer_liveness(old)
+    return all(
+        _bound(found, memory) <= max(_bound(before, memory), _limit(module, memory))
+        for memory in found.memories()
+    )
+
+
+def _bound(liveness: Liveness, memory: str) -> int:
+    intervals = [i for b, i in liveness.intervals.items() if b.memory == memory]
+    return liveness_bound(intervals, dma.BUFFER_ALIGNMENT).aligned
+
+
+def _limit(module: ModuleOp, memory: str) -> float:
+    """What of a memory buffers may take: an eighth is left for gaps between them."""
+    space = space_for_buffers(module, memory)
+    return float("inf") if space is None else space.bytes * 7 // 8
 
 
 def _plan(module: ModuleOp, liveness: Liveness, segment: Segment) -> _Plan:
@@ -110,15 +149,12 @@ def _plan(module: ModuleOp, liveness: Liveness, segment: Segment) -> _Plan:
 
 def _room(module: ModuleOp, liveness: Liveness, segment: Segment) -> Room:
     """What near memory and DMA have room for while a segment runs."""
-    memory = next(
-        buffer.memory for task in segment.kernels for buffer in task.whole.by_buffer
-    )
-    space = space_for_buffers(module, memory)
+    memory = next(buffer.memory for task in segment.kernels for buffer in task.whole.by_buffer)
     position = {op: index for index, op in enumerate(liveness.steps)}
     inside = [position[task.op] for task in segment.tasks if task.op in position]
     intervals = {b: i for b, i in liveness.intervals.items() if b.memory == memory}
     opened = frozenset(b for b, i in intervals.items() if i.start < min(inside) <= i.end)
     kept = frozenset(b for b, i in intervals.items() if i.end > max(inside))
-    limit = float("inf") if space is None else space.bytes * 7 // 8
+    limit = _limit(module, memory)
     channels = sum(engine.channels for engine in platform_of(module).dma) - segment.open_tokens
     return Room(limit, sum(b.size for b in opened), opened, kept, memory, channels)

@@ -1,4 +1,4 @@
-"""How many bands each op of straight-line code is cut into, by the modelled cycles of the schedule."""
+"""Into how many bands each op of straight-line code is cut, by modelled cycles of schedules."""
 
 from __future__ import annotations
 

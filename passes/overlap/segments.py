@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xdsl.ir import Block, Operation
 from xdsl.traits import is_side_effect_free
 
 from ...dialects import cluster, dma, npu
+from ...dialects.diagnostics import source_name
 from ...dialects.npu import TokenType
 from .costs import Costs
 from .list_schedule import Schedule
@@ -93,7 +94,7 @@ class _Writer:
         self.tokens: dict[Piece, Operation] = {}
 
     def write(self, schedule: Schedule) -> None:
-        whole = {a.piece.task.op for a in schedule.actions if a.piece.band is None}
+        whole = {a.piece.task.op for a in schedule.actions if a.piece.part is None}
         for op in self.segment.definitions:
             op.detach()
         for task in self.segment.tasks:
@@ -114,8 +115,10 @@ class _Writer:
                 task.op.erase()
 
     def _begin(self, piece: Piece) -> None:
-        whole = piece.band is None or piece.cut is None
-        new = [piece.task.op] if whole else piece.cut.build(piece.band)
+        new = [piece.task.op]
+        if piece.part is not None:
+            cut, band = piece.part
+            new = cut.build(band)
         for each in new:
             self._put(each)
         self.tokens[piece] = new[-1]
@@ -137,8 +140,14 @@ class _Writer:
         self.block.insert_op_before(op, self.segment.end)
 
 
-def names(tasks: Sequence[Task]) -> list[str]:
-    """The source nodes of tasks, each once."""
-    from ...lowering.cortexm_to_c import layer_name
+def overlaps(schedule: Schedule) -> str:
+    """Which layers of the cores run beside which of the NPU, by their source nodes."""
+    found: dict[str, dict[str, None]] = {}
+    for kernel, job in schedule.beside():
+        if (name := _node(kernel)) != (other := _node(job)):
+            found.setdefault(name, {})[other] = None
+    return "; ".join(f"{name} beside {', '.join(others)}" for name, others in found.items())
 
-    return list(dict.fromkeys(layer_name(task.op) for task in tasks))
+
+def _node(task: Task) -> str:
+    return source_name(task.op) or task.op.name.partition(".")[2]

@@ -39,7 +39,7 @@ def number_of(value: SSAValue) -> int | None:
 
 
 def window_of(value: SSAValue) -> ByteWindow | None:
-    """The bytes of a value in its buffer; None if they are not known, or are those of a constant."""
+    """The bytes of a value in its buffer; None if they are not known, or a constant's."""
     owner = value.owner
     match owner:
         case dma.BufferOp():

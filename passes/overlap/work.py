@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -75,11 +75,12 @@ class Task:
             return [self.whole]
         for band in bands:
             if band not in self._bands:
-                self._bands[band] = self._piece(list(cut.touches(band)), cut, band)
+                self._bands[band] = self._piece(list(cut.touches(band)), (cut, band))
         return [self._bands[band] for band in bands]
 
-    def _piece(self, found: list[Touch], cut: Cut | None = None, band: Band | None = None) -> Piece:
+    def _piece(self, found: list[Touch], part: tuple[Cut, Band] | None = None) -> Piece:
         op, costs = self.op, self.costs
+        band = None if part is None else part[1]
         core, engine = 0.0, 0.0
         match op:
             case npu.Conv2DOp():
@@ -90,18 +91,17 @@ class Task:
                 core, engine = PROGRAM_CYCLES, costs.transfer(op)
             case _:
                 pass
-        return Piece(self, cut, band, core, engine, found)
+        return Piece(self, part, core, engine, found)
 
 
 @dataclass(eq=False)
 class Piece:
-    """A task, or a `band` of it: `core` are cycles of the cores (or core 0), `engine` those of
+    """A task, or a `part` of it: `core` are cycles of the cores (or core 0), `engine` those of
     the NPU or DMA.
     """
 
     task: Task
-    cut: Cut | None
-    band: Band | None
+    part: tuple[Cut, Band] | None
     core: float
     engine: float
     touches: list[Touch]
@@ -209,7 +209,7 @@ def _same_token(piece: Piece, earlier: Sequence[Piece]) -> list[int]:
     return [i for i, other in enumerate(earlier) if other.task.op in tokens]
 
 
-def _started_in(wait: dma.AwaitOp, ops: Container[Operation]) -> bool:
+def _started_in(wait: dma.AwaitOp, ops: set[Operation]) -> bool:
     """Whether all work that is waited for is started by some of `ops`."""
     token = wait.awaited
     starts = [use.operation for use in token.uses if use.operation is not wait]
