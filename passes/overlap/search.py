@@ -12,6 +12,9 @@ from .work import Task, order_of
 LEVELS = (1, 2, 3, 4, 6, 8)
 """Numbers of bands that all ops are cut into at first."""
 
+EFFORT = 50_000
+"""Pieces that are scheduled at most while ops are cut one by one: some seconds."""
+
 Counts = Mapping[Task, tuple[Cut | None, int]]
 """How an op is cut, and into how many bands."""
 
@@ -56,7 +59,7 @@ def best_schedule(tasks: Sequence[Task], room: Room) -> Schedule | None:
     room for any.
 
     First all ops are cut into rows alike; then op after op is cut otherwise, or less, as long as
-    that costs nothing.
+    that costs nothing, until `EFFORT` is spent.
     """
     cuttable = [task for task in tasks if task.cuts]
     best: Choice | None = None
@@ -66,10 +69,12 @@ def best_schedule(tasks: Sequence[Task], room: Room) -> Schedule | None:
             best = _better(best, _choice(tasks, counts, policy, room))
     if best is None:
         return None
+    effort = 0
     for task in cuttable:
         current = best.counts[task]
         for other in ((cut, level) for cut in task.cuts for level in LEVELS):
-            if other != current:
+            if other != current and effort < EFFORT:
+                effort += len(best.schedule.actions)
                 counts = {**best.counts, task: other}
                 best = _better(best, _choice(tasks, counts, best.policy, room)) or best
     return best.schedule
