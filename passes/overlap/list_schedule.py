@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from xdsl.ir import SSAValue
+
 from ...dialects import dma
 from .work import MOVES, Order, Piece, Role, Task
 
@@ -85,7 +87,7 @@ class Clock:
     dma: float = 0.0
     ends: dict[int, float] = field(default_factory=dict[int, float])
     """When each job ends, in their order."""
-    transfers: dict[object, float] = field(default_factory=dict[object, float])
+    transfers: dict[SSAValue | None, float] = field(default_factory=dict[SSAValue | None, float])
     """When all transfers of a token have ended."""
     waited: int = 0
     """How many of the jobs were waited for."""
@@ -109,7 +111,7 @@ class Clock:
         piece = self.order.pieces[i]
         reached = self.now
         if piece.role is Role.WAIT:
-            return max(reached, self.transfers.get(awaited(piece), 0.0))
+            return max(reached, self.transfers.get(piece.token, 0.0))
         if piece.role is Role.JOB and len(self.jobs) >= QUEUE:
             reached = max(reached, self.ends[self.jobs[-QUEUE]])
         return max([reached, *(self.ends[j] for j in self.order.ended[i])])
@@ -150,7 +152,7 @@ class Clock:
             self.spans.append(Span(piece, start, self.now))
         if piece.role is Role.START:
             self.dma = max(self.dma, self.now) + piece.engine
-            self.transfers[started(piece)] = self.dma
+            self.transfers[piece.token] = self.dma
         self._release(piece)
 
     def wait(self, job: int) -> None:
@@ -177,16 +179,6 @@ class Clock:
         while self.waited < len(self.jobs):
             self.wait_next()
         return Schedule(self.actions, max(self.now, self.npu, self.dma), self.spans)
-
-
-def awaited(piece: Piece) -> object:
-    assert isinstance(piece.task.op, dma.AwaitOp)
-    return piece.task.op.awaited
-
-
-def started(piece: Piece) -> object:
-    assert isinstance(piece.task.op, dma.AsyncOp)
-    return piece.task.op.started
 
 
 def as_written(order: Order) -> Schedule:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .bands import Cut
 from .list_schedule import Room, Schedule, as_written, list_schedule
-from .work import Task, order_of
+from .work import Role, Task, order_of
 
 LEVELS = (1, 2, 3, 4, 6, 8)
 """Numbers of bands that all ops are cut into at first."""
@@ -58,8 +58,8 @@ def best_schedule(tasks: Sequence[Task], room: Room) -> Schedule | None:
     """The fastest schedule that is found, with no more bands than it needs; None if there is no
     room for any.
 
-    First all ops are cut into rows alike; then op after op is cut otherwise, or less, as long as
-    that costs nothing, until `EFFORT` is spent.
+    First all ops are cut into rows alike. Then op after op is cut otherwise, what the cores do
+    first, or less, as long as that costs nothing, until `EFFORT` is spent.
     """
     cuttable = [task for task in tasks if task.cuts]
     best: Choice | None = None
@@ -70,7 +70,7 @@ def best_schedule(tasks: Sequence[Task], room: Room) -> Schedule | None:
     if best is None:
         return None
     effort = 0
-    for task in cuttable:
+    for task in sorted(cuttable, key=lambda task: task.role is Role.JOB):
         current = best.counts[task]
         for other in ((cut, level) for cut in task.cuts for level in LEVELS):
             if other != current and effort < EFFORT:

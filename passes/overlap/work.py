@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TypeGuard
 
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from ...dialects import cluster, dma, npu
 from ..tile.costs import PROGRAM_CYCLES
@@ -108,9 +108,9 @@ class Piece:
     meetings: dict[Piece, bool] = field(default_factory=dict["Piece", bool])
     """For later pieces whether they must keep behind this one."""
 
-    @property
-    def role(self) -> Role:
-        return self.task.role
+    def __post_init__(self) -> None:
+        self.role = self.task.role
+        self.token = _token_of(self.task.op)
 
     @cached_property
     def by_buffer(self) -> dict[dma.BufferOp, list[Touch]]:
@@ -168,11 +168,12 @@ def order_of(pieces: Sequence[Piece], *, in_turn: bool = True) -> Order:
     has ended, but for the next job of the queue; a transfer until its token is waited for. Starts
     and waits of transfers keep their order among themselves (`in_turn`), or only those of a token.
     """
-    waits = {p.task.op.awaited: i for i, p in enumerate(pieces) if is_wait(p.task.op)}
+    waits = {p.token: i for i, p in enumerate(pieces) if p.role is Role.WAIT}
     here = {piece.task.op for piece in pieces}
     touching: dict[dma.BufferOp, list[int]] = defaultdict(list)
     before: list[list[int]] = [[] for _ in pieces]
     ended: list[list[int]] = [[] for _ in pieces]
+    tokens: dict[SSAValue, list[int]] = defaultdict(list)
     moved = fence = -1
     for i, piece in enumerate(pieces):
         earlier = {j for buffer in piece.by_buffer for j in touching[buffer]}
@@ -180,18 +181,20 @@ def order_of(pieces: Sequence[Piece], *, in_turn: bool = True) -> Order:
             other = pieces[j]
             if other.role is Role.JOB and piece.role is not Role.JOB:
                 ended[i].append(j)
-            elif isinstance(start := other.task.op, dma.StartOp):
-                before[i].append(waits.get(start.started, j))
+            elif other.role is Role.START:
+                before[i].append(waits.get(other.token, j))
             else:
                 before[i].append(j)
         for buffer in piece.by_buffer:
             touching[buffer].append(i)
         if fence >= 0:
             before[i].append(fence)
-        if piece.role in MOVES:
-            before[i] += [moved] if in_turn and moved >= 0 else _same_token(piece, pieces[:i])
+        if piece.token is not None:
+            same = tokens[piece.token]
+            before[i] += [moved] if in_turn and moved >= 0 else same
+            same.append(i)
             moved = i
-        if is_wait(op := piece.task.op) and not _started_in(op, here):
+        if piece.role is Role.WAIT and not _started_in(piece, here):
             fence = i
     after: list[list[int]] = [[] for _ in pieces]
     for i in range(len(pieces)):
@@ -200,17 +203,22 @@ def order_of(pieces: Sequence[Piece], *, in_turn: bool = True) -> Order:
     return Order(list(pieces), before, ended, after)
 
 
-def _same_token(piece: Piece, earlier: Sequence[Piece]) -> list[int]:
-    """What came before of the token of a start or wait."""
-    op = piece.task.op
-    token = op.started if isinstance(op, dma.StartOp) else None
-    token = op.awaited if isinstance(op, dma.AwaitOp) else token
-    tokens = (*(use.operation for use in token.uses), token.owner) if token is not None else ()
-    return [i for i, other in enumerate(earlier) if other.task.op in tokens]
+def _token_of(op: Operation) -> SSAValue | None:
+    """The token that an op makes, starts a transfer on, or waits for."""
+    match op:
+        case dma.TokenOp():
+            return op.result
+        case dma.StartOp():
+            return op.started
+        case dma.AwaitOp():
+            return op.awaited
+        case _:
+            return None
 
 
-def _started_in(wait: dma.AwaitOp, ops: set[Operation]) -> bool:
+def _started_in(wait: Piece, ops: set[Operation]) -> bool:
     """Whether all work that is waited for is started by some of `ops`."""
-    token = wait.awaited
-    starts = [use.operation for use in token.uses if use.operation is not wait]
+    token = wait.token
+    assert token is not None
+    starts = [use.operation for use in token.uses if use.operation is not wait.task.op]
     return token.owner in ops and all(op in ops for op in starts)
