@@ -6,6 +6,7 @@ waiting for one. Jobs run one after the other behind that, two may be on their w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -96,7 +97,10 @@ class Clock:
 
     def __post_init__(self) -> None:
         self.jobs: list[int] = []
-        self.tokens = 0
+        self.tokens = self.starting = 0
+        starts = [piece.token for piece in self.order.pieces if piece.role is Role.START]
+        self.starts = Counter(starts)
+        """How many transfers are started on each token."""
         self.users: dict[dma.BufferOp, int] = {}
         for piece in self.order.pieces:
             for buffer, _ in self._buffers(piece):
@@ -118,16 +122,15 @@ class Clock:
 
     def fits(self, i: int, reserve: float = 0.0) -> bool:
         """Whether there is room for the buffers that a piece is the first to touch, and for its
-        token; transfers leave `reserve` bytes for kernels and jobs.
+        token; transfers leave `reserve` bytes for kernels and jobs. A transfer goes to the last
+        token (mchan), so there is no other one before all of its transfers are started.
         """
-        role = self.order.pieces[i].role
-        if role is Role.TOKEN:
-            return self.tokens < self.room.channels
+        is_token = self.order.pieces[i].role is Role.TOKEN
+        if is_token and (self.starting or self.tokens >= self.room.channels):
+            return False
         touched = self._buffers(self.order.pieces[i])
         new = sum(size for buffer, size in touched if buffer not in self.opened)
-        if role is Role.START:
-            new += reserve if new else 0
-        return not new or self.alive + new <= self.room.limit
+        return not new or self.alive + new + is_token * reserve <= self.room.limit
 
     def run(self, i: int) -> None:
         """Let a piece begin as soon as it can."""
@@ -142,6 +145,7 @@ class Clock:
                 self.alive += size
         self.actions.append(Action(piece))
         self.tokens += (piece.role is Role.TOKEN) - (piece.role is Role.WAIT)
+        self.starting += self.starts.get(piece.token, 0) if piece.role is Role.TOKEN else 0
         if piece.role is Role.JOB:
             self.npu = max(self.npu, self.now) + piece.engine
             self.ends[i] = self.npu
@@ -151,6 +155,7 @@ class Clock:
         if piece.role is Role.KERNEL:
             self.spans.append(Span(piece, start, self.now))
         if piece.role is Role.START:
+            self.starting = max(0, self.starting - 1)
             self.dma = max(self.dma, self.now) + piece.engine
             self.transfers[piece.token] = self.dma
         self._release(piece)
@@ -199,6 +204,8 @@ def list_schedule(order: Order, room: Room, reserve: float = 0.0) -> Schedule | 
     ready = {i for i, count in enumerate(missing) if count == 0}
     while ready:
         able = [i for i in ready if clock.fits(i, reserve)] or [i for i in ready if clock.fits(i)]
+        if clock.starting:
+            able = [i for i in able if order.pieces[i].role is Role.START] or able
         if not able:
             if clock.waited == len(clock.jobs):
                 return None

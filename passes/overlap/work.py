@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -60,9 +60,16 @@ class Task:
     @cached_property
     def whole(self) -> Piece:
         """All of it."""
-        op = self.op
-        touched = operands_of(op) if isinstance(op, dma.DestinationStyleOp) else ()
-        return self._piece([t for v, w in touched if (t := touch_of(v, w)) is not None])
+        return self._piece([t for v, w in self._operands() if (t := touch_of(v, w)) is not None])
+
+    def _operands(self) -> Iterator[tuple[SSAValue, bool]]:
+        """The buffers that it reads, or writes; those of a token are what is started on it."""
+        if isinstance(self.op, dma.TokenOp):
+            for use in self.op.result.uses:
+                if isinstance(use.operation, dma.StartOp):
+                    yield from operands_of(use.operation)
+        elif isinstance(self.op, dma.DestinationStyleOp):
+            yield from operands_of(self.op)
 
     @cached_property
     def _bands(self) -> dict[Band, Piece]:
