@@ -85,8 +85,8 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "lower-to-dma": NamedPipeline(
         "Tiles to asynchronous copies and kernels on planned buffers, verified.",
-        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,defer-waits,dce,cse,"
-        "remove-unused-globals,plan-memory{algorithm=$algorithm},verify-memory",
+        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,overlap-units,"
+        "defer-waits,dce,cse,remove-unused-globals,plan-memory{algorithm=$algorithm},verify-memory",
         {"algorithm": "auto"},
     ),
     "lower-to-cluster": NamedPipeline(
