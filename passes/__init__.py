@@ -30,6 +30,7 @@ PASSES: dict[str, str] = {
     "place-units": "place.place_units:PlaceUnits",
     "spill-units": "place.spill_units:SpillUnits",
     "software-pipeline": "dma.software_pipeline:SoftwarePipeline",
+    "overlap-units": "overlap.overlap_units:OverlapUnits",
     "defer-waits": "dma.defer_waits:DeferWaits",
     "split-transfers": "dma.split_transfers:SplitTransfers",
     "dedup-setups": "cluster.dedup_setups:DedupSetups",
