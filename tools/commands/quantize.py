@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...dialects.diagnostics import RunnelError
 from .common import (
     c_name,
     channels_last_data,
@@ -180,7 +181,6 @@ def run(args: argparse.Namespace) -> int:
 
 def check_output(args: argparse.Namespace) -> None:
     """Refuse before the work is done what could not be written after it."""
-    from ...dialects.diagnostics import RunnelError
 
     if args.output is not None and args.output.suffix not in (".mlir", ".onnx"):
         raise RunnelError(f"{args.output}: expected a name that ends in .mlir or .onnx")
@@ -200,7 +200,6 @@ def check_output(args: argparse.Namespace) -> None:
 
 def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]:
     """Calibration samples, samples to measure with, and their labels."""
-    from ...dialects.diagnostics import RunnelError
     from ..samples import first, load, read_samples, sample_count
     from ..signature import signature_of
 
