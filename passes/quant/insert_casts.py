@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType, f32
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue, Use
 from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
@@ -100,6 +100,8 @@ class Inserter:
     types: dict[SSAValue, quant.UniformQuantizedType] = field(
         default_factory=dict[SSAValue, quant.UniformQuantizedType]
     )
+    real: set[Use] = field(default_factory=set[Use])
+    """Uses that read a value as it was before its quantizer."""
 
     def run(self, function: func.FuncOp, everywhere: bool) -> None:
         ops = list(self.block.ops)
@@ -146,7 +148,10 @@ class Inserter:
         given = {argument for argument, entry in pairs if given_type(entry)}
         given |= {op.results[0] for op in ops if given_type(op.attributes)}
         placement = Placement(self.block, frozenset(given))
-        return {v for v in (*self.block.args, *made) if placement.needs_quantizer(v)}
+        values: list[SSAValue] = [*self.block.args, *made]
+        chosen = {value for value in values if placement.needs_quantizer(value)}
+        self.real = {use for value in chosen for use in value.uses if placement.reads_real(use)}
+        return chosen
 
     def result_type(self, op: Operation) -> quant.UniformQuantizedType:
         fixed, given = FIXED_GRIDS.get(type(op)), given_type(op.attributes)
@@ -172,13 +177,13 @@ class Inserter:
     def pair(
         self, value: SSAValue, element: quant.UniformQuantizedType, before: Operation | None
     ) -> None:
-        """qcast and dcast behind `value`; all its readers read the dcast."""
+        """qcast and dcast behind `value`; its readers read the dcast, but for those of `real`."""
         assert isinstance(value.type, TensorType) and before is not None
         there = quant.QuantizeCastOp(value, TensorType(element, value.type.get_shape()))
         back = quant.DequantizeCastOp(there.result, value.type)
         if isinstance(value.owner, Operation):
             there.location = back.location = value.owner.location
-        value.replace_all_uses_with(back.result)
+        value.replace_uses_with_if(back.result, lambda use: use not in self.real)
         there.operands[0] = value
         self.block.insert_ops_before([there, back], before)
         self.types[back.result] = element

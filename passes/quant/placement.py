@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from xdsl.dialects import func
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue, Use
 
 from ...dialects import graph
 from ...dialects.graph_base import ints, shape_of
@@ -60,6 +60,8 @@ class Placement:
     integer: set[Operation] = field(default_factory=set[Operation])
     """Ops that have an integer form and use it."""
     quantized: set[SSAValue] = field(default_factory=set[SSAValue])
+    read: dict[SSAValue, bool] = field(default_factory=dict[SSAValue, bool])
+    """What `is_read` has found."""
 
     def __post_init__(self) -> None:
         """Find the longest chains, then end them where something else reads a value of one."""
@@ -149,15 +151,37 @@ class Placement:
 
     def is_read(self, value: SSAValue) -> bool:
         """An integer op reads `value`, moved or at the end of a chain."""
+        if value not in self.read:
+            self.read[value] = self.find_reader(value)
+        return self.read[value]
+
+    def find_reader(self, value: SSAValue) -> bool:
         for use in value.uses:
             op = use.operation
             moved = isinstance(op, GRID_PRESERVING)
             if moved or (len(op.results) == 1 and self.is_inner(op.results[0])):
                 if self.is_read(op.results[0]):
                     return True
-            elif op in self.integer:
+            elif op in self.integer and self.is_made(op):
                 return True
         return False
+
+    def is_made(self, op: Operation) -> bool:
+        """Integers come out of `op`, which has an integer form: else it computes in float."""
+        return isinstance(core_of(op), PRODUCTS) or self.needs_quantizer(op.results[0])
+
+    def reads_real(self, use: Use) -> bool:
+        """A float op reads there what a float op made: nothing need be rounded on the way."""
+        value, op = use.operation.operands[use.index], use.operation
+        maker = value.owner
+        if not isinstance(maker, Operation) or value in self.given or isinstance(op, func.ReturnOp):
+            return False
+        if isinstance(maker, GRID_PRESERVING) or (maker in self.integer and self.is_made(maker)):
+            return False
+        moved = isinstance(op, GRID_PRESERVING)
+        if moved or (len(op.results) == 1 and self.is_inner(op.results[0])):
+            return not self.is_read(op.results[0])
+        return not (op in self.integer and self.is_made(op))
 
 
 def is_returned(value: SSAValue) -> bool:
