@@ -34,7 +34,7 @@ from runnel.tools.report.text_table import text_table
 WORKER = Path(__file__).with_name("aimet_worker.py")
 
 PAIRS: dict[str, tuple[str, ...]] = {
-    "w8": ("w8", "w8 percentile", "w8 flips"),
+    "w8": ("w8", "w8 flips", "w8 depthwise flips"),
     "w8 tensor": ("w8 tensor",),
     "w8 tensor equalize": ("w8 tensor equalize", "w8 tensor equalize flips"),
     "w4": ("w4",),
