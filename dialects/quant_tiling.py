@@ -11,7 +11,7 @@ from xdsl.ir import Operation
 from .tiling import ALL, Access, Tiling, elements, identity, shape_of
 
 if TYPE_CHECKING:
-    from .quant import Conv2DOp, Op2D
+    from .quant_windows import Conv2DOp, Op2D
 
 
 def sliding(op: Op2D) -> tuple[Access, Access]:

@@ -16,7 +16,7 @@ from xdsl.utils.exceptions import PassFailedException
 from ..dialects import cortexm, quant
 from ..dialects.cortexm import memref_shape
 from ..dialects.diagnostics import describe
-from ..dialects.types import dtype_of
+from ..dialects.types import dtype_of, memref_type
 
 ROUNDINGS = {"single": 0, "half_even": 1, "floor": 2, "double": 3}
 """The values of RN_SINGLE, ... in rn_port.h."""
@@ -189,13 +189,7 @@ def elements(op: cortexm.KernelOp) -> Integer:
 
 @arguments_of.register
 def add(op: cortexm.AddOp) -> list[Argument]:
-    numbers = (
-        *op.multipliers.get_values(),
-        op.bias.value.data,
-        op.shift.value.data,
-        *op.clamp.get_values(),
-    )
-    return [elements(op), *(Integer(int(number)) for number in numbers), *buffers(op)]
+    return [elements(op), *(Integer(number) for number in op.numbers), *buffers(op)]
 
 
 @arguments_of.register
@@ -234,11 +228,9 @@ def transpose(op: cortexm.TransposeOp) -> list[Argument]:
         raise PassFailedException(f"{describe(op)}: has {len(source)} axes, at most {MAX_RANK}")
     steps = [prod(source[axis + 1 :]) for axis in range(len(source))]
     padding = [0] * (MAX_RANK - len(source))
-    type = op.ins[0].type
-    assert isinstance(type, cortexm.MemRefType)
     fields = {
         "rank": len(source),
-        "item_bytes": dtype_of(type.element_type).itemsize,
+        "item_bytes": dtype_of(memref_type(op.ins[0]).element_type).itemsize,
         "dims": [*target, *padding],
         "strides": [*(steps[axis] for axis in op.permutation.get_values()), *padding],
     }

@@ -30,8 +30,10 @@ FLAT = -3.0
 """A hard swish is 0 from here on down."""
 SHARE = 0.5
 """The codes for the side of a hard swish that is below 0, as a share of those above."""
-MOST = 1e3
-"""The greatest scale: weights stay exact enough in single precision."""
+MOST = 64.0
+"""The greatest scale: what hardly shows in the data may be greater elsewhere."""
+DEVIATIONS = 6.0
+"""How far from its mean a value is expected, in deviations that a folded batch norm knew."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class EqualizeDepthwise(ModulePass):
     """Scale each channel before a depthwise layer up to the greatest one; its weights undo it.
 
     Both layers have a scale per channel of weights, so that only the tensor between gains: equalize
-    evens out weights and may make tensors worse, this looks at tensors alone, as `data` show them.
+    evens out weights and may make tensors worse, this looks at tensors alone, as `data` show them
+    (and folded batch norms: six deviations from the mean). Channels that are never above 0 stay.
     ReLU is homogeneous; a clip stays exact for channels that do not reach it, and no channel gets
     nearer to it than the greatest. A hard swish h is not homogeneous, but s h((s x) / s) is exact
     for any s > 0: two products by constants per channel compute in float with it, and what is
@@ -109,9 +112,7 @@ def chains_of(module: ModuleOp) -> Iterator[Chain]:
 
 def rewrite(chain: Chain, bounds: Bounds) -> None:
     swish = chain.swish
-    high = bounds[1]
-    if swish is None and activation_bounds(reader(chain)) is None:
-        high = np.maximum(high, -bounds[0])
+    high = reach(chain, bounds)
     scales = np.ones(len(high)) if chain.second is None else scales_for(high)
     text = ""
     if swish is not None:
@@ -128,16 +129,26 @@ def rewrite(chain: Chain, bounds: Bounds) -> None:
     emit_remark("passed", PASS, chain.first.op, text)
 
 
-def reader(chain: Chain) -> Operation:
+def reach(chain: Chain, bounds: Bounds) -> Float:
+    """The greatest value of each channel behind the activation: of the data, or what a folded batch
+    norm knew to be possible, which calibrate covers too.
+    """
+    low, high = bounds
+    known = output_statistics(chain.first.op)
+    if known is not None:
+        low = np.minimum(low, known.mean - DEVIATIONS * known.deviation)
+        high = np.maximum(high, known.mean + DEVIATIONS * known.deviation)
     user = chain.first.op.result.get_user_of_unique_use()
-    assert user is not None
-    return user
+    limits = None if user is None else activation_bounds(user)
+    if limits is not None:
+        return np.clip(high, *limits)
+    return high if chain.swish is not None else np.maximum(high, -low)
 
 
 def scales_for(high: Float) -> Float:
-    """What brings the greatest value of each channel up to that of all."""
-    top = high.max()
-    return np.minimum(top / np.maximum(high, top / MOST), MOST) if top > 0 else np.ones(len(high))
+    """What brings the greatest value of each channel up to that of all; 1 where there is none."""
+    alive = np.where(high > 0, high, np.inf)
+    return np.clip(high.max() / alive, 1.0, MOST)
 
 
 def spare(first: Layer, swish: graph.HardSwishOp, low: float) -> None:

@@ -1,78 +1,90 @@
-"""Choose which activations need 16 bits: noise of each 8-bit quantizer, and the cheapest set."""
+"""Choose the bits of weights and activations: from what each costs, and what it does to results."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, emit_remark
-from ...dialects.graph_base import shape_of
-from .insert_casts import BITS
-from .trial import Cast, Trial
-
-PASS = "mixed-precision"
-WIDE = 16
+from .pareto import PARETO, front
+from .precision_trial import FULL, WIDE, Trial
+from .precision_walk import PASS, Walk
 
 
 @dataclass(frozen=True)
 class MixedPrecision(ModulePass):
-    """Give as few activations as needed 16 bits, such that those of 8 bits keep `sqnr` dB.
+    """Choose bits for each weight and activation, such that a limit is kept, and note them.
 
-    Comes after calibrate. With each 8-bit quantizer alone, `samples` samples of `data` tell its
-    noise in the logits (or else the first result); weights are in float, as they are rounded later.
-    Tensors get 16 bits in the order of noise per byte that this costs; how many, is found by
-    bisection of that list, each time with all quantizers in place (arXiv:2302.05397, phases 1 and
-    2, with bytes as cost). Remarks list the points that were measured, and the one chosen, which is
-    noted as `quant.bits`. Nothing is done for an `sqnr` of 0.
+    Comes after calibrate. Candidates are `weight-bits` (2 to 8) and `activation-bits` (8, 16). The
+    walk begins with the most bits everywhere; each step takes bits from one quantizer. Its noise is
+    that of the logits (or else the first result) with this step alone, on `samples` samples of
+    `data`; what it saves are bytes (of parameters as they are stored, and of activations) or
+    modelled cycles, as `minimize` says. Steps are in the order of noise per saving
+    (arXiv:2302.05397, phases 1 and 2, with the real costs for bit operations).
+
+    The point that is chosen is the cheapest one of the walk that keeps `sqnr` dB (30, where no
+    other limit is given) and loses at most `target-drop` points: of accuracy with `labels` of the
+    data, else of agreement with float. With `max-bytes` (of parameters) or `max-cycles` it is the
+    first one that is cheap enough. Quality is measured on `check` samples with all quantizers in
+    place: at `points` points of the walk, and where bisection asks. All that is not dominated is
+    noted on the function as `quant.pareto` and told as remarks. Nothing is done for an `sqnr` of 0.
     """
 
     name = PASS
 
     data: str
-    sqnr: float = 30.0
+    sqnr: float | None = None
     samples: int = 16
+    weight_bits: tuple[int, ...] = (FULL,)
+    activation_bits: tuple[int, ...] = (8, WIDE)
+    target_drop: float | None = None
+    max_bytes: int | None = None
+    max_cycles: float | None = None
+    minimize: str = "bytes"
+    labels: str = ""
+    check: int = 128
+    points: int = 0
+    per_channel: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        if self.sqnr <= 0:
+        if self.sqnr is not None and self.sqnr <= 0:
             return
+        self.check_options()
         function = next((f for f in op.body.block.ops if isinstance(f, func.FuncOp)), None)
         if function is None:
             raise RunnelError(f"{PASS}: the module has no function")
-        trial = Trial.of(op, function, self.data, self.samples)
-        reference = trial.result(())
-        total = (reference**2).sum()
-        order = sorted(
-            trial.candidates,
-            key=lambda cast: -((trial.result({cast}) - reference) ** 2).sum() / cost(cast),
-        )
+        trial = Trial.of(op, function, self.data, self.weight_bits, self.per_channel)
+        labels = None if not self.labels else read_labels(self.labels)
+        walk = Walk(trial, op, self, labels)
+        chosen = walk.choose()
+        for index in np.linspace(0, len(walk.steps), self.points).round():
+            walk.measure(int(index))
+        trial.write(walk.precision(chosen))
+        points = front(list(walk.measured.values()), walk.measure(chosen))
+        function.attributes[PARETO] = ArrayAttr([point.attribute() for point in points])
+        emit_remark("passed", PASS, function, f"chosen: {walk.names(chosen)}")
 
-        def measure(wide: int) -> float:
-            noise = ((trial.result(frozenset(order[wide:])) - reference) ** 2).sum()
-            quality = float(10 * np.log10(total / noise)) if noise else np.inf
-            more = sum(map(cost, order[:wide]))
-            text = f"{wide} of {len(order)} tensors in 16 bits, {more} bytes more: {quality:.1f} dB"
-            emit_remark("analysis", PASS, function, text)
-            return quality
-
-        least, most = 0, len(order)
-        if not order or measure(0) >= self.sqnr:
-            return
-        while most - least > 1:
-            middle = (least + most) // 2
-            least, most = (least, middle) if measure(middle) >= self.sqnr else (middle, most)
-        chosen = order[:most]
-        for cast in chosen:
-            trial.note(cast, BITS, IntegerAttr(WIDE, i64))
-        names = ", ".join(trial.name_of(cast) for cast in chosen)
-        emit_remark("passed", PASS, function, f"16 bits for {most} of {len(order)}: {names}")
+    def check_options(self) -> None:
+        """Refuse what does not go together."""
+        if not self.weight_bits or not all(2 <= bits <= FULL for bits in self.weight_bits):
+            raise RunnelError(f"{PASS}: weight-bits are from 2 to {FULL}, not {self.weight_bits}")
+        if not self.activation_bits or not set(self.activation_bits) <= {8, WIDE}:
+            raise RunnelError(f"{PASS}: activation-bits are 8 and 16, not {self.activation_bits}")
+        if self.minimize not in ("bytes", "cycles"):
+            raise RunnelError(f"{PASS}: minimize bytes or cycles, not '{self.minimize}'")
+        if min(self.samples, self.check) < 1:
+            raise RunnelError(f"{PASS}: samples and check are at least 1")
 
 
-def cost(cast: Cast) -> int:
-    """Bytes that 16 bits take more."""
-    return prod(shape_of(cast.result))
+def read_labels(path: str) -> NDArray[np.int64]:
+    try:
+        return np.load(Path(path)).reshape(-1).astype(np.int64)
+    except (OSError, ValueError) as error:
+        raise RunnelError(f"{path}: no array of labels: {error}") from error

@@ -1,6 +1,6 @@
 """A float graph with activation quantizers that can be switched and moved, run on samples.
 
-Methods that choose bits or ranges measure with it what a quantizer does to the network's output.
+With it, the choice of ranges measures what a quantizer does to the network's output.
 Weights are in float: they are rounded later.
 """
 
@@ -20,15 +20,16 @@ from xdsl.interpreter import Interpreter
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 
 from ...dialects import graph, quant
-from ...dialects.diagnostics import RunnelError, source_name
+from ...dialects.diagnostics import RunnelError, source_name, unheard
 from ...dialects.graph_base import shape_of
 from ...runtime.interpreter import input_names, load_functions
-from .calibrate import argument_attributes, load_inputs
-from .insert_casts import FIXED_GRIDS, REAL, InsertQuantCasts
+from .calibrate import RANGE, argument_attributes, load_inputs
+from .insert_casts import FIXED_GRIDS, Inserter, InsertQuantCasts
+from .notes import BITS, REAL, TYPE
 from .observe import logits_of
 from .prefix import sample_count
 from .real_parameters import named
-from .scheme import Grid
+from .scheme import Grid, Scheme
 
 Array = NDArray[Any]
 Exact = NDArray[np.float64]
@@ -49,6 +50,8 @@ class Trial:
     inputs: Mapping[SSAValue, Array]
     makers: Mapping[Cast, Operation | int]
     """By dcast of an activation: the op in `function` that makes it, or the index of an input."""
+    schemes: Mapping[Cast, Scheme]
+    """How codes are laid on a range there, where the platform does not ask for a range."""
     readers: Mapping[Operation, Sequence[SSAValue]]
     """For each op the values that nothing after it reads."""
     grids: dict[Cast, Grid] = field(default_factory=dict[Cast, Grid])
@@ -63,11 +66,21 @@ class Trial:
         originals = dict(zip(block.ops, function.body.block.ops, strict=True))
         logits = logits_of(function)
         last = next((op for op, original in originals.items() if original is logits), None)
-        InsertQuantCasts().apply(Context(), copy)
+        with unheard():
+            placement = Inserter(copy, simulated, InsertQuantCasts(), []).placement
+            values: list[SSAValue] = [
+                *block.args,
+                *(op.results[0] for op in block.ops if op.results),
+            ]
+            free = {v: placement.scheme(v) for v in values if placement.range_of(v) is None}
+            InsertQuantCasts().apply(Context(), copy)
         makers: dict[Cast, Operation | int] = {}
+        schemes: dict[Cast, Scheme] = {}
         for op in block.ops:
             if isinstance(op, Cast) and isinstance(op.input.owner, quant.QuantizeCastOp):
                 real = op.input.owner.input
+                if real in free:
+                    schemes[op] = free[real]
                 if isinstance(real, BlockArgument):
                     makers[op] = real.index
                 elif isinstance(real.owner, Operation):
@@ -87,12 +100,15 @@ class Trial:
         output = last.results[0] if last is not None else returned.operands[0]
         every = [op for op in block.ops if op.results]
         ops = every[: every.index(output.owner) + 1] if isinstance(output.owner, Operation) else []
-        return Trial(function, ops, output, interpreter, inputs, makers, last_readers(ops, output))
+        readers = last_readers(ops, output)
+        return Trial(function, ops, output, interpreter, inputs, makers, schemes, readers)
 
-    @property
-    def candidates(self) -> list[Cast]:
-        """Those whose grid may be another one, in order."""
-        return [op for op, maker in self.makers.items() if type(maker) not in FIXED_GRIDS]
+    def is_free(self, cast: Cast) -> bool:
+        """The grid of `cast` follows from a calibrated range, in 8 bits."""
+        if cast not in self.schemes or type(self.makers[cast]) in FIXED_GRIDS:
+            return False
+        known = self.attributes(cast)
+        return RANGE in known and TYPE not in known and BITS not in known
 
     def attributes(self, cast: Cast) -> Mapping[str, Attribute]:
         """Those of what makes the tensor."""

@@ -14,8 +14,6 @@ from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, emit_remark
 from .calibrate import RANGE, note, range_of
-from .insert_casts import BITS, TYPE
-from .scheme import Scheme
 from .trial import Array, Cast, Exact, Trial
 
 PASS = "tune-ranges"
@@ -68,19 +66,11 @@ class TuneRanges(ModulePass):
         """The quantizers that make most noise, each alone."""
         values, alone = dict(trial.inputs), dict[Cast, float]()
         for place, op in enumerate(trial.ops):
-            if isinstance(op, Cast) and is_free(trial, op):
+            if isinstance(op, Cast) and op in trial.makers and trial.is_free(op):
                 alone[op] = error(trial.go_on(dict(values), place, {op}), reference)
             trial.step(op, values, ())
         floor = self.least * sum(alone.values())
         return {cast for cast, noise in alone.items() if noise > floor}
-
-
-def is_free(trial: Trial, cast: Cast) -> bool:
-    """Whether the grid of `cast` follows from a range, in 8 bits."""
-    if cast not in trial.candidates:
-        return False
-    known = trial.attributes(cast)
-    return RANGE in known and TYPE not in known and BITS not in known
 
 
 @dataclass
@@ -119,13 +109,13 @@ class Sweep:
         for side in (0, 1):
             for step in STEPS:
                 while (tried := moved(best, side, step)) != best:
-                    self.trial.grids[cast] = Scheme().grid(*tried)
+                    self.trial.grids[cast] = self.trial.schemes[cast].grid(*tried)
                     result = self.trial.go_on(dict(values), place, self.every)
                     found = error(result, self.reference)
                     if found >= HELPS * noise:
                         break
                     best, noise = tried, found
-        self.trial.grids[cast] = Scheme().grid(*best)
+        self.trial.grids[cast] = self.trial.schemes[cast].grid(*best)
         return best, noise
 
 

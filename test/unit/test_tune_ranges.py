@@ -12,7 +12,8 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 
 from runnel.dialects import graph, quant
 from runnel.passes.quant.calibrate import Calibrate, argument_attributes, range_of
-from runnel.passes.quant.insert_casts import BITS, TYPE, InsertQuantCasts
+from runnel.passes.quant.insert_casts import InsertQuantCasts
+from runnel.passes.quant.notes import BITS, TYPE
 from runnel.passes.quant.tune_ranges import TuneRanges
 
 

@@ -338,7 +338,7 @@ func.func @f(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5>>, %t: tensor<256xi8>) {
 // -----
 
 func.func @f(%x: tensor<1x4x!quant.uniform<i16:f32, 0.5>>, %t: tensor<256xi32>) {
-  // expected-error@+1 {{the table has 256 steps, for 8-bit inputs, not 16-bit}}
+  // expected-error@+1 {{a table takes 8-bit inputs, not 16-bit}}
   %0 = quant.softmax %x, %t : (tensor<1x4x!quant.uniform<i16:f32, 0.5>>, tensor<256xi32>) -> tensor<1x4x!quant.uniform<i8:f32, 0.00390625:-128>>
   func.return
 }
