@@ -36,7 +36,8 @@ PIPELINES: dict[str, NamedPipeline] = {
         "absorb-high-bias{method=$absorb data=$data per-channel=$channels},"
         "calibrate{data=$data method=$method percentile=$percentile headroom=$headroom},"
         "tune-ranges{data=$data samples=$tune},mixed-precision{data=$data sqnr=$mixed},"
-        "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits},"
+        "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits "
+        "block-size=$block-size},"
         "round-weights{method=$rounding data=$data},"
         "correct-bias{method=$bias-correction data=$data},"
         "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals",
@@ -48,6 +49,7 @@ PIPELINES: dict[str, NamedPipeline] = {
             "channels": "true",
             "weight-bits": "8",
             "tune": "0",
+            "block-size": "0",
             "mixed": "0",
             "equalize": "off",
             "depthwise": "off",
@@ -86,8 +88,8 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "lower-to-dma": NamedPipeline(
         "Tiles to asynchronous copies and kernels on planned buffers, verified.",
-        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,defer-waits,dce,cse,"
-        "remove-unused-globals,plan-memory{algorithm=$algorithm},verify-memory",
+        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,overlap-units,"
+        "defer-waits,dce,cse,remove-unused-globals,plan-memory{algorithm=$algorithm},verify-memory",
         {"algorithm": "auto"},
     ),
     "lower-to-cluster": NamedPipeline(
