@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr, TensorType, f32
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue, Use
 from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
@@ -90,6 +90,7 @@ class Inserter:
         self.block = function.body.block
         self.rules = Rules.of(module)
         self.types: dict[SSAValue, quant.UniformQuantizedType] = {}
+        self.real: set[Use] = set()  # what reads a value as it was before its quantizer
         self.notes: dict[SSAValue, Mapping[str, Attribute]] = dict(
             zip(self.block.args, argument_attributes(function), strict=True)
         )
@@ -170,7 +171,11 @@ class Inserter:
         made = [op.results[0] for op in ops if len(op.results) == 1]
         if self.wanted.everywhere:
             return {*self.block.args, *made}
-        return {v for v in (*self.block.args, *made) if self.placement.needs_quantizer(v)}
+        values: list[SSAValue] = [*self.block.args, *made]
+        chosen = {value for value in values if self.placement.needs_quantizer(value)}
+        uses = (use for value in chosen for use in value.uses)
+        self.real = {use for use in uses if self.placement.reads_real(use)}
+        return chosen
 
     def result_type(
         self, op: Operation, scheme: Scheme, asked: tuple[float, float] | None
@@ -201,13 +206,13 @@ class Inserter:
     def pair(
         self, value: SSAValue, element: quant.UniformQuantizedType, before: Operation | None
     ) -> None:
-        """qcast and dcast behind `value`; all its readers read the dcast."""
+        """qcast and dcast behind `value`; its readers read the dcast, but for those of `real`."""
         assert isinstance(value.type, TensorType) and before is not None
         there = quant.QuantizeCastOp(value, TensorType(element, value.type.get_shape()))
         back = quant.DequantizeCastOp(there.result, value.type)
         if isinstance(value.owner, Operation):
             there.location = back.location = value.owner.location
-        value.replace_all_uses_with(back.result)
+        value.replace_uses_with_if(back.result, lambda use: use not in self.real)
         there.operands[0] = value
         self.block.insert_ops_before([there, back], before)
         self.types[back.result] = element
