@@ -22,7 +22,8 @@ from runnel.dialects.diagnostics import RunnelError
 from runnel.dialects.platform import PlatformAttr
 from runnel.dialects.quantization import OpRule, Quantization
 from runnel.lowering.graph_to_quant import ConvertGraphToQuant
-from runnel.lowering.kernels import PORTABLE
+from runnel.lowering.kernels import PORTABLE, all_kernels
+from runnel.lowering.kernels_cluster import CLUSTER_KERNELS
 from runnel.passes.place.set_platform import SetPlatform
 from runnel.passes.quant.calibrate import Calibrate
 from runnel.passes.quant.insert_casts import InsertQuantCasts
@@ -34,6 +35,7 @@ from runnel.passes.quant.verify_quantization import KERNELS, VerifyQuantization
 from runnel.runtime.interpreter import run
 from runnel.runtime.platforms import load_platform
 from runnel.tools import api, quantize
+from runnel.tools.cli import main
 from runnel.tools.interpret import interpret
 from runnel.tools.messages import PassFailure
 
@@ -311,7 +313,21 @@ def test_16_bits_where_the_platform_has_none(tmp_path: Path) -> None:
     assert any("platform mine has no 16-bit activations here" in text for text in remarks)
     remarks = casts(platform_file(tmp_path, ""), data, module)
     assert {element.storage.width.data for element in activations(module)} == {8, 16}
-    assert any("no kernel of quant.softmax for activations of 16 and 8 bits" in t for t in remarks)
+    told = any("no kernel of quant.softmax for activations of 16 and 8 bits" in t for t in remarks)
+    assert told != any(k.op == "softmax" and k.types == "s16_s8" for k in all_kernels())
+
+
+def test_16_bits_where_no_unit_has_a_kernel(tmp_path: Path) -> None:
+    """The cores of a cluster share kernels of 8 bits: the kernel tables say so."""
+    module = classifier()
+    for op in module.walk():
+        if isinstance(op, graph.ReluOp):
+            op.attributes[BITS] = IntegerAttr(16, i64)
+    remarks = casts("siracusa-cores", calibration_file(tmp_path), module)
+    wide = any(kernel.types != "s8" for kernel in CLUSTER_KERNELS)
+    told = any("platform siracusa-cores has no 16-bit activations here" in t for t in remarks)
+    assert told != wide
+    assert not any("stays in float" in text for text in remarks)
 
 
 def test_rounding_is_that_of_the_platform(tmp_path: Path) -> None:
@@ -443,6 +459,26 @@ def test_a_symmetric_scheme_that_may_count_from_zero() -> None:
     scheme = Scheme("symmetric", unsigned=True)
     assert scheme.grid(0, 2.55).scale == np.float32(0.01)
     assert (scheme.grid(0, 2.55).zero, scheme.grid(-0.1, 2.55).zero) == (-128, 0)
+
+
+def test_the_command_lists_what_kernels_take(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = "bits = [[8, 4]]\nactivations = 'strict'\nunsigned = true\npower_of_two = true"
+    rows = "\nops = [{op = 'quant.softmax', integer = false}]"
+    assert main(["platforms", platform_file(tmp_path, section + rows)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (conv,) = (line for line in lines if line.startswith("quant.conv2d"))
+    assert conv.split("  ")[0] == "quant.conv2d"
+    assert "s8 " in conv and "s16" not in conv
+    assert "strict or unsigned" in conv and "4 bits, symmetric, per channel" in conv
+    assert conv.rstrip().endswith("powers of two")
+    assert not any(line.startswith("quant.softmax") for line in lines)
+    assert main(["platforms", "host"]) == 0
+    (total,) = (
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("quant.add ")
+    )
+    assert "s16_s16_s16" in total and "asymmetric" in total
 
 
 # The search
