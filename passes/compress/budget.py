@@ -18,6 +18,8 @@ from .low_rank import Factors
 from .spatial_svd import SpatialFactors
 from .weight_svd import WeightFactors
 
+STAYS = "as it is"
+"""What a ratio means that changes nothing."""
 METHODS = ("spatial-svd", "weight-svd", "prune-channels")
 
 
@@ -84,7 +86,7 @@ class SplitBudget:
         def rank(ratio: float) -> str:
             found = split.rank(ratio, self.multiple)
             stays = ratio == 1 or split.cost(found) >= split.whole
-            return "as it is" if stays else f"rank {found} of {split.full_rank}"
+            return STAYS if stays else f"rank {found} of {split.full_rank}"
 
         return rank
 
@@ -122,7 +124,7 @@ class PruneBudget:
     def text(self, group: Group) -> Callable[[float], str]:
         def channels(ratio: float) -> str:
             count, size = group.kept_count(ratio, self.multiple), len(group.classes)
-            return "as it is" if count == size else f"{count} of {size} channels"
+            return STAYS if count == size else f"{count} of {size} channels"
 
         return channels
 

@@ -19,7 +19,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ...dialects import graph
-from ...dialects.diagnostics import RunnelError, describe, emit_remark, node_location
+from ...dialects.diagnostics import RunnelError, emit_remark, node_location, refuse
 from ...dialects.graph_base import shape_of
 from ..graph.output_statistics import output_statistics
 from ..quant.layers import Layer, layer_of
@@ -204,9 +204,10 @@ class LowRank(ModulePass):
             return None
         split = self.factors.split(layer, self.cost)
         if self.rank > split.full_rank:
-            raise RunnelError(
-                f"{describe(layer.op)}: rank {self.rank} is above {split.full_rank}, which is "
-                "exact already; give a lower rank, or a ratio"
+            refuse(
+                layer.op,
+                f"rank {self.rank} is above {split.full_rank}, which is exact already; give a "
+                "lower rank, or a ratio",
             )
         rank = self.rank or split.rank(ratio, self.multiple)
         if not self.rank and split.cost(rank) >= split.whole:

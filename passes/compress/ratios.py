@@ -10,7 +10,7 @@ from __future__ import annotations
 from xdsl.dialects.builtin import FloatAttr, f64
 from xdsl.ir import Operation
 
-from ...dialects.diagnostics import RunnelError, describe
+from ...dialects.diagnostics import RunnelError, blaming
 
 RATIO, SCORE = "compress.ratio", "compress.score"
 
@@ -33,7 +33,10 @@ def number_on(op: Operation, name: str) -> float | None:
 def ratio_of(op: Operation, default: float) -> float:
     """The ratio that is written on `op`, else `default`."""
     found = number_on(op, RATIO)
-    return default if found is None else checked(found, describe(op))
+    if found is None:
+        return default
+    with blaming(op):
+        return checked(found, RATIO)
 
 
 def note(op: Operation, name: str, number: float) -> None:

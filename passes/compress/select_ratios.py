@@ -20,7 +20,7 @@ from ...runtime.interpreter import input_names
 from ..quant.calibrate import load_inputs
 from ..quant.observe import sample_count, told
 from . import score_cache
-from .budget import Budget, budget_of
+from .budget import STAYS, Budget, budget_of
 from .greedy import choose, monotone
 from .prune_channels import PruneChannels
 from .ratios import RATIO, SCORE, checked, forget, note
@@ -140,7 +140,7 @@ class SelectRatios(ModulePass):
         scorer: Scorer,
     ) -> list[float]:
         """The scores of one unit. Ratios that come to the same rank have the same."""
-        found: dict[str, float] = {"as it is": scorer.unchanged}
+        found: dict[str, float] = {STAYS: scorer.unchanged}
         for text, ratio in zip(texts, self.candidates, strict=True):
             if text not in found:
                 found[text] = scorer.score(self.trial(module, places, ratio, inputs))
@@ -187,18 +187,17 @@ class SelectRatios(ModulePass):
             )
         ratios, threshold = found
         for unit, ratio, scores in zip(budget.units, ratios, rising, strict=True):
+            stays = (kept := unit.text(ratio)) == STAYS
             for op in unit.ops:
-                note(op, RATIO, ratio)
-                if ratio != 1:
-                    note(op, SCORE, scores[self.candidates.index(ratio)])
-            if ratio != 1:
-                score = scores[self.candidates.index(ratio)]
-                text = f"{unit.text(ratio)} (ratio {ratio:g}), alone {self.score} {score:.3f}"
-                emit_remark("passed", PASS, unit.ops[0], text)
+                note(op, RATIO, 1.0 if stays else ratio)
+            if stays:
+                text = f"stays: no ratio that saves something keeps {self.score} {threshold:.3f}"
+                emit_remark("missed", PASS, unit.ops[0], text)
             else:
-                text = (
-                    f"stays: at ratio {self.candidates[-1]:g} alone {self.score} {scores[-1]:.3f}"
-                )
-                emit_remark("missed", PASS, unit.ops[0], f"{text}, needed {threshold:.3f}")
+                score = scores[self.candidates.index(ratio)]
+                text = f"{kept} (ratio {ratio:g}), alone {self.score} {score:.3f}"
+                emit_remark("passed", PASS, unit.ops[0], text)
+                for op in unit.ops:
+                    note(op, SCORE, score)
         text = f"{self.cost} {whole:,} -> {cost(ratios):,}, ratio {cost(ratios) / whole:.3f}"
         emit_remark("analysis", PASS, function, f"{text}; each alone keeps {threshold:.3f}")

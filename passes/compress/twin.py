@@ -20,7 +20,7 @@ from xdsl.interpreter import Interpreter
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import graph
-from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.diagnostics import RunnelError, emit_remark, refuse
 from ...dialects.graph_base import shape_of
 from ...runtime.interpreter import input_names, load_functions
 from ..quant.calibrate import load_inputs
@@ -126,8 +126,10 @@ class Twin:
 def constant(value: SSAValue) -> Array:
     array = graph.constant_array(value)
     if array is None:
-        where = describe(value.owner) if isinstance(value.owner, Operation) else "an argument"
-        raise RunnelError(f"{where}: expected a constant of a float graph; compress before casts")
+        reason = "expected constants and ops of a float graph; compress before quantizing"
+        if isinstance(value.owner, Operation):
+            refuse(value.owner, reason)
+        raise RunnelError(reason)
     return array
 
 

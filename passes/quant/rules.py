@@ -15,7 +15,6 @@ from ...dialects.graph_math import BinaryOp, UnaryOp
 from ...dialects.platform import KEY, PlatformAttr
 from ...dialects.quantization import ANYTHING, Quantization, Rule
 from ...lowering.kernels import Kernel, all_kernels
-from ...lowering.kernels_cluster import CLUSTER_KERNELS
 from .scheme import Scheme
 
 STRICTNESS = ("asymmetric", "symmetric", "strict")
@@ -63,10 +62,8 @@ def rules_of(platform: PlatformAttr | None) -> Rules:
     if platform is None:
         return Rules(ANYTHING, named(all_kernels()), "portable C")
     units = [unit.features for unit in platform.units if unit.kind in ("cpu", "cluster")]
+    # One core of a cluster computes what its cores share no kernel for.
     found = [kernel for kernel in all_kernels() if any(kernel.isa <= isa for isa in units)]
-    if platform.cluster is not None:  # its cores share what they have kernels for
-        shared = {kernel.op for kernel in CLUSTER_KERNELS}
-        found = [*CLUSTER_KERNELS, *(kernel for kernel in found if kernel.op not in shared)]
     return Rules(platform.quantization, named(found), f"platform {platform.label}")
 
 

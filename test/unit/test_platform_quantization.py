@@ -12,6 +12,7 @@ from quant_networks import Node, apply, calibration_file, images, network, outpu
 from test_emitted_c import SANITIZERS, WARNINGS
 from test_kernels_s16 import residual_network
 from xdsl.context import Context
+from xdsl.dialects import func
 from xdsl.dialects.builtin import Builtin, IntegerAttr, ModuleOp, i64
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import PassFailedException
@@ -23,12 +24,13 @@ from runnel.dialects.platform import PlatformAttr
 from runnel.dialects.quantization import OpRule, Quantization
 from runnel.lowering.graph_to_quant import ConvertGraphToQuant
 from runnel.lowering.kernels import PORTABLE, all_kernels
-from runnel.lowering.kernels_cluster import CLUSTER_KERNELS
 from runnel.passes.place.set_platform import SetPlatform
 from runnel.passes.quant.calibrate import Calibrate
 from runnel.passes.quant.insert_casts import InsertQuantCasts
 from runnel.passes.quant.integer_io import IntegerIO
 from runnel.passes.quant.notes import BITS
+from runnel.passes.quant.placement import Placement
+from runnel.passes.quant.rules import rules_of
 from runnel.passes.quant.scheme import Scheme
 from runnel.passes.quant.seq_mse import SeqMSE
 from runnel.passes.quant.verify_quantization import KERNELS, VerifyQuantization
@@ -317,17 +319,31 @@ def test_16_bits_where_the_platform_has_none(tmp_path: Path) -> None:
     assert told != any(k.op == "softmax" and k.types == "s16_s8" for k in all_kernels())
 
 
-def test_16_bits_where_no_unit_has_a_kernel(tmp_path: Path) -> None:
-    """The cores of a cluster share kernels of 8 bits: the kernel tables say so."""
+def test_16_bits_where_no_kernel_has_them() -> None:
+    """Of what the kernel tables have for a platform: here, without those of 16-bit convolutions."""
     module = classifier()
+    function = next(op for op in module.walk() if isinstance(op, func.FuncOp))
+    every = rules_of(load_platform("host"))
+    narrow = frozenset(
+        entry for entry in every.kernels if "conv2d" not in entry[0] or "s16" not in entry[1]
+    )
+    relu = next(op for op in module.walk() if isinstance(op, graph.ReluOp))
+    for rules, has in ((every, True), (replace(every, kernels=narrow), False)):
+        placement = Placement(function.body.block, rules=rules)
+        assert placement.has_width(relu.result, 16) == has
+        assert placement.has_width(relu.result, 8)
+
+
+def test_16_bits_on_a_cluster(tmp_path: Path) -> None:
+    """Its cores share kernels of 8 bits; one of them computes the rest."""
+    module = residual_network()
     for op in module.walk():
         if isinstance(op, graph.ReluOp):
             op.attributes[BITS] = IntegerAttr(16, i64)
-    remarks = casts("siracusa-cores", calibration_file(tmp_path), module)
-    wide = any(kernel.types != "s8" for kernel in CLUSTER_KERNELS)
-    told = any("platform siracusa-cores has no 16-bit activations here" in t for t in remarks)
-    assert told != wide
-    assert not any("stays in float" in text for text in remarks)
+    casts("siracusa-cores", calibration_file(tmp_path), module)
+    assert {element.storage.width.data for element in activations(module)} == {8, 16}
+    apply(module, ConvertGraphToQuant("platform"), IntegerIO())
+    api.lower(module, api.Options("siracusa-cores"))
 
 
 def test_rounding_is_that_of_the_platform(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from ..compress import Compression
-from .quantization_report import BLUE, GREY, LABEL, PLOT, ROW, STYLE, bar, section, svg, table, text
+from .quantization_report import LABEL, PLOT, ROW, STYLE, section, table
+from .svg import BLUE, GREY, ORANGE, bar, svg, text
 
 
 def report(name: str, done: Compression) -> str:
@@ -15,6 +16,7 @@ def report(name: str, done: Compression) -> str:
     sections = [
         section("Network", network_table(done), NETWORK_NOTE),
         section(f"{cost} of layers", cost_chart(done), COST_NOTE),
+        section("Layers alone", score_chart(done), SCORE_NOTE),
         section("Layers", layer_table(done, cost), LAYER_NOTE),
     ]
     return (
@@ -24,6 +26,9 @@ def report(name: str, done: Compression) -> str:
 
 
 NETWORK_NOTE = "Before and after; accuracy and SQNR on the test samples, without training again."
+SCORE_NOTE = (
+    "What the network keeps with only this layer compressed as it is here. Short bars cost most."
+)
 COST_NOTE = "Grey: before. Blue: what stays."
 LAYER_NOTE = "The score is that of the network with only this layer compressed."
 
@@ -57,6 +62,21 @@ def cost_chart(done: Compression) -> str:
         parts.append(bar(LABEL, top + 3, PLOT * row.after / most, 11, BLUE))
         parts.append(text(LABEL + PLOT + 8, top + 12, f"{row.before:,} -> {row.after:,}"))
     return svg(LABEL + PLOT + 200, len(done.rows) * ROW, parts)
+
+
+def score_chart(done: Compression) -> str:
+    """A bar for each layer that has a score of its own."""
+    scored = [(row.name, row.score) for row in done.rows if row.score is not None]
+    most = max((score for _, score in scored), default=0.0)
+    if most <= 0:
+        return ""
+    parts: list[str] = []
+    for index, (name, score) in enumerate(scored):
+        top = index * ROW
+        parts.append(text(0, top + 12, name))
+        parts.append(bar(LABEL, top + 3, PLOT * max(score, 0.0) / most, 11, ORANGE))
+        parts.append(text(LABEL + PLOT + 8, top + 12, f"{score:.2f} {done.plan.score}"))
+    return svg(LABEL + PLOT + 150, len(scored) * ROW, parts)
 
 
 def layer_table(done: Compression, cost: str) -> str:

@@ -6,7 +6,7 @@
 // RUN: not opt-tool %s -p 'select-ratios{data="%S/data.npy" method=spatial-svd}' 2>&1 | filecheck %s --check-prefix=NONE
 
 // CHECK: remark: passed: select-ratios [thin]: rank 1 of 4 (ratio 0.5), alone sqnr
-// CHECK: remark: missed: select-ratios [full]: stays: at ratio 0.75 alone sqnr
+// CHECK: remark: missed: select-ratios [full]: stays: no ratio that saves something keeps sqnr
 // CHECK: remark: analysis: select-ratios{{.*}}: macs 32 -> 24, ratio 0.750; each alone keeps
 // FAR: error: {{.*}}select-ratios: weight-svd of all layers to 0.5 still takes 0.500 of the macs, not 0.2; give a greater ratio, lower candidates, or another method after this one
 // NONE: error: {{.*}}select-ratios: spatial-svd can compress no layer of this network
