@@ -18,7 +18,7 @@ from ...dialects import graph, quant
 from ...dialects.diagnostics import OpError, RunnelError, emit_remark
 from .blocks import BLOCKS, MOST, Blocks, blocked
 from .calibrate import argument_attributes, is_float, range_of
-from .grids import codes_of, grid_type, weight_axis, weight_type
+from .grids import bias_room, codes_of, grid_type, weight_axis, weight_type
 from .integer_forms import PRODUCTS, form_problem
 from .notes import FLOAT, REAL, given_bits, given_type, given_weight_bits
 from .placement import Placement
@@ -249,7 +249,7 @@ class Inserter:
         width = 8 if source is None else source.storage.width.data
         bits = min(self.weight_bits(op), rule.weight_bits(width))
         per_channel = self.wanted.per_channel and rule.per_channel
-        least = self.room_for_bias(op, array.shape[weight_axis(op)])
+        least = self.room_for_bias(op, array.shape[weight_axis(op)], bits)
         return weight_type(array, weight_axis(op), per_channel, bits, rule, least)
 
     def has_blocks(self, op: Operation) -> bool:
@@ -275,7 +275,7 @@ class Inserter:
         per_channel = self.wanted.per_channel and rule.per_channel
         rows = np.moveaxis(array, axis, 0)
         flat = rows.reshape(len(rows), -1)
-        least = self.room_for_bias(op, len(rows))
+        least = self.room_for_bias(op, len(rows), 8)
         size, bits = self.wanted.block_size, self.weight_bits(op)
         blocks, scales = blocked(flat, size, bits, per_channel, rule.power_of_two, least)
         element = quant.UniformQuantizedType.get(
@@ -288,13 +288,13 @@ class Inserter:
         stored = np.moveaxis(codes.reshape(rows.shape), 0, axis)
         return blocks, element, stored.astype(np.int8)
 
-    def room_for_bias(self, op: Operation, channels: int) -> NDArray[np.float64]:
+    def room_for_bias(self, op: Operation, channels: int, bits: int) -> NDArray[np.float64]:
         """Scales great enough that the bias in accumulator units stays far inside i32."""
         bias = graph.constant_array(op.operands[2]) if len(op.operands) > 2 else None
         source = self.types.get(op.operands[0])
         if bias is None or source is None:
             return np.zeros(channels)
-        least = np.abs(bias.astype(np.float64)).reshape(-1) / (source.scale * 2.0**29)
+        least = np.abs(bias.astype(np.float64)).reshape(-1) / (source.scale * bias_room(bits))
         return np.broadcast_to(least, channels)
 
 

@@ -66,7 +66,7 @@ class SeqMSE(ModulePass):
         return [0.5] if shifts else [k / self.steps for k in steps]
 
     def search(self, integers: Integers, weight: Float, second: Float, shifts: bool) -> None:
-        floor = least_scales(integers.layer).reshape(integers.scales.shape)
+        floor = least_scales(integers.layer, integers.bits).reshape(integers.scales.shape)
         if not integers.element.per_axis:
             floor = np.full(floor.shape, floor.max())
         best = integers.scales

@@ -17,6 +17,7 @@ from ...dialects.graph_base import ints, shape_of
 from ...runtime.interpreter.windows import pad_spatial, taps
 from ..graph.constants import new_constant
 from .blocks import BLOCKS, Blocks
+from .grids import bias_room
 from .layers import Float, Layer
 from .placement import GRID_PRESERVING
 from .prefix import Visit
@@ -41,6 +42,12 @@ class Integers:
     @property
     def bounds(self) -> tuple[int, int]:
         return self.element.bounds if self.blocks is None else self.blocks.bounds
+
+    @property
+    def bits(self) -> int:
+        """Of the codes; they are stored in whole bytes."""
+        low, high = self.bounds
+        return max(high.bit_length(), (-1 - low).bit_length()) + 1
 
     def nearest(self, weight: Float, scales: Float | None = None) -> Float:
         """The nearest codes of a float weight."""
@@ -102,14 +109,14 @@ def integers_of(layer: Layer) -> Integers | None:
     return Integers(layer, element, codes / steps, scales * steps, blocks)
 
 
-def least_scales(layer: Layer) -> Float:
-    """Scales [outputs] below which the bias would not fit in i32 (with a margin of 4)."""
+def least_scales(layer: Layer, bits: int) -> Float:
+    """Scales [outputs] below which the bias would not have room beside weights of so many bits."""
     value = layer.input
     while isinstance(value.owner, GRID_PRESERVING):
         value = value.owner.operands[0]
     if not isinstance(value.owner, quant.DequantizeCastOp):
         return np.zeros(layer.outputs)
-    return np.abs(layer.bias()) / (quant.quantized(value.owner.input).scale * 2.0**29)
+    return np.abs(layer.bias()) / (quant.quantized(value.owner.input).scale * bias_room(bits))
 
 
 def rows_of(layer: Layer, stored: Array) -> Float:
