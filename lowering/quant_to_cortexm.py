@@ -29,7 +29,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cortexm, dma, graph, quant
-from ..dialects.diagnostics import RunnelError, describe, emit_remark, source_name
+from ..dialects.diagnostics import emit_remark, refuse, source_name
 from ..dialects.platform import platform_of
 from .bufferizer import Bufferizer, memref_of
 from .graph_to_linalg import has_loops, lower_layer
@@ -85,7 +85,7 @@ class KernelBufferizer(Bufferizer):
             return refusal(op)
         if has_loops(op):
             return None
-        return f"{describe(op)}: no kernel takes this op on this unit, and it has no form as loops"
+        return "no kernel takes this op on this unit, and it has no form as loops"
 
     def lower(self, op: Operation) -> None:
         if has_kernels(op):
@@ -144,10 +144,10 @@ def refusal(op: Operation) -> str | None:
     named = (getattr(op, name, None) for name in ("weight", "bias", "table"))
     fixed = [value for value in named if isinstance(value, SSAValue)]
     if any(graph.constant_array(value) is None for value in fixed):
-        return f"{describe(op)}: weights, biases and tables must be constants here"
+        return "weights, biases and tables must be constants here"
     streams = [value for value in op.operands if value not in fixed]
     if any(isinstance(value.owner, graph.ConstantOp) for value in streams):
-        return f"{describe(op)}: reads a constant where kernels read a buffer; fold it before"
+        return "reads a constant where kernels read a buffer; fold it before"
     if isinstance(op, graph.TransposeOp | graph.ReshapeOp):
         return None
     for value in (*streams, *op.results):
@@ -155,9 +155,9 @@ def refusal(op: Operation) -> str | None:
         if element == f32 and isinstance(op, quant.QuantizeCastOp | quant.DequantizeCastOp):
             continue
         if not isinstance(element, quant.UniformQuantizedType) or element.storage not in (i8, i16):
-            return f"{describe(op)}: kernels take 8-bit or 16-bit signed integers, not {value.type}"
+            return f"kernels take 8-bit or 16-bit signed integers, not {value.type}"
         if element.per_axis:
-            return f"{describe(op)}: kernels take one scale per tensor, not {value.type}"
+            return f"kernels take one scale per tensor, not {value.type}"
     return None
 
 
@@ -169,7 +169,7 @@ def has_kernels(op: Operation) -> bool:
 @singledispatch
 def lower(op: Operation, to: KernelBufferizer) -> None:
     """Emit the kernel call of `op`."""
-    raise RunnelError(f"{describe(op)}: no kernel takes this op on this unit")
+    refuse(op, "no kernel takes this op on this unit")
 
 
 @lower.register

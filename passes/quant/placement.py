@@ -224,10 +224,26 @@ class Placement:
 
     def rules_at(self, value: SSAValue) -> list[Rule]:
         """What the platform asks of all integer ops that make and read `value`."""
+        return [self.rule_of(op) for op in self.integer_ops_at(value)]
+
+    def integer_ops_at(self, value: SSAValue) -> list[Operation]:
+        """The integer ops that make, move and read `value`."""
         ops = [op for op in self.uses_of(value) if op in self.integer or self.preserves(op)]
         if isinstance(value.owner, Operation) and value.owner in self.integer:
             ops.append(self.core_of(value.owner))
-        return [self.rule_of(op) for op in ops]
+        return ops
+
+    def has_width(self, value: SSAValue, bits: int) -> bool:
+        """Whether the platform has so many bits for `value`: in what makes it, and in products that
+        read it. Other ops that read it may go on in float.
+        """
+        ops = self.integer_ops_at(value)
+        core = self.core_of(value.owner) if isinstance(value.owner, Operation) else None
+        kernels = [self.kernel_of(op) for op in ops if op is core or isinstance(op, PRODUCTS)]
+        asked = [self.rule_of(op).widths for op in ops]
+        return all(self.rules.has_width(kernel, bits) for kernel in kernels) and all(
+            bits in widths for widths in asked if widths
+        )
 
     def range_of(self, value: SSAValue) -> tuple[float, float] | None:
         """The range that the platform asks for what makes `value`."""

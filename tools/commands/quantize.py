@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...dialects.diagnostics import RunnelError
 from .common import (
     c_name,
     channels_last_data,
@@ -180,7 +181,6 @@ def run(args: argparse.Namespace) -> int:
 
 def check_output(args: argparse.Namespace) -> None:
     """Refuse before the work is done what could not be written after it."""
-    from ...dialects.diagnostics import RunnelError
 
     if args.output is not None and args.output.suffix not in (".mlir", ".onnx"):
         raise RunnelError(f"{args.output}: expected a name that ends in .mlir or .onnx")
@@ -200,8 +200,7 @@ def check_output(args: argparse.Namespace) -> None:
 
 def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]:
     """Calibration samples, samples to measure with, and their labels."""
-    from ...dialects.diagnostics import RunnelError
-    from ..samples import first, load, read_samples, sample_count
+    from ..samples import first, read_labels, read_samples
     from ..signature import signature_of
 
     inputs = signature_of(model).inputs
@@ -210,12 +209,7 @@ def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]
     test = data if args.test is None else read_samples(args.test, inputs, channels_last=last)
     labels = None
     if args.labels is not None:
-        arrays = list(load(args.labels).values())
-        if len(arrays) != 1 or len(arrays[0]) != sample_count(test, inputs):
-            raise RunnelError(
-                f"{args.labels}: expected one array of {sample_count(test, inputs)} classes"
-            )
-        labels = arrays[0].reshape(-1)[: args.count]
+        labels = read_labels(args.labels, test, inputs)[: args.count]
     return data, first(test, inputs, args.count), labels
 
 
