@@ -56,6 +56,8 @@ RECIPES: dict[str, str] = {
     "w4 flips": "weight-bits=4 rounding=flips",
     "w4 equalize flips": "weight-bits=4 equalize=bounded rounding=flips",
     "w4 adaround": "weight-bits=4 rounding=adaround",
+    "w4 depthwise flips": "weight-bits=4 method=percentile depthwise=data rounding=flips",
+    "w4 depthwise adaround": "weight-bits=4 method=percentile depthwise=data rounding=adaround",
 }
 """Name to options of the pipeline `quantize`; `tensor` is one scale per weight tensor, `tuned`
 moves ends of ranges by what that does to the outputs (`tune-ranges`), `depthwise` evens out the
@@ -297,7 +299,9 @@ def measure(
         with progress.step(f"{name} float"):
             reference = outputs_of(model, inputs)
         score = case.score(inputs, reference)
-        yield Row(name, "float", len(reference), score, 0.0, 0.0, 1.0, np.inf, 0.0)
+        hits = case.hits(reference)
+        exact = paired_error(hits, hits)
+        yield Row(name, "float", len(reference), score, 0.0, exact, 1.0, np.inf, 0.0)
         data = folder / "calibration.npy"
         np.save(data, case.calibration())
         for recipe in recipes:
@@ -341,7 +345,7 @@ def table(rows: Sequence[Row]) -> str:
     cells = [
         (
             *(row.network, row.recipe, row.inputs, f"{row.score:.4f}"),
-            *(f"{row.lost:+.2f} ± {row.lost_error:.2f}", agreement_text(row)),
+            *(lost_text(row), agreement_text(row)),
             *(f"{row.sqnr:.1f}", f"{row.seconds:.1f}"),
         )
         for row in rows
@@ -349,7 +353,15 @@ def table(rows: Sequence[Row]) -> str:
     return text_table(headers, cells)
 
 
+def lost_text(row: Row) -> str:
+    error = "" if np.isnan(row.lost_error) else f" ± {row.lost_error:.2f}"
+    return f"{row.lost:+.2f}{error}"
+
+
 def agreement_text(row: Row) -> str:
+    """Empty for what is no classifier."""
+    if np.isnan(row.lost_error):
+        return ""
     error = np.sqrt(row.agreement * (1 - row.agreement) / row.inputs)
     return f"{row.agreement:.4f} ± {error:.4f}"
 
