@@ -5,8 +5,8 @@ bytes. Activations enter an accumulator as raw stored integers: the term
 `-zero_point * sum(weights)` is part of the bias, and padding stands for the zero point
 (Jacob et al., arXiv:1712.05877, section 2.3).
 
-The types are in `quant_types`, convolution and pooling in `quant_windows`, what verifiers ask in
-`quant_checks`.
+The types are in `quant_types`, convolution and pooling in `quant_windows`, products of activations
+in `quant_pointwise`, what verifiers ask in `quant_checks`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from .quant_checks import (
     per_tensor,
     shape_of,
 )
+from .quant_pointwise import MulOp, broadcast_runs, greatest_product
 from .quant_tiling import FullyConnectedTiling, Pointwise
 from .quant_types import RequantAttr, UniformQuantizedType, quantized
 from .quant_windows import (
@@ -62,6 +63,7 @@ __all__ = [
     "DequantizeCastOp",
     "FullyConnectedOp",
     "MaxPool2DOp",
+    "MulOp",
     "Quant",
     "QuantizeCastOp",
     "RequantAttr",
@@ -69,7 +71,9 @@ __all__ = [
     "TableOp",
     "UniformQuantizedType",
     "accumulator_bounds",
+    "broadcast_runs",
     "dimensions",
+    "greatest_product",
     "quantized",
     "shape_of",
     "window_extent",
@@ -325,6 +329,7 @@ Quant = Dialect(
         Conv2DOp,
         FullyConnectedOp,
         AddOp,
+        MulOp,
         AveragePool2DOp,
         MaxPool2DOp,
         TableOp,

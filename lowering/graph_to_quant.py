@@ -26,7 +26,7 @@ from xdsl.pattern_rewriter import (
 from ..dialects import graph, quant
 from ..dialects.diagnostics import RunnelError, emit_remark
 from ..dialects.quant_types import ROUNDINGS
-from ..passes.quant.placement import data_operands, is_pointwise
+from ..passes.quant.placement import data_operands, factor_of, is_pointwise
 from ..runtime.interpreter.graph import MEANINGS
 from .fixed_point import NoFixedPoint
 from .fusion import (
@@ -39,6 +39,13 @@ from .fusion import (
     name_of,
     real_constant,
     requantization,
+)
+from .move_casts import (
+    QuantizeConstant,
+    RaiseActivation,
+    RaiseQuantize,
+    SinkDequantize,
+    SinkDequantizeBelowConcat,
 )
 
 UNARY: dict[type[Operation], RealFunction] = {
@@ -72,12 +79,17 @@ class ConvertGraphToQuant(ModulePass):
             )
         patterns: list[RewritePattern] = [
             SinkDequantize(),
+            SinkDequantizeBelowConcat(),
             SinkDequantizeBelowMaxPool(),
+            RaiseActivation(),
+            RaiseQuantize(),
+            QuantizeConstant(op),
             MaxPoolOfIntegers(),
             RequantizeCast(op),
             FuseConv(op, self.rounding),
             FuseGemm(op, self.rounding),
             FuseAdd(op, self.rounding),
+            FuseMul(op, self.rounding),
             FuseAveragePool(op, self.rounding),
             FuseSoftmax(op, self.rounding),
             FusePointwise(op, self.rounding),
@@ -98,25 +110,6 @@ def is_float_compute(op: Operation) -> bool:
             for result in op.results
         )
     )
-
-
-class SinkDequantize(RewritePattern):
-    """reshape(dcast(x)) -> dcast(reshape(x)): moving data commutes with dequantizing it."""
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(
-        self, op: graph.ReshapeOp | graph.TransposeOp, rewriter: PatternRewriter
-    ) -> None:
-        source = dequantized(op.input)
-        if source is None:
-            return
-        moved_type = TensorType(quant.quantized(source), quant.shape_of(op.result))
-        moved = type(op).create(
-            operands=[source], properties=dict(op.properties), result_types=[moved_type]
-        )
-        back = quant.DequantizeCastOp(moved.results[0], op.result.type)
-        moved.location = back.location = op.location
-        rewriter.replace(op, [moved, back])
 
 
 class SinkDequantizeBelowMaxPool(RewritePattern):
@@ -362,7 +355,7 @@ class FuseGemm(FusePattern):
 
 
 class FuseAdd(FusePattern):
-    """The sum of two scales: raw integers times their multipliers, in i32.
+    """The sum (or difference) of two scales: raw integers times their multipliers, in i32.
 
     A model that comes in quantized is met with all the bits that fit. In a program of our own
     making multipliers have 15 bits (2**-7 of a step off at most): one SMLAD does both products.
@@ -370,14 +363,15 @@ class FuseAdd(FusePattern):
 
     def fuse(self, fusion: Fusion) -> None:
         core = fusion.core
-        if not isinstance(core, graph.AddOp):
+        if not isinstance(core, graph.AddOp | graph.SubOp):
             return
         lhs, rhs = dequantized(core.lhs), dequantized(core.rhs)
         if lhs is None or rhs is None or quant.shape_of(lhs) != quant.shape_of(rhs):
             return
         bits = 15 if self.rounding == "single" else 31
+        sign = -1 if isinstance(core, graph.SubOp) else 1
         multipliers, bias, shift = add_parameters(
-            quant.quantized(lhs), quant.quantized(rhs), fusion.element, bits
+            quant.quantized(lhs), quant.quantized(rhs), fusion.element, bits, sign
         )
         new = quant.AddOp(
             lhs,
@@ -396,18 +390,44 @@ def add_parameters(
     b: quant.UniformQuantizedType,
     y: quant.UniformQuantizedType,
     bits: int = 31,
+    sign: int = 1,
 ) -> tuple[tuple[int, int], int, int]:
-    """Multipliers below 2**bits, bias and the greatest shift; no partial sum leaves i32."""
+    """Multipliers below 2**bits, bias and the greatest shift; no partial sum leaves i32.
+
+    With `sign` -1 the second one is subtracted.
+    """
     for shift in range(30, -1, -1):
         m_a, m_b = (round(x.scale / y.scale * 2**shift) for x in (a, b))
         bias = (y.zero_point << shift) + ((1 << shift) >> 1)
-        bias -= a.zero_point * m_a + b.zero_point * m_b
+        bias -= a.zero_point * m_a + b.zero_point * sign * m_b
         reach = sum(max(map(abs, x.bounds)) * m for x, m in ((a, m_a), (b, m_b)))
         if reach + abs(bias) < 2**31 and max(m_a, m_b) < 2**bits:
-            return (m_a, m_b), bias, shift
+            return (m_a, sign * m_b), bias, shift
     raise NoFixedPoint(
         f"scales {a.scale:g} and {b.scale:g} cannot be added at scale {y.scale:g} in i32"
     )
+
+
+class FuseMul(FusePattern):
+    """The product of two tensors, the second maybe broadcast."""
+
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
+        found = factor_of(core) if isinstance(core, graph.MulOp) else None
+        if found is None:
+            return
+        value, factor = (dequantized(operand) for operand in found)
+        if value is None or factor is None:
+            return
+        a, b, shape = quant.quantized(value), quant.quantized(factor), quant.shape_of(factor)
+        if (reach := quant.greatest_product(a, b)) >= 2**31:
+            emit_remark("missed", PASS, core, f"a product may reach {reach}, beyond i32")
+            return
+        real = np.array([a.scale * b.scale / fusion.element.scale])
+        requant = requantization(real, self.rounding, fusion.clamp, [reach])
+        rank = len(quant.shape_of(value))
+        aligned = graph.ReshapeOp(factor, [*[1] * (rank - len(shape)), *shape])
+        fusion.replace(aligned, quant.MulOp(value, aligned.result, fusion.type, requant))
 
 
 class FuseAveragePool(FusePattern):

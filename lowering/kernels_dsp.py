@@ -93,6 +93,12 @@ DSP = (
         refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
     ),
     Kernel("add", "rn_add_s8_dsp", DSP_ISA),
+    Kernel(
+        "mul",
+        "rn_mul_s8_dsp",
+        DSP_ISA,
+        refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+    ),
     Kernel("avg_pool2d", "rn_avg_pool2d_s8_dsp", DSP_ISA),
     Kernel("max_pool2d", "rn_max_pool2d_s8_dsp", DSP_ISA),
 )

@@ -27,6 +27,7 @@ S16: tuple[Kernel, ...] = (
     *family("fully_connected", 2),
     *family("avg_pool2d", 2),
     *family("add", 3),
+    *family("mul", 3),
     Kernel("max_pool2d", "rn_max_pool2d_s16_s16", types="s16_s16"),
     Kernel("table", "rn_table_s8_s16", types="s8_s16"),
     Kernel("quantize", "rn_quantize_f32_s16", types="s16"),

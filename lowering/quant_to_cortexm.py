@@ -30,10 +30,12 @@ from xdsl.utils.exceptions import PassFailedException
 from ..dialects import cortexm, dma, graph, quant
 from ..dialects.diagnostics import RunnelError, describe, emit_remark, source_name
 from ..dialects.platform import platform_of
+from ..dialects.quant_windows import index_array
 from .bufferizer import Bufferizer, memref_of
 from .fixed_point import MAX_SHIFT
 from .graph_to_linalg import has_loops, lower_layer
 from .kernels import Kernel, Problem, all_kernels, choose_kernel, read_kernels
+from .movement_to_cortexm import MOVEMENT, concat, pad, pads_integers, slice_
 
 HIGH_WORD = 33
 """The least shift with which the fast kernels round in the high word of the product."""
@@ -58,8 +60,8 @@ class ConvertQuantToCortexM(ModulePass):
         if unit is None:
             raise PassFailedException(f"platform {platform.label} has no cpu to run kernels")
         for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
-            memory = platform.board.data
-            to = KernelBufferizer(op, memory, kernels=table, isa=unit.features)
+            board = platform.board
+            to = KernelBufferizer(op, board.data, code=board.code, kernels=table, isa=unit.features)
             to.convert(function)
 
 
@@ -141,10 +143,12 @@ class KernelBufferizer(Bufferizer):
 
     kernels: Sequence[Kernel] = ()
     isa: frozenset[str] = frozenset()
+    code: str = ""
+    """The memory of constants."""
 
     def refuses(self, op: Operation) -> str | None:
         if has_kernels(op):
-            return refusal(op)
+            return refusal(op, constants=isinstance(op, TAKES_CONSTANTS))
         if has_loops(op):
             return None
         return f"{describe(op)}: no kernel takes this op on this unit, and it has no form as loops"
@@ -167,13 +171,33 @@ class KernelBufferizer(Bufferizer):
         """Emit the kernel that the table chooses for `problem` in the types of `op`."""
         problem = replace(problem, types=types_of(op))
         kernel = self.kernel_for(problem, op)
-        buffers = [self.values[value] for value in ins]
+        buffers = [self.operand(value) for value in ins]
         out = self.result(op.results[0])
-        entries = properties(kernel)
-        if kernel.include != f"{kernel.symbol}.h":
-            entries["header"] = StringAttr(kernel.include)
         scratch = self.scratch(kernel.scratch(problem))
-        self.emit(kind(kernel.symbol, buffers, out, scratch, entries), op)
+        self.emit(self.kernel_op(kind, kernel, buffers, out, scratch, properties(kernel)), op)
+
+    def kernel_op(
+        self,
+        kind: type[cortexm.KernelOp],
+        kernel: Kernel,
+        ins: Sequence[SSAValue],
+        out: SSAValue,
+        scratch: SSAValue | None,
+        properties: dict[str, Attribute],
+    ) -> cortexm.KernelOp:
+        """The call of `kernel`."""
+        if kernel.include != f"{kernel.symbol}.h":
+            properties["header"] = StringAttr(kernel.include)
+        return kind(kernel.symbol, ins, out, scratch, properties)
+
+    def operand(self, value: SSAValue) -> SSAValue:
+        """The buffer of `value`; a constant is where the code is."""
+        if value not in self.values:
+            symbol = SymbolRefAttr(constant_name(value))
+            constant = dma.ConstantOp(symbol, memref_of(value.type, self.code))
+            self.block.add_op(constant)
+            self.values[value] = constant.result
+        return self.values[value]
 
     def kernel_for(self, problem: Problem, op: Operation) -> Kernel:
         kernel, missed = choose_kernel(problem, self.isa, self.kernels)
@@ -203,26 +227,43 @@ def types_of(op: Operation) -> str:
     """The types of the quantized tensors of `op` as kernels are named: `s8`, `s8_s16`, ..."""
     widths = [
         value.type.element_type.storage.width.data
-        for value in (*op.operands, *op.results)
-        if not isinstance(value.owner, graph.ConstantOp)
-        and isinstance(value.type, TensorType)
+        for value in (*streams(op), *op.results)
+        if isinstance(value.type, TensorType)
         and isinstance(value.type.element_type, quant.UniformQuantizedType)
     ]
     return "s8" if set(widths) <= {8} else "_".join(f"s{width}" for width in widths)
 
 
-def refusal(op: Operation) -> str | None:
-    """Why no kernel can take the types and operands of `op`: i8 or i16, one scale per tensor."""
+TAKES_CONSTANTS = (quant.AddOp, quant.MulOp, graph.ConcatOp)
+"""Ops that may read a constant tensor where others read a buffer."""
+
+
+def parameters(op: Operation) -> list[SSAValue]:
+    """The weights, biases and tables of `op`."""
     named = (getattr(op, name, None) for name in ("weight", "bias", "table"))
-    fixed = [value for value in named if isinstance(value, SSAValue)]
-    if any(graph.constant_array(value) is None for value in fixed):
+    return [value for value in named if isinstance(value, SSAValue)]
+
+
+def streams(op: Operation) -> list[SSAValue]:
+    """The operands of `op` that kernels read from buffers."""
+    fixed = parameters(op)
+    return [value for value in op.operands if value not in fixed]
+
+
+def refusal(op: Operation, *, constants: bool = False) -> str | None:
+    """Why no kernel can take the types and operands of `op`: i8 or i16, one scale per tensor.
+
+    With `constants` it takes constant tensors as operands too.
+    """
+    if any(graph.constant_array(value) is None for value in parameters(op)):
         return f"{describe(op)}: weights, biases and tables must be constants here"
-    streams = [value for value in op.operands if value not in fixed]
-    if any(isinstance(value.owner, graph.ConstantOp) for value in streams):
+    read = streams(op)
+    fixed = [value for value in read if isinstance(value.owner, graph.ConstantOp)]
+    if fixed and not (constants and len(fixed) < len(read)):
         return f"{describe(op)}: reads a constant where kernels read a buffer; fold it before"
-    if isinstance(op, graph.TransposeOp | graph.ReshapeOp):
+    if isinstance(op, MOVEMENT) or pads_integers(op):
         return None
-    for value in (*streams, *op.results):
+    for value in (*read, *op.results):
         element = value.type.element_type if isinstance(value.type, TensorType) else None
         if element == f32 and isinstance(op, quant.QuantizeCastOp | quant.DequantizeCastOp):
             continue
@@ -235,6 +276,8 @@ def refusal(op: Operation) -> str | None:
 
 def has_kernels(op: Operation) -> bool:
     """Whether some kernel is for ops of this kind."""
+    if isinstance(op, graph.PadOp):
+        return pads_integers(op)
     return lower.dispatch(type(op)) is not lower.dispatch(object)
 
 
@@ -303,6 +346,23 @@ def add(op: quant.AddOp, to: KernelBufferizer) -> None:
 
 
 @lower.register
+def mul(op: quant.MulOp, to: KernelBufferizer) -> None:
+    a, b = (quant.quantized(value) for value in op.operands)
+    requant, acc_shift = high_word_form(op.requant, 1, quant.greatest_product(a, b))
+    to.call(
+        cortexm.MulOp,
+        Problem("mul", outputs=int(np.prod(quant.shape_of(op.result))), requant=requant),
+        op,
+        [op.lhs, op.rhs],
+        lambda _: {
+            "runs": index_array(op.runs()),
+            "requant": requant,
+            "acc_shift": IntegerAttr(acc_shift, i32),
+        },
+    )
+
+
+@lower.register
 def avg_pool2d(op: quant.AveragePool2DOp, to: KernelBufferizer) -> None:
     window = pool_window(op)
     low, high = quant.quantized(op.input).bounds
@@ -352,6 +412,11 @@ def dequantize(op: quant.DequantizeCastOp, to: KernelBufferizer) -> None:
 @lower.register
 def transpose(op: graph.TransposeOp, to: KernelBufferizer) -> None:
     pointwise(op, to, cortexm.TransposeOp, "transpose", {"permutation": op.perm})
+
+
+lower.register(graph.ConcatOp, concat)
+lower.register(graph.SliceOp, slice_)
+lower.register(graph.PadOp, pad)
 
 
 def pointwise(

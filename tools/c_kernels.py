@@ -148,6 +148,18 @@ def add(
     store(y, np.clip((first * m_a + second * m_b + bias) >> shift, lo, hi))
 
 
+def mul(
+    _: Kernel, s: Pointer, q: Pointer, multiplier: int, shift: int, a: Pointer, b: Pointer,
+    y: Pointer,
+) -> None:  # fmt: skip
+    shape = s.load()
+    runs = [shape[name] for name in ("outer", "middle", "inner")]
+    first = a.array(int(np.prod(runs))).reshape(runs)
+    second = b.array(runs[1]).reshape(1, -1, 1)
+    products = integer.product(first, second, shape["a_zero"], shape["b_zero"])
+    store(y, requantized(products, q.load(), np.array([multiplier]), np.array([shift])))
+
+
 def table(_: Kernel, n: int, entries: Pointer, x: Pointer, y: Pointer) -> None:
     store(y, entries.array(256)[x.array(n).astype(np.int64) + 128])
 
@@ -181,6 +193,28 @@ def transpose(_: Kernel, s: Pointer, x: Pointer, y: Pointer) -> None:
     as_bytes(y, count * size)[:] = source[index.reshape(-1)].reshape(-1)
 
 
+def copy(_: Kernel, b: Pointer, x: Pointer, y: Pointer) -> None:
+    """The items of the box, one by one where both walks are at the same time."""
+    box = b.load()
+    rank, size = box["rank"], box["item_bytes"]
+    dims = box["dims"].store[:rank]
+
+    def places(name: str) -> Array:
+        strides = box[f"{name}_strides"].store[:rank]
+        axes = [np.arange(d) * stride for d, stride in zip(dims, strides, strict=True)]
+        return sum(np.ix_(*axes), np.asarray(box[f"{name}_offset"])).reshape(-1)
+
+    source, target = places("x"), places("y")
+    whole = as_bytes(y, (int(target.max()) + 1) * size).reshape(-1, size)
+    whole[target] = as_bytes(x, (int(source.max()) + 1) * size).reshape(-1, size)[source]
+
+
+def pad(kernel: Kernel, b: Pointer, count: int, value: int, x: Pointer, y: Pointer) -> None:
+    item = np.dtype(f"i{b.load()['item_bytes']}")
+    as_bytes(y, count * item.itemsize).view(item)[:] = value
+    copy(kernel, b, x, y)
+
+
 def as_bytes(pointer: Pointer, count: int) -> Array:
     return Pointer(pointer.store, pointer.offset, np.dtype(np.uint8)).array(count)
 
@@ -197,10 +231,13 @@ BY_OP: dict[str, Callable[..., None]] = {
     "avg_pool2d": avg_pool2d,
     "max_pool2d": max_pool2d,
     "add": add,
+    "mul": mul,
     "table": table,
     "softmax": softmax,
     "quantize": quantize,
     "dequantize": dequantize,
     "transpose": transpose,
+    "copy": copy,
+    "pad": pad,
 }
 """The op that a kernel stands for to its meaning."""

@@ -18,7 +18,15 @@ from ...dialects import graph, quant
 from ...dialects.diagnostics import RunnelError, describe, emit_remark
 from ...dialects.types import dtype_of
 from .calibrate import argument_attributes, is_float, range_of
-from .placement import GRID_PRESERVING, PRODUCTS, Placement, continues, is_integer_product
+from .placement import (
+    PAIRS,
+    PRODUCTS,
+    Placement,
+    continues,
+    is_integer_product,
+    is_scalar,
+    preserves_grid,
+)
 from .statistics import grid
 
 REAL = "quant.real"
@@ -104,7 +112,8 @@ class Inserter:
     def run(self, function: func.FuncOp, everywhere: bool) -> None:
         ops = list(self.block.ops)
         attributes = argument_attributes(function)
-        chosen = self.chosen(ops, attributes, everywhere)
+        placement = self.placement(ops, attributes)
+        chosen = self.chosen(ops, placement, everywhere)
         for argument, entry in zip(self.block.args, attributes, strict=True):
             if is_float(argument.type) and argument in chosen:
                 element = given_type(entry) or self.range_type(function, entry)
@@ -112,9 +121,11 @@ class Inserter:
         for op in ops:
             if isinstance(op, PRODUCTS) and (everywhere or is_integer_product(op)):
                 self.quantize_weight(op)
+            if isinstance(op, PAIRS) and (everywhere or op in placement.integer):
+                self.quantize_constants(op)
             if len(op.results) != 1 or not is_float(op.results[0].type) or not op.operands:
                 continue
-            if isinstance(op, GRID_PRESERVING):
+            if preserves_grid(op):
                 source = self.types.get(op.operands[0])
                 if source is not None:
                     self.types[op.results[0]] = source
@@ -132,20 +143,22 @@ class Inserter:
         if given is not None and given != element:
             emit_remark("missed", InsertQuantCasts.name, op, f"{why}: {given} is not used")
 
+    def placement(
+        self, ops: Sequence[Operation], attributes: Sequence[Mapping[str, Attribute]]
+    ) -> Placement:
+        """Where quantizers belong; types that were given have one in any case."""
+        pairs = zip(self.block.args, attributes, strict=True)
+        given: set[SSAValue] = {argument for argument, entry in pairs if given_type(entry)}
+        given |= {op.results[0] for op in ops if given_type(op.attributes)}
+        return Placement(self.block, frozenset(given))
+
     def chosen(
-        self,
-        ops: Sequence[Operation],
-        attributes: Sequence[Mapping[str, Attribute]],
-        everywhere: bool,
+        self, ops: Sequence[Operation], placement: Placement, everywhere: bool
     ) -> set[SSAValue]:
         """The values that have a quantizer (before those are put in)."""
         made = [op.results[0] for op in ops if len(op.results) == 1]
         if everywhere:
             return {*self.block.args, *made}
-        pairs = zip(self.block.args, attributes, strict=True)
-        given = {argument for argument, entry in pairs if given_type(entry)}
-        given |= {op.results[0] for op in ops if given_type(op.attributes)}
-        placement = Placement(self.block, frozenset(given))
         return {v for v in (*self.block.args, *made) if placement.needs_quantizer(v)}
 
     def result_type(self, op: Operation) -> quant.UniformQuantizedType:
@@ -182,6 +195,21 @@ class Inserter:
         there.operands[0] = value
         self.block.insert_ops_before([there, back], before)
         self.types[back.result] = element
+
+    def quantize_constants(self, op: Operation) -> None:
+        """Quantize the constant tensor that an integer op takes beside an activation."""
+        for index, value in enumerate(op.operands):
+            array = graph.constant_array(value)
+            if array is None or is_scalar(value) or not isinstance(value.owner, graph.ConstantOp):
+                continue
+            bounds = (min(float(array.min()), 0.0), max(float(array.max()), 0.0))
+            wide = value.owner.attributes.get(BITS) == IntegerAttr(16, 64)
+            element = wide_type(bounds) if wide else activation_type(bounds)
+            there = quant.QuantizeCastOp(value, TensorType(element, array.shape))
+            back = quant.DequantizeCastOp(there.result, TensorType(f32, array.shape))
+            there.location = back.location = op.location
+            self.block.insert_ops_before([there, back], op)
+            op.operands[index] = back.result
 
     def quantize_weight(self, op: Operation) -> None:
         """Replace a constant float weight by its integers behind a dcast."""

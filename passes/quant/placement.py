@@ -15,10 +15,23 @@ from xdsl.ir import Block, Operation, SSAValue
 from ...dialects import graph
 from ...dialects.graph_base import ints, shape_of
 from ...dialects.graph_math import BinaryOp, UnaryOp
+from ...dialects.quant_pointwise import broadcast_runs
 
 PRODUCTS = (graph.ConvOp, graph.GemmOp, graph.MatmulOp)
-GRID_PRESERVING = (graph.ReshapeOp, graph.TransposeOp, graph.MaxPoolOp)
-"""Their results lie on the grid of their input: they need no quantizer."""
+GRID_PRESERVING = (
+    graph.ReshapeOp,
+    graph.TransposeOp,
+    graph.SliceOp,
+    graph.PadOp,
+    graph.MaxPoolOp,
+)
+"""Their results lie on the grid of their input: they need no quantizer.
+
+A pad does if it pads with what every grid has, zero: see `preserves_grid`.
+"""
+
+PAIRS = (graph.AddOp, graph.SubOp, graph.MulOp)
+"""Integer ops of two tensors, either of which may be a constant."""
 
 ACTIVATIONS = (graph.ReluOp, graph.ClipOp)
 
@@ -37,6 +50,13 @@ def is_scalar(value: SSAValue) -> bool:
     """A constant of one element."""
     array = graph.constant_array(value)
     return array is not None and array.size == 1
+
+
+def preserves_grid(op: Operation) -> bool:
+    """The result of `op` lies on the grid of its input."""
+    if isinstance(op, graph.PadOp):
+        return op.mode.data == "constant" and op.value.value.data == 0
+    return isinstance(op, GRID_PRESERVING)
 
 
 def continues(op: Operation) -> bool:
@@ -95,7 +115,7 @@ class Placement:
 
     def visit(self, op: Operation, result: SSAValue) -> None:
         """Note whether `op` is an integer op and its result quantized; its operands are known."""
-        if isinstance(op, GRID_PRESERVING):
+        if preserves_grid(op):
             made = op.operands[0] in self.quantized
         else:
             core = core_of(op)
@@ -111,11 +131,18 @@ class Placement:
             return is_integer_product(op)
         if op.results[0] in self.sources:
             return self.sources[op.results[0]] in self.quantized
-        if any(value not in self.quantized for value in op.operands):
+        if isinstance(op, graph.ConcatOp):
+            return any(value in self.quantized for value in op.inputs)
+        constants = [value for value in op.operands if is_constant(value)]
+        if any(value not in self.quantized for value in op.operands if value not in constants):
+            return False
+        if constants and not isinstance(op, PAIRS):
             return False
         match op:
-            case graph.AddOp():
+            case graph.AddOp() | graph.SubOp():
                 return shape_of(op.lhs) == shape_of(op.rhs)
+            case graph.MulOp():
+                return factor_of(op) is not None
             case graph.GlobalAveragePoolOp():
                 return len(shape_of(op.input)) == 4
             case graph.AveragePoolOp():
@@ -134,7 +161,7 @@ class Placement:
         """
         if value in self.given:
             return True
-        if self.is_inner(value):
+        if self.is_inner(value) or self.is_joined(value):
             return False
         owner = value.owner
         if self.is_read(value):
@@ -147,11 +174,27 @@ class Placement:
         """A table computes `value` on the way."""
         return value in self.sources and self.is_within(value, self.sources)
 
+    def is_joined(self, value: SSAValue) -> bool:
+        """Only concatenations on integers read `value`: it is made on the grid of their results."""
+        readers = [use.operation for use in value.uses]
+        return bool(readers) and all(
+            isinstance(op, graph.ConcatOp) and self.is_on_grid(op) for op in readers
+        )
+
+    def is_on_grid(self, op: Operation) -> bool:
+        """What `op` makes has a quantizer: its own, one behind its activations, or that of what it
+        is joined to.
+        """
+        while continues(op):
+            op = next(iter(op.results[0].uses)).operation
+        value = op.results[0]
+        return op in self.integer and (self.is_joined(value) or self.needs_quantizer(value))
+
     def is_read(self, value: SSAValue) -> bool:
         """An integer op reads `value`, moved or at the end of a chain."""
         for use in value.uses:
             op = use.operation
-            moved = isinstance(op, GRID_PRESERVING)
+            moved = preserves_grid(op)
             if moved or (len(op.results) == 1 and self.is_inner(op.results[0])):
                 if self.is_read(op.results[0]):
                     return True
@@ -164,9 +207,7 @@ def is_returned(value: SSAValue) -> bool:
     """`value` is a result of the function, as it is or moved."""
     users = [use.operation for use in value.uses]
     return any(
-        is_returned(op.results[0])
-        if isinstance(op, GRID_PRESERVING)
-        else isinstance(op, func.ReturnOp)
+        is_returned(op.results[0]) if preserves_grid(op) else isinstance(op, func.ReturnOp)
         for op in users
     )
 
@@ -190,7 +231,7 @@ def is_read_by_product(value: SSAValue) -> bool:
     """An integer product multiplies `value`, as it is or moved."""
     for use in value.uses:
         op = use.operation
-        if isinstance(op, GRID_PRESERVING):
+        if preserves_grid(op):
             if is_read_by_product(op.results[0]):
                 return True
         elif use.index == 0 and isinstance(op, PRODUCTS) and is_integer_product(op):
@@ -214,6 +255,18 @@ def core_of(op: Operation) -> Operation:
             break
         op = before
     return op
+
+
+def factor_of(op: graph.MulOp) -> tuple[SSAValue, SSAValue] | None:
+    """The operand that has the shape of the result, and the other, which an integer op broadcasts;
+    None where it cannot.
+    """
+    shape = shape_of(op.result)
+    for value, factor in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
+        extents = (*[1] * (len(shape) - len(shape_of(factor))), *shape_of(factor))
+        if shape_of(value) == shape and broadcast_runs(shape, extents) is not None:
+            return value, factor
+    return None
 
 
 def is_constant(value: SSAValue) -> bool:

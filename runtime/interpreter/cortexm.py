@@ -22,7 +22,10 @@ def unpacked(op: cortexm.ConvolutionKernelOp | cortexm.FullyConnectedOp) -> NDAr
 
 
 def requantize(
-    op: cortexm.ConvolutionKernelOp | cortexm.FullyConnectedOp | cortexm.AveragePool2DOp,
+    op: cortexm.ConvolutionKernelOp
+    | cortexm.FullyConnectedOp
+    | cortexm.AveragePool2DOp
+    | cortexm.MulOp,
     accumulator: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     return integer.requantize(
@@ -86,6 +89,15 @@ class CortexMFunctions(InterpreterFunctions):
         y[...] = np.clip(total >> op.shift.value.data, low, high)
         return ()
 
+    @impl(cortexm.MulOp)
+    def mul(self, _: Interpreter, op: cortexm.MulOp, args: Values) -> Values:
+        a, b, y = args
+        zeros = [quant.quantized(value).zero_point for value in op.ins]
+        runs = op.runs.get_values()
+        accumulator = integer.product(a.reshape(runs), b.reshape(1, -1, 1), *zeros)
+        y[...] = requantize(op, accumulator).reshape(y.shape)
+        return ()
+
     @impl(cortexm.AveragePool2DOp)
     def avg_pool2d(self, _: Interpreter, op: cortexm.AveragePool2DOp, args: Values) -> Values:
         x, y = args[:2]
@@ -139,4 +151,22 @@ class CortexMFunctions(InterpreterFunctions):
     def transpose(self, _: Interpreter, op: cortexm.TransposeOp, args: Values) -> Values:
         x, y = args
         y[...] = x.transpose(op.permutation.get_values())
+        return ()
+
+    @impl(cortexm.CopyOp)
+    def copy(self, _: Interpreter, op: cortexm.CopyOp, args: Values) -> Values:
+        x, y = args
+        sizes, offsets, strides, target = op.numbers()
+        taken = x
+        for axis, (n, offset, stride) in enumerate(zip(sizes, offsets, strides, strict=True)):
+            taken = taken.take([offset + i * stride for i in range(n)], axis)
+        y[tuple(slice(at, at + n) for at, n in zip(target, sizes, strict=True))] = taken
+        return ()
+
+    @impl(cortexm.PadOp)
+    def pad(self, _: Interpreter, op: cortexm.PadOp, args: Values) -> Values:
+        x, y = args
+        y[...] = op.value.value.data
+        before = op.before.get_values()
+        y[tuple(slice(at, at + n) for at, n in zip(before, x.shape, strict=True))] = x
         return ()

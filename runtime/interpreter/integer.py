@@ -119,6 +119,11 @@ def conv2d(
     return np.concatenate(results, axis=3) + bias
 
 
+def product(a: IntArray, b: IntArray, a_zero: int, b_zero: int) -> NDArray[np.int64]:
+    """Accumulators of an elementwise product; `b` may broadcast."""
+    return (a.astype(np.int64) - a_zero) * (b.astype(np.int64) - b_zero)
+
+
 def softmax(x: IntArray, table: IntArray, zero_point: int, clamp: tuple[int, int]) -> IntArray:
     """round(256 e / sum e) + zero_point over the last axis, e = table[max - x]; u32 arithmetic."""
     wide = x.astype(np.int64)

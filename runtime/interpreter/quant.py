@@ -90,6 +90,12 @@ class QuantFunctions(InterpreterFunctions):
         total = (a * m_a + b * m_b + op.bias.value.data) >> op.shift.value.data
         return (stored(op.result, np.clip(total, low, high)),)
 
+    @impl(quant.MulOp)
+    def mul(self, _: Interpreter, op: quant.MulOp, args: Values) -> Values:
+        zeros = [quant.quantized(value).zero_point for value in op.operands]
+        y = apply_requant(integer.product(*args, *zeros), op.requant, op.result)
+        return (stored(op.result, y),)
+
     @impl(quant.AveragePool2DOp)
     def avg_pool2d(self, _: Interpreter, op: quant.AveragePool2DOp, args: Values) -> Values:
         layout, zero = op.layout.data, quant.quantized(op.input).zero_point

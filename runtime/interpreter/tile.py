@@ -198,6 +198,13 @@ def _(op: quant.AddOp, made: Box[int], operands: list[Array]) -> Array:
 
 
 @compute.register
+def _(op: quant.MulOp, made: Box[int], operands: list[Array]) -> Array:
+    zeros = [quant.quantized(value).zero_point for value in op.operands]
+    accumulator = integer.product(operands[0], operands[1], *zeros)
+    return requantized(accumulator, op.requant, op.result, channels(made))
+
+
+@compute.register
 def _(op: quant.AveragePool2DOp, made: Box[int], operands: list[Array]) -> Array:
     view = integer.windows(operands[0], op.kernel_size(), op.strides.get_values())
     zero = quant.quantized(op.input).zero_point
