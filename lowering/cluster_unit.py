@@ -25,7 +25,9 @@ from .quant_to_cortexm import (
     constant_operand,
     high_word_form,
     pool_window,
+    product_requant,
     refusal,
+    streams,
 )
 
 KernelOps = quant.Conv2DOp | quant.FullyConnectedOp
@@ -48,12 +50,14 @@ class ClusterBackend:
             return f"{describe(op)}: is not computed tile by tile"
         if (reason := refusal(op)) is not None:
             return reason
-        wide = next((v for v in (*op.operands[:1], *op.results) if not is_int8(v)), None)
+        wide = next((v for v in (*streams(op), *op.results) if not is_int8(v)), None)
         if wide is not None:
             return f"{describe(op)}: cores share kernels of 8-bit integers, not {wide.type}"
         windowed = isinstance(op, quant.Conv2DOp | quant.AveragePool2DOp | quant.MaxPool2DOp)
         if windowed and op.layout.data != "nhwc":
             return f"{describe(op)}: kernels are channels-last; run channels-last first"
+        if isinstance(op, quant.MulOp) and op.runs()[2] > 1:
+            return f"{describe(op)}: cores take a factor per channel, not one per pixel"
         if isinstance(op, quant.Conv2DOp) and op.groups.value.data > 1 and not op.depthwise:
             return f"{describe(op)}: cores share convolutions of one group, or depthwise ones"
         return None
@@ -123,7 +127,7 @@ class ClusterBackend:
         for reason in missed:
             emit_remark("missed", "convert-tile-to-dma", op, reason)
         kind, properties = self._properties(op, channels)
-        if kernel.header is not None:
+        if kernel.include != f"{kernel.symbol}.h":
             properties["header"] = StringAttr(kernel.include)
         given = pads[: kind.PAD_COUNT]
         new = kind(
@@ -162,17 +166,20 @@ class ClusterBackend:
         return cluster.AddOp, dict(op.properties)
 
     @_properties.register
+    def _mul(
+        self, op: quant.MulOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        requant, acc_shift = product_requant(op)
+        return cluster.MulOp, _scale(requant, acc_shift)
+
+    @_properties.register
     def _avg_pool2d(
         self, op: quant.AveragePool2DOp, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
         requant, acc_shift = self._pool_requant(op)
         return cluster.AveragePool2DOp, {
             "window": _numbers((*op.kernel_size(), *op.strides.get_values(), 1, 1)),
-            "multiplier": IntegerAttr(int(requant.multiplier_array()[0]), i32),
-            "shift": IntegerAttr(int(requant.shift_array()[0]), i32),
-            "acc_shift": IntegerAttr(acc_shift, i32),
-            "rounding": requant.rounding,
-            "clamp": _clamp(requant),
+            **_scale(requant, acc_shift),
         }
 
     @_properties.register
@@ -252,6 +259,10 @@ class ClusterBackend:
                 return Problem("avg_pool2d", pool_window(op), requant=requant), acc_shift
             case quant.MaxPool2DOp():
                 return Problem("max_pool2d", pool_window(op)), 0
+            case quant.MulOp():
+                requant, acc_shift = product_requant(op)
+                outputs = prod(shape_of(op.result))
+                return Problem("mul", outputs=outputs, requant=requant), acc_shift
             case _:
                 name = op.name.split(".")[1]
                 return Problem(name, outputs=prod(shape_of(op.results[0]))), 0
@@ -301,6 +312,17 @@ def _depth(op: KernelOps) -> int:
 
 def _numbers(values: Sequence[int]) -> DenseArrayBase[Any]:
     return DenseArrayBase.from_list(i64, list(values))
+
+
+def _scale(requant: RequantAttr, acc_shift: int) -> dict[str, Attribute]:
+    """One multiplier for all channels, as properties of a kernel op."""
+    return {
+        "multiplier": IntegerAttr(int(requant.multiplier_array()[0]), i32),
+        "shift": IntegerAttr(int(requant.shift_array()[0]), i32),
+        "acc_shift": IntegerAttr(acc_shift, i32),
+        "rounding": requant.rounding,
+        "clamp": _clamp(requant),
+    }
 
 
 def _clamp(requant: RequantAttr) -> DenseArrayBase[Any]:

@@ -425,9 +425,10 @@ class FuseMul(FusePattern):
             return
         real = np.array([a.scale * b.scale / fusion.element.scale])
         requant = requantization(real, self.rounding, fusion.clamp, [reach])
-        rank = len(quant.shape_of(value))
-        aligned = graph.ReshapeOp(factor, [*[1] * (rank - len(shape)), *shape])
-        fusion.replace(aligned, quant.MulOp(value, aligned.result, fusion.type, requant))
+        missing = len(quant.shape_of(value)) - len(shape)
+        aligned = [graph.ReshapeOp(factor, [*[1] * missing, *shape])] if missing else []
+        factor = aligned[0].result if aligned else factor
+        fusion.replace(*aligned, quant.MulOp(value, factor, fusion.type, requant))
 
 
 class FuseAveragePool(FusePattern):

@@ -81,7 +81,7 @@ class RaiseActivation(RewritePattern):
         for created in (*parts, new):
             created.location = joined.location
         rewriter.replace(op, [*parts, new])
-        rewriter.erase_op(joined)
+        rewriter.erase(joined)
 
 
 class RaiseQuantize(RewritePattern):

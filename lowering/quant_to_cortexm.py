@@ -118,6 +118,12 @@ def accumulator_bound(weights: NDArray[Any], bias: NDArray[Any], input: SSAValue
     return int(max(-least.min(), most.max()))
 
 
+def product_requant(op: quant.MulOp) -> tuple[quant.RequantAttr, int]:
+    """The requantization of a product of activations, in the form of the fast kernels."""
+    a, b = (quant.quantized(value) for value in op.operands)
+    return high_word_form(op.requant, 1, quant.greatest_product(a, b))
+
+
 def pool_window(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> cortexm.Window:
     if op.layout.data != "nhwc":
         raise RunnelError(f"{describe(op)}: kernels are channels-last; run channels-last first")
@@ -347,8 +353,7 @@ def add(op: quant.AddOp, to: KernelBufferizer) -> None:
 
 @lower.register
 def mul(op: quant.MulOp, to: KernelBufferizer) -> None:
-    a, b = (quant.quantized(value) for value in op.operands)
-    requant, acc_shift = high_word_form(op.requant, 1, quant.greatest_product(a, b))
+    requant, acc_shift = product_requant(op)
     to.call(
         cortexm.MulOp,
         Problem("mul", outputs=int(np.prod(quant.shape_of(op.result))), requant=requant),

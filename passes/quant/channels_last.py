@@ -185,19 +185,27 @@ class SinkBelowPair(RewritePattern):
 
 
 class SinkBelowConcat(RewritePattern):
-    """concat(transpose(a), transpose(b), ...) -> transpose(concat(a, b, ...))."""
+    """concat(transpose(a), transpose(b), ...) -> transpose(concat(a, b, ...)), constants too."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: graph.ConcatOp, rewriter: PatternRewriter) -> None:
-        sources = [transposed(value, TO_FIRST) for value in op.operands]
-        operands = [source for source in sources if source is not None]
-        if len(operands) != len(sources):
+        moved: list[Operation] = []
+        operands: list[SSAValue] = []
+        for value in op.operands:
+            source = transposed(value, TO_FIRST)
+            if source is None and isinstance(value.owner, graph.ConstantOp):
+                moved.append(graph.TransposeOp(value, TO_LAST))
+                source = moved[-1].results[0]
+            if source is None:
+                return
+            operands.append(source)
+        if len(moved) == len(operands):
             return
         axis = op.axis.value.data % 4
         new = graph.ConcatOp(operands, TO_FIRST[axis])
         after = graph.TransposeOp(new.result, TO_FIRST)
         new.location = after.location = op.location
-        rewriter.replace(op, [new, after])
+        rewriter.replace(op, [*moved, new, after])
 
 
 def broadcasts_channels_last(op: quant.AddOp | quant.MulOp) -> bool:

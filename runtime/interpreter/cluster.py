@@ -57,7 +57,7 @@ def unpack_chunk(
 
 
 def requantize(
-    op: cluster.ProductOp | cluster.AveragePool2DOp,
+    op: cluster.ProductOp | cluster.AveragePool2DOp | cluster.MulOp,
     accumulator: NDArray[np.int64],
     multipliers: NDArray[np.int64],
     shifts: NDArray[np.int64],
@@ -144,6 +144,14 @@ class ClusterFunctions(InterpreterFunctions):
         total = a.astype(np.int64) * m_a + b.astype(np.int64) * m_b + op.bias.value.data
         low, high = op.clamp.get_values()
         y[...] = np.clip(total >> op.shift.value.data, low, high)
+        return ()
+
+    @impl(cluster.MulOp)
+    def mul(self, _: Interpreter, op: cluster.MulOp, args: Values) -> Values:
+        zeros = [quant.quantized(value).zero_point for value in op.ins]
+        multiplier, shift = (np.array([n.value.data]) for n in (op.multiplier, op.shift))
+        accumulator = integer.product(args[0], args[1], zeros[0], zeros[1])
+        args[2][...] = requantize(op, accumulator, multiplier, shift)
         return ()
 
     @impl(cluster.AveragePool2DOp)
