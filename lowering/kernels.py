@@ -116,13 +116,14 @@ PORTABLE = (
 def all_kernels() -> tuple[Kernel, ...]:
     """The runtime's kernels, the most specific flavours first."""
     from .kernels_dsp import DSP
+    from .kernels_dsp_s16 import DSP_S16
     from .kernels_mve import MVE
     from .kernels_rv32 import RV32
     from .kernels_rvv import RVV
     from .kernels_s16 import S16
     from .kernels_xpulp import XPULP
 
-    return (*MVE, *DSP, *RVV, *XPULP, *RV32, *PORTABLE, *S16)
+    return (*MVE, *DSP, *DSP_S16, *RVV, *XPULP, *RV32, *PORTABLE, *S16)
 
 
 def choose_kernel(

@@ -30,7 +30,8 @@ PASS = "fold-constants"
 class FoldConstants(ModulePass):
     """Replace graph ops whose operands are all constants by their results, as the interpreter says.
 
-    Of quantized tensors, those that only move integers are computed. A result that is more than `growth` times as large as what it is computed from stays an op.
+    Of quantized tensors, those that only move integers are computed. A result that is more than
+    `growth` times as large as what it is computed from stays an op.
     `graph.dequantize_linear` stays too: behind it are the integers that a quantized network keeps.
     """
 
