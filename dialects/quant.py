@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     IntegerAttr,
     TensorType,
+    i16,
     i32,
 )
 from xdsl.ir import Dialect, SSAValue
@@ -57,6 +58,9 @@ from .quant_windows import (
 from .reuse import InPlace
 
 __all__ = [
+    "SOFTMAX_ENTRIES",
+    "SOFTMAX_SCALES",
+    "TABLE_ENTRIES",
     "AddOp",
     "AveragePool2DOp",
     "Conv2DOp",
@@ -197,9 +201,22 @@ class AddOp(IRDLOperation):
         check_clamp(self, *clamp, self.result)
 
 
+TABLE_ENTRIES = {8: 256, 16: 513}
+"""The entries of the table of a pointwise function, by the bits of its input."""
+SOFTMAX_ENTRIES = {8: 256, 16: 512}
+"""The entries of the table of exponentials, by the bits of the input."""
+SOFTMAX_SCALES = {8: 1 / 256, 16: 1 / 32768}
+"""The scale of a softmax, by the bits of its result."""
+
+
 @irdl_op_definition
 class TableOp(IRDLOperation):
-    """Any pointwise function of an 8-bit value: `result = table[input - least stored integer]`.
+    """Any pointwise function of one value: `result = table[input - least stored integer]`.
+
+    For 16-bit inputs the table has 513 entries in i16, for every 128th input and the one behind the
+    last, and the result is interpolated: with `d` the input less the least one, `i = d >> 7` and
+    `f = d & 127`, it is `(128 t[i] + (t[i + 1] - t[i]) f) / 128`, rounded half up. Entries for an
+    8-bit result are 256 times as fine.
 
     ```mlir
     %y = quant.table %x, %t : (tensor<...>, tensor<256xi8>) -> tensor<...>
@@ -221,10 +238,13 @@ class TableOp(IRDLOperation):
     def verify_(self) -> None:
         expect_shape(self, self.result, shape_of(self.input), "result")
         width = per_tensor(self, self.input, "input").storage.width.data
-        if width != 8:
-            raise VerifyException(f"{describe(self)}: a table takes 8-bit inputs, not {width}-bit")
-        expect_shape(self, self.table, [256], "table")
-        expect_element(self, self.table, per_tensor(self, self.result, "result").storage, "table")
+        result = per_tensor(self, self.result, "result").storage
+        if width not in TABLE_ENTRIES:
+            raise VerifyException(
+                f"{describe(self)}: a table takes 8-bit or 16-bit inputs, not {width}-bit"
+            )
+        expect_shape(self, self.table, [TABLE_ENTRIES[width]], "table")
+        expect_element(self, self.table, result if width == 8 else i16, "table")
 
 
 @irdl_op_definition
@@ -233,6 +253,12 @@ class SoftmaxOp(IRDLOperation):
 
     The table (i32, 256 entries) is exp(-scale * d) in fixed point, scaled so that `512 e + sum e`
     and `2 sum e` fit in u32; the division rounds half up. The result's scale is 1/256.
+
+    For 16-bit inputs the table has 512 entries: with `d = max - input`, `e` is
+    `table[d >> 8] * table[256 + (d & 255)] / 2**30`, rounded half up, and `sum e` fits in u32. A
+    16-bit result has a scale of 2**-15. Where either has 16 bits one division serves a row:
+    `r = 2**62 / sum e`, rounded down, and `e r` times the scale's reciprocal is divided by 2**62,
+    rounded half up.
 
     ```mlir
     %y = quant.softmax %x, %t : (tensor<1x10x!quant.uniform<...>>, tensor<256xi32>) -> tensor<...>
@@ -254,14 +280,18 @@ class SoftmaxOp(IRDLOperation):
     def verify_(self) -> None:
         expect_shape(self, self.result, shape_of(self.input), "result")
         width = per_tensor(self, self.input, "input").storage.width.data
-        if width != 8:
+        if width not in SOFTMAX_ENTRIES:
             raise VerifyException(
-                f"{describe(self)}: the table has 256 steps, for 8-bit inputs, not {width}-bit"
+                f"{describe(self)}: the tables are for 8-bit or 16-bit inputs, not {width}-bit"
             )
-        expect_shape(self, self.table, [256], "table")
+        expect_shape(self, self.table, [SOFTMAX_ENTRIES[width]], "table")
         expect_element(self, self.table, i32, "table")
-        if per_tensor(self, self.result, "result").scale != 1 / 256:
-            raise VerifyException(f"{describe(self)}: the result's scale must be 1/256")
+        result = per_tensor(self, self.result, "result")
+        scale = SOFTMAX_SCALES.get(result.storage.width.data)
+        if result.scale != scale:
+            raise VerifyException(
+                f"{describe(self)}: the result's scale must be 1/256 (8 bits) or 2**-15 (16 bits)"
+            )
 
 
 class CastOp(IRDLOperation):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
-from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, i8, i32
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, i8, i16, i32
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -478,17 +478,21 @@ class FuseSoftmax(FusePattern):
         rank = len(quant.shape_of(core.input))
         if source is None or core.axis.value.data not in (-1, rank - 1):
             return
-        if quant.quantized(source).storage != i8:
-            emit_remark("missed", PASS, core, "an integer softmax takes 8 bits")
+        have, want = quant.quantized(source), fusion.element
+        bits = have.storage.width.data
+        if have.storage not in (i8, i16):
+            emit_remark("missed", PASS, core, "an integer softmax takes 8 or 16 bits")
             return
         if fusion.clamp != fusion.element.bounds:
             emit_remark("missed", PASS, core, "an integer softmax takes no clamp")
             return
-        if fusion.element.scale != 1 / 256:
+        if want.scale != quant.SOFTMAX_SCALES.get(want.storage.width.data):
             emit_remark("missed", PASS, core, "an integer softmax has an output scale of 1/256")
             return
-        entries = softmax_table(quant.quantized(source).scale, quant.shape_of(source)[-1])
-        constant = add_constant(self.module, "softmax_table", entries, TensorType(i32, [256]))
+        count = quant.shape_of(source)[-1]
+        entries = (softmax_table if bits == 8 else wide_softmax_table)(have.scale, count)
+        type = TensorType(i32, [quant.SOFTMAX_ENTRIES[bits]])
+        constant = add_constant(self.module, "softmax_table", entries, type)
         new = quant.SoftmaxOp(source, constant.result, fusion.type)
         fusion.replace(constant, new)
 
@@ -497,3 +501,12 @@ def softmax_table(scale: float, count: int) -> NDArray[np.int32]:
     """exp(-scale * d) for d in 0..255 in fixed point: `512 e + sum e` and `2 sum e` fit in u32."""
     bits = int(log2((2**32 - 1) / max(512 + count, 2 * count)))
     return np.rint(np.exp(-scale * np.arange(256)) * 2**bits).astype(np.int32)
+
+
+def wide_softmax_table(scale: float, count: int) -> NDArray[np.int32]:
+    """exp(-scale * 256 d), such that the sum of `count` fits in u32, and exp(-scale * d) * 2**30,
+    for d in 0..255.
+    """
+    steps, bits = -scale * np.arange(256), 31 - (count - 1).bit_length()
+    parts = np.exp(256 * steps) * 2.0 ** min(bits, 30), np.exp(steps) * 2.0**30
+    return np.rint(np.concatenate(parts)).astype(np.int32)

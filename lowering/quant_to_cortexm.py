@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from ..dialects import cortexm, dma, graph, quant
 from ..dialects.diagnostics import RunnelError, describe, emit_remark, source_name
 from ..dialects.platform import platform_of
 from ..dialects.quant_windows import index_array
+from ..dialects.tiling import elements
 from .bufferizer import Bufferizer, memref_of
 from .fixed_point import MAX_SHIFT
 from .graph_to_linalg import has_loops, lower_layer
@@ -174,8 +175,7 @@ class KernelBufferizer(Bufferizer):
         ins: Sequence[SSAValue],
         properties: Callable[[Kernel], dict[str, Attribute]],
     ) -> None:
-        """Emit the kernel that the table chooses for `problem` in the types of `op`."""
-        problem = replace(problem, types=types_of(op))
+        """Emit the kernel that the table chooses for `problem`."""
         kernel = self.kernel_for(problem, op)
         buffers = [self.operand(value) for value in ins]
         out = self.result(op.results[0])
@@ -309,7 +309,7 @@ def conv2d(op: quant.Conv2DOp, to: KernelBufferizer) -> None:
         strides[0], strides[1], dilations[0], dilations[1], pads[0], pads[1], zero,
     )  # fmt: skip
     name = "depthwise_conv2d" if op.depthwise else "conv2d"
-    problem = Problem(name, window, op.groups.value.data, requant=requant)
+    problem = Problem(name, window, op.groups.value.data, requant=requant, types=types_of(op))
     matrix = weight.reshape(out, kh * kw).T if op.depthwise else weight.reshape(out, -1)
 
     def properties(kernel: Kernel) -> dict[str, Attribute]:
@@ -332,7 +332,12 @@ def fully_connected(op: quant.FullyConnectedOp, to: KernelBufferizer) -> None:
     requant, acc_shift = high_word_form(op.requant, len(weight), bound)
     rows, depth = quant.shape_of(op.input)
     problem = Problem(
-        "fully_connected", rows=rows, depth=depth, outputs=len(weight), requant=requant
+        "fully_connected",
+        rows=rows,
+        depth=depth,
+        outputs=len(weight),
+        requant=requant,
+        types=types_of(op),
     )
 
     def properties(kernel: Kernel) -> dict[str, Attribute]:
@@ -347,7 +352,7 @@ def fully_connected(op: quant.FullyConnectedOp, to: KernelBufferizer) -> None:
 
 @lower.register
 def add(op: quant.AddOp, to: KernelBufferizer) -> None:
-    problem = Problem("add", outputs=int(np.prod(quant.shape_of(op.result))))
+    problem = Problem("add", outputs=elements(op.result), types=types_of(op))
     to.call(cortexm.AddOp, problem, op, [op.lhs, op.rhs], lambda _: dict(op.properties))
 
 
@@ -356,7 +361,7 @@ def mul(op: quant.MulOp, to: KernelBufferizer) -> None:
     requant, acc_shift = product_requant(op)
     to.call(
         cortexm.MulOp,
-        Problem("mul", outputs=int(np.prod(quant.shape_of(op.result))), requant=requant),
+        Problem("mul", outputs=elements(op.result), requant=requant, types=types_of(op)),
         op,
         [op.lhs, op.rhs],
         lambda _: {
@@ -375,7 +380,7 @@ def avg_pool2d(op: quant.AveragePool2DOp, to: KernelBufferizer) -> None:
     requant, acc_shift = high_word_form(op.requant, 1, bound)
     to.call(
         cortexm.AveragePool2DOp,
-        Problem("avg_pool2d", window, requant=requant),
+        Problem("avg_pool2d", window, requant=requant, types=types_of(op)),
         op,
         [op.input],
         lambda _: {
@@ -388,7 +393,7 @@ def avg_pool2d(op: quant.AveragePool2DOp, to: KernelBufferizer) -> None:
 
 @lower.register
 def max_pool2d(op: quant.MaxPool2DOp, to: KernelBufferizer) -> None:
-    problem = Problem("max_pool2d", pool_window(op))
+    problem = Problem("max_pool2d", pool_window(op), types=types_of(op))
     to.call(cortexm.MaxPool2DOp, problem, op, [op.input], lambda _: pool_properties(op))
 
 
@@ -432,7 +437,7 @@ def pointwise(
     properties: dict[str, Attribute],
 ) -> None:
     """A kernel without weights and scratch that reads the first operand."""
-    problem = Problem(name, outputs=int(np.prod(quant.shape_of(op.results[0]))))
+    problem = Problem(name, outputs=elements(op.results[0]), types=types_of(op))
     to.call(kind, problem, op, [op.operands[0]], lambda _: properties)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dialects.cortexm import Window
+from ..dialects.quant import SOFTMAX_ENTRIES, TABLE_ENTRIES
 from ..lowering.kernel_arguments import ROUNDINGS
 from ..lowering.kernels import Kernel, Problem
 from ..runtime.interpreter import integer
@@ -22,7 +23,6 @@ from ..runtime.interpreter.c_memory import Pointer
 Array = NDArray[Any]
 Fields = Mapping[str, Any]
 ROUNDING_NAMES = {number: name for name, number in ROUNDINGS.items()}
-INT8 = (-128, 127)
 
 
 def meanings(kernels: tuple[Kernel, ...]) -> dict[str, Callable[..., Any]]:
@@ -80,7 +80,7 @@ def convolution(
     """Dense and depthwise convolution, weights in the order of the kernel."""
     shape = s.load()
     window, groups = window_of(shape), shape["groups"]
-    problem = Problem(kernel.op, window, groups, outputs=window.out_c)
+    problem = Problem(kernel.op, window, groups, outputs=window.out_c, types=kernel.types)
     size = (window.k_h, window.k_w)
     depthwise = kernel.op == "depthwise_conv2d"
     taps = window.k_h * window.k_w
@@ -110,7 +110,8 @@ def fully_connected(
 ) -> None:
     shape = s.load()
     rows, depth, outputs = shape["rows"], shape["in_c"], shape["out_c"]
-    packing = kernel.packing(Problem(kernel.op, rows=rows, depth=depth, outputs=outputs))
+    problem = Problem(kernel.op, rows=rows, depth=depth, outputs=outputs, types=kernel.types)
+    packing = kernel.packing(problem)
     packed = w.array(packing.packed_size(outputs, depth)).astype(np.int8)
     matrix = packing.unpack(packed, (outputs, depth), (1, 1))
     channels = c.load()
@@ -161,14 +162,18 @@ def mul(
 
 
 def table(_: Kernel, n: int, entries: Pointer, x: Pointer, y: Pointer) -> None:
-    store(y, entries.array(256)[x.array(n).astype(np.int64) + 128])
+    values = x.array(n)
+    count = TABLE_ENTRIES[8 * values.itemsize]
+    store(y, integer.lookup(values, entries.array(count), y.array(1).dtype))
 
 
 def softmax(
     _: Kernel, rows: int, n: int, entries: Pointer, zero: int, x: Pointer, y: Pointer
 ) -> None:
-    values = x.array(rows * n).reshape(rows, n)
-    store(y, integer.softmax(values, entries.array(256), zero, INT8))
+    values, result = x.array(rows * n).reshape(rows, n), y.array(1).dtype
+    bounds = np.iinfo(result)
+    table = entries.array(SOFTMAX_ENTRIES[8 * values.itemsize])
+    store(y, integer.softmax(values, table, result, zero, (int(bounds.min), int(bounds.max))))
 
 
 def quantize(_: Kernel, n: int, scale: Any, zero: int, x: Pointer, y: Pointer) -> None:

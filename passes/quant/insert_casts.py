@@ -44,7 +44,9 @@ FIXED_GRIDS = {
     graph.SigmoidOp: (1 / 256, -128),
     graph.TanhOp: (1 / 128, 0),
 }
-"""Functions whose range is known: (scale, zero point) of an 8-bit result."""
+"""Functions whose range is known: (scale, zero point) of an 8-bit result. One of 16 bits reaches
+from -1 to 1.
+"""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,8 @@ class Inserter:
             return given
         if fixed is not None:
             element = quant.UniformQuantizedType.get([fixed[0]], [fixed[1]])
+            if is_wide(op.attributes):
+                element = quant.UniformQuantizedType.get([1 / 32768], bits=16)
             self.check_unused(op, element, "has the grid of the integer softmax")
             return element
         return self.range_type(op, op.attributes)
@@ -174,11 +178,11 @@ class Inserter:
     def range_type(
         self, op: Operation, attributes: Mapping[str, Attribute]
     ) -> quant.UniformQuantizedType:
-        bounds, bits = range_of(attributes), attributes.get(BITS)
+        bounds = range_of(attributes)
         if bounds is None:
             self.problems.append(f"{describe(op)}: has no quant.range; run calibrate first")
             bounds = (-1.0, 1.0)
-        if isinstance(bits, IntegerAttr) and bits.value.data == 16:
+        if is_wide(attributes):
             return wide_type(bounds)
         return activation_type(bounds)
 
@@ -203,7 +207,7 @@ class Inserter:
             if array is None or is_scalar(value) or not isinstance(value.owner, graph.ConstantOp):
                 continue
             bounds = (min(float(array.min()), 0.0), max(float(array.max()), 0.0))
-            wide = value.owner.attributes.get(BITS) == IntegerAttr(16, 64)
+            wide = is_wide(value.owner.attributes)
             element = wide_type(bounds) if wide else activation_type(bounds)
             there = quant.QuantizeCastOp(value, TensorType(element, array.shape))
             back = quant.DequantizeCastOp(there.result, TensorType(f32, array.shape))
@@ -250,6 +254,12 @@ class Inserter:
         if not self.per_channel:
             least = np.full(scales.shape, least.max())
         return np.maximum(scales, least)
+
+
+def is_wide(attributes: Mapping[str, Attribute]) -> bool:
+    """Whether an activation has 16 bits."""
+    bits = attributes.get(BITS)
+    return isinstance(bits, IntegerAttr) and bits.value.data == 16
 
 
 def given_type(attributes: Mapping[str, Attribute]) -> quant.UniformQuantizedType | None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
 
 from ...dialects import cortexm, quant
-from ...dialects.quant_types import storage_bounds
 from . import integer
 
 Values = tuple[Any, ...]
@@ -119,16 +118,15 @@ class CortexMFunctions(InterpreterFunctions):
     @impl(cortexm.TableOp)
     def table(self, _: Interpreter, op: cortexm.TableOp, args: Values) -> Values:
         x, y = args
-        least = storage_bounds(quant.quantized(op.ins[0]).storage)[0]
-        y[...] = cortexm.constant(op, op.table)[x.astype(np.int64) - least]
+        y[...] = integer.lookup(x, cortexm.constant(op, op.table), y.dtype)
         return ()
 
     @impl(cortexm.SoftmaxOp)
     def softmax(self, _: Interpreter, op: cortexm.SoftmaxOp, args: Values) -> Values:
         x, y = args[:2]
         element = quant.quantized(op.outs[0])
-        table = cortexm.constant(op, op.table).astype(np.int64)
-        y[...] = integer.softmax(x, table, element.zero_point, element.bounds)
+        table = cortexm.constant(op, op.table)
+        y[...] = integer.softmax(x, table, y.dtype, element.zero_point, element.bounds)
         return ()
 
     @impl(cortexm.QuantizeOp)

@@ -20,7 +20,6 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects import quant, tile
 from ...dialects.diagnostics import RunnelError, describe
 from ...dialects.graph import constant_array
-from ...dialects.quant_types import storage_bounds
 from ...dialects.tiling import Access, Box, Interval, Numbers, shape_of, tiling_of
 from ...dialects.types import dtype_of
 from . import integer
@@ -219,5 +218,5 @@ def _(op: quant.MaxPool2DOp, made: Box[int], operands: list[Array]) -> Array:
 
 @compute.register
 def _(op: quant.TableOp, made: Box[int], operands: list[Array]) -> Array:
-    least = storage_bounds(quant.quantized(op.input).storage)[0]
-    return constants(op, op.table)[operands[0].astype(np.int64) - least]
+    result = dtype_of(quant.quantized(op.result))
+    return integer.lookup(operands[0], constants(op, op.table), result)

@@ -61,7 +61,7 @@ def fully_connected(
         packing, scratch = Packing(rows=2, cols=8, order=order), scratch if in_c % 8 else 0
     return cases.fully_connected_case(
         f"fc_{rows}_{in_c}_{out_c}_{types[1]}", rows, in_c, out_c, symbol("fully_connected", types),
-        packing, scratch, types=types, header="rn_fully_connected_s16_dsp", **fields,
+        packing, scratch, 0, None, types, "rn_fully_connected_s16_dsp", **fields,
     )  # fmt: skip
 
 
