@@ -118,12 +118,13 @@ def all_kernels() -> tuple[Kernel, ...]:
     from .kernels_dsp import DSP
     from .kernels_dsp_s16 import DSP_S16
     from .kernels_mve import MVE
+    from .kernels_mve_s16 import MVE_S16
     from .kernels_rv32 import RV32
     from .kernels_rvv import RVV
     from .kernels_s16 import S16
     from .kernels_xpulp import XPULP
 
-    return (*MVE, *DSP, *DSP_S16, *RVV, *XPULP, *RV32, *PORTABLE, *S16)
+    return (*MVE, *MVE_S16, *DSP, *DSP_S16, *RVV, *XPULP, *RV32, *PORTABLE, *S16)
 
 
 def choose_kernel(
