@@ -34,7 +34,6 @@ from xdsl.irdl import (
     ParsePropInAttrDict,
     irdl_attr_definition,
     irdl_op_definition,
-    opt_prop_def,
     prop_def,
     region_def,
     traits_def,
@@ -47,8 +46,9 @@ from xdsl.utils.exceptions import VerifyException
 
 from .cortexm_packing import PackingAttr
 from .diagnostics import describe
-from .dma import DestinationStyleOp
+from .kernel_call import KernelCall
 from .quant_types import ROUNDINGS
+from .scaled_sum import ScaledSumOp
 from .types import memref_type
 
 
@@ -123,8 +123,8 @@ class ChunkAttr(ParametrizedAttribute):
             printer.print_attribute(self.packing)
 
 
-class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
-    """A call of one C kernel by all cores; `kernel` is its symbol.
+class KernelOp(KernelCall, ABC):
+    """A call of one C kernel by all cores.
 
     `pads` are the rows and columns of padding before the window, `constants` the chunk.
     """
@@ -134,9 +134,6 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
     outs = var_operand_def(MemRefType)
     scratches = var_operand_def(MemRefType)
     pads = var_operand_def(IndexType)
-    kernel = prop_def(StringAttr)
-    header = opt_prop_def(StringAttr)
-    """Where the kernel is declared, if not in a header of its own name."""
 
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
     assembly_format = (
@@ -147,7 +144,6 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
         "(`pads` `(` $pads^ `)`)? attr-dict"
     )
 
-    INPUT_COUNT: ClassVar[int] = 1
     CONSTANT_COUNT: ClassVar[int] = 0
     PAD_COUNT: ClassVar[int] = 0
 
@@ -172,11 +168,6 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
             ],
             properties={"kernel": StringAttr(kernel), **properties},
         )
-
-    @property
-    def include(self) -> str:
-        """The header that declares the kernel."""
-        return f"{self.kernel.data}.h" if self.header is None else self.header.data
 
     @property
     def inputs(self) -> Sequence[SSAValue]:
@@ -205,9 +196,6 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
                 f"{describe(self)}: cores compute in one memory, the operands are in {found}"
             )
         self.check()
-
-    def check(self) -> None:
-        """What must hold beyond the operand counts."""
 
 
 def check_rounding(op: KernelOp, rounding: StringAttr) -> None:
@@ -301,7 +289,7 @@ class FullyConnectedOp(ProductOp):
 
 
 @irdl_op_definition
-class AddOp(KernelOp):
+class AddOp(KernelOp, ScaledSumOp):
     """`y = clamp((a * multipliers[0] + b * multipliers[1] + bias) >> shift)`.
 
     ```mlir
@@ -314,14 +302,8 @@ class AddOp(KernelOp):
     name = "cluster.add"
     INPUT_COUNT: ClassVar[int] = 2
 
-    multipliers = prop_def(DenseArrayBase[I32])
-    bias = prop_def(IntegerAttr[I32])
-    shift = prop_def(IntegerAttr[I32])
-    clamp = prop_def(DenseArrayBase[I32])
-
     def check(self) -> None:
-        if len(self.multipliers) != 2 or len(self.clamp) != 2:
-            raise VerifyException(f"{describe(self)}: expected two multipliers and a clamp of two")
+        self.check_counts()
 
 
 @irdl_op_definition

@@ -38,6 +38,7 @@ from .cortexm_movement import CopyOp, PadOp
 from .cortexm_packing import PackingAttr
 from .diagnostics import describe
 from .quant_types import RequantAttr
+from .scaled_sum import ScaledSumOp
 
 __all__ = [
     "AddOp",
@@ -54,6 +55,7 @@ __all__ = [
     "MulOp",
     "PackingAttr",
     "PadOp",
+    "ProductOp",
     "QuantizeOp",
     "SoftmaxOp",
     "TableOp",
@@ -65,27 +67,8 @@ __all__ = [
 ]
 
 
-def check_weights(op: ConvolutionKernelOp | FullyConnectedOp, rows: int, columns: int, out: int):
-    """The constants have the sizes that packing and output channels ask for."""
-    weights, bias = constant(op, op.weight), constant(op, op.bias)
-    size = op.packing.packed_size(rows, columns)
-    if weights.shape != (size,):
-        raise VerifyException(
-            f"{describe(op)}: @{op.weight.string_value()} holds {weights.size} weights, "
-            f"{op.packing} of {rows}x{columns} takes {size}"
-        )
-    if bias.shape != (out,):
-        raise VerifyException(
-            f"{describe(op)}: @{op.bias.string_value()} holds {bias.size} biases for {out} channels"
-        )
-    if len(op.requant.multipliers) != out:
-        raise VerifyException(
-            f"{describe(op)}: {len(op.requant.multipliers)} multipliers for {out} output channels"
-        )
-
-
-class ConvolutionKernelOp(WindowKernelOp, ABC):
-    """What dense and depthwise convolution share.
+class ProductOp(KernelOp, ABC):
+    """What convolution and matrix product share: weights, and a requantization of each channel.
 
     `p = (acc << acc_shift) * multiplier`: the shift before the product lets every layer round in
     the high word (shift >= 33).
@@ -103,8 +86,40 @@ class ConvolutionKernelOp(WindowKernelOp, ABC):
 
     def kernel_size(self) -> tuple[int, int]:
         """(kh, kw)"""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """The constants have the sizes that packing and output channels ask for."""
+        weights, bias = constant(self, self.weight), constant(self, self.bias)
+        rows, columns = self.matrix_shape()
+        size, out = self.packing.packed_size(rows, columns), memref_shape(self.outs[0])[-1]
+        if weights.shape != (size,):
+            raise VerifyException(
+                f"{describe(self)}: @{self.weight.string_value()} holds {weights.size} weights, "
+                f"{self.packing} of {rows}x{columns} takes {size}"
+            )
+        if bias.shape != (out,):
+            raise VerifyException(
+                f"{describe(self)}: @{self.bias.string_value()} holds {bias.size} biases for {out} "
+                "channels"
+            )
+        if len(self.requant.multipliers) != out:
+            raise VerifyException(
+                f"{describe(self)}: {len(self.requant.multipliers)} multipliers for {out} output "
+                "channels"
+            )
+
+
+class ConvolutionKernelOp(ProductOp, WindowKernelOp, ABC):
+    """What dense and depthwise convolution share."""
+
+    def kernel_size(self) -> tuple[int, int]:
         height, width, *_ = self.window.get_values()
         return height, width
+
+    def check(self) -> None:
+        WindowKernelOp.check(self)
+        ProductOp.check(self)
 
 
 @irdl_op_definition
@@ -125,10 +140,6 @@ class Conv2DOp(ConvolutionKernelOp):
         g = self.geometry()
         return g.out_c, g.k_h * g.k_w * g.in_c // self.groups.value.data
 
-    def check(self) -> None:
-        super().check()
-        check_weights(self, *self.matrix_shape(), self.geometry().out_c)
-
 
 @irdl_op_definition
 class DepthwiseConv2DOp(ConvolutionKernelOp):
@@ -146,13 +157,9 @@ class DepthwiseConv2DOp(ConvolutionKernelOp):
         g = self.geometry()
         return g.k_h * g.k_w, g.in_c
 
-    def check(self) -> None:
-        super().check()
-        check_weights(self, *self.matrix_shape(), self.geometry().out_c)
-
 
 @irdl_op_definition
-class FullyConnectedOp(KernelOp):
+class FullyConnectedOp(ProductOp):
     """`y[n, o] = requantize(bias[o] + sum(weight[o, k] * x[n, k]))`.
 
     ```mlir
@@ -163,12 +170,6 @@ class FullyConnectedOp(KernelOp):
 
     name = "cortexm.fully_connected"
 
-    weight = prop_def(SymbolRefAttr)
-    bias = prop_def(SymbolRefAttr)
-    packing = prop_def(PackingAttr)
-    requant = prop_def(RequantAttr)
-    acc_shift = prop_def(IntegerAttr[I32])
-
     def matrix_shape(self) -> tuple[int, int]:
         return memref_shape(self.outs[0])[1], memref_shape(self.ins[0])[1]
 
@@ -176,12 +177,9 @@ class FullyConnectedOp(KernelOp):
         """A matrix product is a convolution with a 1 x 1 kernel."""
         return 1, 1
 
-    def check(self) -> None:
-        check_weights(self, *self.matrix_shape(), memref_shape(self.outs[0])[1])
-
 
 @irdl_op_definition
-class AddOp(KernelOp):
+class AddOp(KernelOp, ScaledSumOp):
     """`y = clamp((a * multipliers[0] + b * multipliers[1] + bias) >> shift)`; may work in place.
 
     ```mlir
@@ -194,18 +192,12 @@ class AddOp(KernelOp):
     name = "cortexm.add"
     INPUT_COUNT: ClassVar[int] = 2
 
-    multipliers = prop_def(DenseArrayBase[I32])
-    bias = prop_def(IntegerAttr[I32])
-    shift = prop_def(IntegerAttr[I32])
-    clamp = prop_def(DenseArrayBase[I32])
-
     @property
     def in_place(self) -> Sequence[tuple[int, int]]:
         return (0, 0), (1, 0)
 
     def check(self) -> None:
-        if len(self.multipliers) != 2 or len(self.clamp) != 2:
-            raise VerifyException(f"{describe(self)}: expected two multipliers and a clamp of two")
+        self.check_counts()
 
 
 @irdl_op_definition

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import (
@@ -17,9 +17,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
-    IRDLOperation,
     ParsePropInAttrDict,
-    opt_prop_def,
     prop_def,
     var_operand_def,
 )
@@ -27,29 +25,24 @@ from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
-from .dma import DestinationStyleOp
 from .graph import GlobalOp
+from .kernel_call import KernelCall
 from .quant_types import quantized
 from .quant_windows import index_array, window_extent
 
 
-class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
-    """A call of one C kernel on buffers; `kernel` is its symbol."""
+class KernelOp(KernelCall, ABC):
+    """A call of one C kernel by the only core."""
 
     ins = var_operand_def(MemRefType)
     outs = var_operand_def(MemRefType)
     scratches = var_operand_def(MemRefType)
-    kernel = prop_def(StringAttr)
-    header = opt_prop_def(StringAttr)
-    """Where the kernel is declared, if not in a header of its own name."""
 
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
     assembly_format = (
         "`ins` `(` $ins `:` type($ins) `)` `outs` `(` $outs `:` type($outs) `)` "
         "(`scratch` `(` $scratches^ `:` type($scratches) `)`)? attr-dict"
     )
-
-    INPUT_COUNT: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -63,11 +56,6 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
             operands=[ins, [out], [] if scratch is None else [scratch]],
             properties={"kernel": StringAttr(kernel), **properties},
         )
-
-    @property
-    def include(self) -> str:
-        """The header that declares the kernel."""
-        return f"{self.kernel.data}.h" if self.header is None else self.header.data
 
     @property
     def inputs(self) -> Sequence[SSAValue]:
@@ -88,9 +76,6 @@ class KernelOp(IRDLOperation, DestinationStyleOp, ABC):
                 f"scratch buffer, got {len(self.ins)}, {len(self.outs)} and {len(self.scratches)}"
             )
         self.check()
-
-    def check(self) -> None:
-        """What must hold beyond the operand counts."""
 
 
 def constant(op: Operation, symbol: SymbolRefAttr) -> NDArray[Any]:

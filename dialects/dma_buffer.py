@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Sequence
 from typing import Literal, cast
 
@@ -130,12 +131,18 @@ class AsyncOp(DestinationStyleOp):
         return None
 
 
-class AwaitOp(Operation):
-    """An op that returns when all work of a token has ended; the token is used up."""
+class AwaitOp(IRDLOperation, ABC):
+    """An op that returns when all work of its `token` has ended; the token is used up."""
+
+    assembly_format = "$token attr-dict"
+
+    def __init__(self, token: SSAValue):
+        super().__init__(operands=[token])
 
     @property
     def awaited(self) -> SSAValue:
-        raise NotImplementedError
+        """The token: the only operand."""
+        return self.operands[0]
 
 
 class BufferEffects(MemoryEffect):

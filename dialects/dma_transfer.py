@@ -187,7 +187,7 @@ class StartOp(TransferOp, AsyncOp):
 
 
 @irdl_op_definition
-class WaitOp(IRDLOperation, AwaitOp):
+class WaitOp(AwaitOp):
     """Returns when all copies of the token have ended; the token is used up.
 
     ```mlir
@@ -198,15 +198,6 @@ class WaitOp(IRDLOperation, AwaitOp):
     name = "dma.wait"
 
     token = operand_def(TokenType)
-
-    assembly_format = "$token attr-dict"
-
-    def __init__(self, token: SSAValue):
-        super().__init__(operands=[token])
-
-    @property
-    def awaited(self) -> SSAValue:
-        return self.token
 
 
 @irdl_op_definition

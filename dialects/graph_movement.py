@@ -400,36 +400,46 @@ class CastOp(GraphOp):
         return TensorType(element, shape_of(self.input))
 
 
-def check_parameters(
-    input: SSAValue, scale: SSAValue, zero_point: SSAValue | None, axis: int, block_size: int
-) -> None:
-    """Scale and zero point: one of each, one per slice of `axis`, or one per block along it."""
-    shape, given = shape_of(input), shape_of(scale)
-    require(
-        isinstance(tensor_type(scale).element_type, AnyFloat),
-        f"the scale holds floats, not {tensor_type(scale).element_type}",
-    )
-    if block_size:
-        at = axis_of(axis, len(shape))
-        blocks = -(-shape[at] // block_size)
-        expected = (*shape[:at], blocks, *shape[at + 1 :])
-        require(given == expected, f"blocks of {block_size} need a scale of {list(expected)}")
-    elif _count(given) != 1 or len(given) > 1:
-        at = axis_of(axis, len(shape))
+class LinearOp(GraphOp):
+    """What quantization and dequantization share."""
+
+    input = operand_def(TensorType)
+    scale = operand_def(TensorType)
+    zero_point = opt_operand_def(TensorType)
+    axis = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, 64))
+    block_size = opt_prop_def(IntegerAttr[I64])
+
+    def check_parameters(self) -> None:
+        """Scale and zero point: one of each, one per slice of `axis`, or one per block along it."""
+        axis = self.axis.value.data
+        block_size = self.block_size.value.data if self.block_size is not None else 0
+        shape, given = shape_of(self.input), shape_of(self.scale)
         require(
-            given == (shape[at],),
-            f"a scale of shape {list(given)} fits neither one value nor the {shape[at]} slices "
-            f"of axis {axis}",
+            isinstance(tensor_type(self.scale).element_type, AnyFloat),
+            f"the scale holds floats, not {tensor_type(self.scale).element_type}",
         )
-    if zero_point is not None:
-        require(
-            shape_of(zero_point) == given,
-            f"scale {list(given)} and zero point {list(shape_of(zero_point))} differ in shape",
-        )
+        if block_size:
+            at = axis_of(axis, len(shape))
+            blocks = -(-shape[at] // block_size)
+            expected = (*shape[:at], blocks, *shape[at + 1 :])
+            require(given == expected, f"blocks of {block_size} need a scale of {list(expected)}")
+        elif _count(given) != 1 or len(given) > 1:
+            at = axis_of(axis, len(shape))
+            require(
+                given == (shape[at],),
+                f"a scale of shape {list(given)} fits neither one value nor the {shape[at]} slices "
+                f"of axis {axis}",
+            )
+        if self.zero_point is not None:
+            require(
+                shape_of(self.zero_point) == given,
+                f"scale {list(given)} and zero point {list(shape_of(self.zero_point))} differ in "
+                "shape",
+            )
 
 
 @irdl_op_definition
-class QuantizeLinearOp(GraphOp):
+class QuantizeLinearOp(LinearOp):
     """saturate(round_half_even(x / scale) + zero_point); one scale, or one per slice of `axis`.
 
     ```mlir
@@ -439,11 +449,6 @@ class QuantizeLinearOp(GraphOp):
     """
 
     name = "graph.quantize_linear"
-    input = operand_def(TensorType)
-    scale = operand_def(TensorType)
-    zero_point = opt_operand_def(TensorType)
-    axis = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, 64))
-    block_size = opt_prop_def(IntegerAttr[I64])
 
     def __init__(
         self,
@@ -463,8 +468,7 @@ class QuantizeLinearOp(GraphOp):
         self.checked_type()
 
     def infer(self) -> TensorType:
-        block = self.block_size.value.data if self.block_size is not None else 0
-        check_parameters(self.input, self.scale, self.zero_point, self.axis.value.data, block)
+        self.check_parameters()
         element = self.result.type.element_type
         require(isinstance(element, IntegerType), f"quantized values are integers, not {element}")
         if self.zero_point is not None:
@@ -473,7 +477,7 @@ class QuantizeLinearOp(GraphOp):
 
 
 @irdl_op_definition
-class DequantizeLinearOp(GraphOp):
+class DequantizeLinearOp(LinearOp):
     """(x - zero_point) * scale; one scale, or one per slice of `axis`.
 
     ```mlir
@@ -483,11 +487,6 @@ class DequantizeLinearOp(GraphOp):
     """
 
     name = "graph.dequantize_linear"
-    input = operand_def(TensorType)
-    scale = operand_def(TensorType)
-    zero_point = opt_operand_def(TensorType)
-    axis = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, 64))
-    block_size = opt_prop_def(IntegerAttr[I64])
 
     def __init__(
         self,
@@ -503,8 +502,7 @@ class DequantizeLinearOp(GraphOp):
         )
 
     def infer(self) -> TensorType:
-        block = self.block_size.value.data if self.block_size is not None else 0
-        check_parameters(self.input, self.scale, self.zero_point, self.axis.value.data, block)
+        self.check_parameters()
         element = tensor_type(self.input).element_type
         require(isinstance(element, IntegerType), f"quantized values are integers, not {element}")
         if self.zero_point is not None:

@@ -306,7 +306,7 @@ def check_window(op: Conv2DOp, value: SSAValue, what: str) -> None:
 
 
 @irdl_op_definition
-class WaitOp(IRDLOperation, AwaitOp):
+class WaitOp(AwaitOp):
     """Returns when the job has ended, and with it all that were asked for before; the token is used
     up.
 
@@ -318,15 +318,6 @@ class WaitOp(IRDLOperation, AwaitOp):
     name = "npu.wait"
 
     token = operand_def(TokenType)
-
-    assembly_format = "$token attr-dict"
-
-    def __init__(self, token: SSAValue):
-        super().__init__(operands=[token])
-
-    @property
-    def awaited(self) -> SSAValue:
-        return self.token
 
 
 __all__ = [

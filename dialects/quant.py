@@ -11,10 +11,10 @@ in `quant_pointwise`, what verifiers ask in `quant_checks`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from xdsl.dialects.builtin import (
-    I32,
     DenseArrayBase,
     IntegerAttr,
     TensorType,
@@ -56,6 +56,7 @@ from .quant_windows import (
     window_extent,
 )
 from .reuse import InPlace
+from .scaled_sum import ScaledSumOp
 
 __all__ = [
     "SOFTMAX_ENTRIES",
@@ -133,7 +134,7 @@ class FullyConnectedOp(IRDLOperation):
 
 
 @irdl_op_definition
-class AddOp(IRDLOperation):
+class AddOp(ScaledSumOp):
     """`clamp((lhs * multipliers[0] + rhs * multipliers[1] + bias) >> shift)`, raw integers in i32.
 
     Both zero points, the result's zero point and the rounding constant are in the bias.
@@ -149,11 +150,6 @@ class AddOp(IRDLOperation):
     lhs = operand_def(TensorType)
     rhs = operand_def(TensorType)
     result = result_def(TensorType)
-    multipliers = prop_def(DenseArrayBase[I32])
-    bias = prop_def(IntegerAttr[I32])
-    shift = prop_def(IntegerAttr[I32])
-    clamp = prop_def(DenseArrayBase[I32])
-
     traits = traits_def(Pure(), InPlace(((0, 0), (1, 0))), Pointwise(2))
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "operands attr-dict `:` functional-type(operands, results)"
@@ -185,20 +181,43 @@ class AddOp(IRDLOperation):
         expect_shape(self, self.result, shape_of(self.lhs), "result")
         if not 0 <= self.shift.value.data <= 31:
             raise VerifyException(f"{describe(self)}: the shift must lie in [0, 31]")
-        multipliers, clamp = self.multipliers.get_values(), self.clamp.get_values()
-        if len(multipliers) != 2 or len(clamp) != 2:
-            raise VerifyException(f"{describe(self)}: expected two multipliers and a clamp of two")
+        self.check_counts()
+        of_a, of_b, bias, _, low, high = self.numbers
         least = most = 0
-        for value, multiplier in zip(self.operands, multipliers, strict=True):
+        for value, multiplier in zip(self.operands, (of_a, of_b), strict=True):
             ends = [bound * multiplier for bound in per_tensor(self, value, "operand").bounds]
             least, most = least + min(ends), most + max(ends)
-        bias = self.bias.value.data
         if least + min(bias, 0) < -(2**31) or most + max(bias, 0) >= 2**31:
             raise VerifyException(
                 f"{describe(self)}: the products may reach [{least}, {most}] and the bias is "
                 f"{bias}: the sum leaves i32; use a smaller shift"
             )
-        check_clamp(self, *clamp, self.result)
+        check_clamp(self, low, high, self.result)
+
+
+class TabledOp(IRDLOperation):
+    """What ops share that look each value up in a table."""
+
+    input = operand_def(TensorType)
+    table = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, table: SSAValue, result_type: TensorType):
+        super().__init__(operands=[input, table], result_types=[result_type])
+
+    def check_table(self, entries: Mapping[int, int]) -> int:
+        """The bits of the values to look up, which say how many entries the table has."""
+        expect_shape(self, self.result, shape_of(self.input), "result")
+        width = per_tensor(self, self.input, "input").storage.width.data
+        if width not in entries:
+            raise VerifyException(
+                f"{describe(self)}: tables are for 8-bit and 16-bit inputs, not {width}-bit"
+            )
+        expect_shape(self, self.table, [entries[width]], "table")
+        return width
 
 
 TABLE_ENTRIES = {8: 256, 16: 513}
@@ -210,7 +229,7 @@ SOFTMAX_SCALES = {8: 1 / 256, 16: 1 / 32768}
 
 
 @irdl_op_definition
-class TableOp(IRDLOperation):
+class TableOp(TabledOp):
     """Any pointwise function of one value: `result = table[input - least stored integer]`.
 
     For 16-bit inputs the table has 513 entries in i16, for every 128th input and the one behind the
@@ -225,30 +244,16 @@ class TableOp(IRDLOperation):
 
     name = "quant.table"
 
-    input = operand_def(TensorType)
-    table = operand_def(TensorType)
-    result = result_def(TensorType)
-
-    traits = traits_def(Pure(), InPlace(((0, 0),)), Pointwise(1))
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, input: SSAValue, table: SSAValue, result_type: TensorType):
-        super().__init__(operands=[input, table], result_types=[result_type])
+    traits = traits_def(InPlace(((0, 0),)), Pointwise(1))
 
     def verify_(self) -> None:
-        expect_shape(self, self.result, shape_of(self.input), "result")
-        width = per_tensor(self, self.input, "input").storage.width.data
+        width = self.check_table(TABLE_ENTRIES)
         result = per_tensor(self, self.result, "result").storage
-        if width not in TABLE_ENTRIES:
-            raise VerifyException(
-                f"{describe(self)}: a table takes 8-bit or 16-bit inputs, not {width}-bit"
-            )
-        expect_shape(self, self.table, [TABLE_ENTRIES[width]], "table")
         expect_element(self, self.table, result if width == 8 else i16, "table")
 
 
 @irdl_op_definition
-class SoftmaxOp(IRDLOperation):
+class SoftmaxOp(TabledOp):
     """Softmax over the last axis: `e = table[max - input]`, `round(256 e / sum e) + zero_point`.
 
     The table (i32, 256 entries) is exp(-scale * d) in fixed point, scaled so that `512 e + sum e`
@@ -267,24 +272,8 @@ class SoftmaxOp(IRDLOperation):
 
     name = "quant.softmax"
 
-    input = operand_def(TensorType)
-    table = operand_def(TensorType)
-    result = result_def(TensorType)
-
-    traits = traits_def(Pure())
-    assembly_format = "operands attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, input: SSAValue, table: SSAValue, result_type: TensorType):
-        super().__init__(operands=[input, table], result_types=[result_type])
-
     def verify_(self) -> None:
-        expect_shape(self, self.result, shape_of(self.input), "result")
-        width = per_tensor(self, self.input, "input").storage.width.data
-        if width not in SOFTMAX_ENTRIES:
-            raise VerifyException(
-                f"{describe(self)}: the tables are for 8-bit or 16-bit inputs, not {width}-bit"
-            )
-        expect_shape(self, self.table, [SOFTMAX_ENTRIES[width]], "table")
+        self.check_table(SOFTMAX_ENTRIES)
         expect_element(self, self.table, i32, "table")
         result = per_tensor(self, self.result, "result")
         scale = SOFTMAX_SCALES.get(result.storage.width.data)

@@ -203,18 +203,12 @@ def box(value: SSAValue) -> list[Argument]:
 
 @arguments_of.register
 def add(op: cluster.AddOp) -> list[Argument]:
-    numbers = (
-        *op.multipliers.get_values(),
-        op.bias.value.data,
-        op.shift.value.data,
-        *op.clamp.get_values(),
-    )
     return [
         *box(op.outs[0]),
         pitch("a_pitch", op.ins[0]),
         pitch("b_pitch", op.ins[1]),
         pitch("y_pitch", op.outs[0]),
-        *(Integer(int(number)) for number in numbers),
+        *(Integer(number) for number in op.numbers),
         Pointer("a", op.ins[0], True),
         Pointer("b", op.ins[1], True),
         Pointer("y", op.outs[0], False),

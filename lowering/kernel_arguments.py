@@ -192,13 +192,7 @@ def elements(op: cortexm.KernelOp) -> Integer:
 
 @arguments_of.register
 def add(op: cortexm.AddOp) -> list[Argument]:
-    numbers = (
-        *op.multipliers.get_values(),
-        op.bias.value.data,
-        op.shift.value.data,
-        *op.clamp.get_values(),
-    )
-    return [elements(op), *(Integer(int(number)) for number in numbers), *buffers(op)]
+    return [elements(op), *(Integer(number) for number in op.numbers), *buffers(op)]
 
 
 @arguments_of.register

@@ -66,6 +66,7 @@ DSP_S16: tuple[Kernel, ...] = (
             refuses=conv2d_refuses,
             types=types,
             file="rn_conv2d_s16_dsp.h",
+            work=0.9,
         )
         for types in TYPES
     ),
@@ -79,6 +80,7 @@ DSP_S16: tuple[Kernel, ...] = (
             refuses=depthwise_refuses,
             types=types,
             file="rn_depthwise_conv2d_s16_dsp.h",
+            work=2.3,
         )
         for types in TYPES
     ),
@@ -92,6 +94,7 @@ DSP_S16: tuple[Kernel, ...] = (
             refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
             types=types,
             file="rn_fully_connected_s16_dsp.h",
+            work=1.2,
         )
         for types in TYPES
     ),

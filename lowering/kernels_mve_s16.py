@@ -42,6 +42,7 @@ MVE_S16: tuple[Kernel, ...] = (
             refuses=conv2d_refuses,
             types=types,
             file="rn_conv2d_s16_mve.h",
+            work=0.27,
         )
         for types in TYPES
     ),
@@ -53,6 +54,7 @@ MVE_S16: tuple[Kernel, ...] = (
             refuses=rounds,
             types=types,
             file="rn_depthwise_conv2d_s16_mve.h",
+            work=2.2,
         )
         for types in TYPES
     ),
@@ -66,6 +68,7 @@ MVE_S16: tuple[Kernel, ...] = (
             refuses=rounds,
             types=types,
             file="rn_fully_connected_s16_mve.h",
+            work=0.28,
         )
         for types in TYPES
     ),

@@ -12,6 +12,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from ..dialects import graph, quant
 from ..dialects.quant_types import quantize_real
 from ..dialects.types import dtype_of
+from ..passes.quant.notes import FLOAT
 from ..runtime.interpreter import integer
 from .fusion import add_constant, dequantized, name_of
 
@@ -26,7 +27,7 @@ class SinkDequantize(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: Moved, rewriter: PatternRewriter) -> None:
-        source = dequantized(op.input)
+        source = None if FLOAT in op.attributes else dequantized(op.input)
         if source is None or (isinstance(op, graph.PadOp) and not is_on_grid(op, source)):
             return
         moved_type = TensorType(quant.quantized(source), quant.shape_of(op.result))
@@ -51,6 +52,8 @@ class SinkDequantizeBelowConcat(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: graph.ConcatOp, rewriter: PatternRewriter) -> None:
+        if FLOAT in op.attributes:
+            return
         found = [dequantized(value) for value in op.inputs]
         sources = [source for source in found if source is not None]
         if len(sources) < len(found) or len({quant.quantized(s) for s in sources}) > 1:
@@ -92,7 +95,7 @@ class RaiseQuantize(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: quant.QuantizeCastOp, rewriter: PatternRewriter) -> None:
         joined, element = op.input.owner, quant.quantized(op.result)
-        if not isinstance(joined, graph.ConcatOp) or element.per_axis:
+        if not isinstance(joined, graph.ConcatOp) or element.per_axis or FLOAT in joined.attributes:
             return
         parts = [
             quant.QuantizeCastOp(value, TensorType(element, quant.shape_of(value)))

@@ -20,6 +20,7 @@ from ..dialects.platform import PlatformAttr, Unit
 from ..dialects.tiling import shape_of
 from ..passes.place.npu_model import MODEL, Layer, constants_of, mode_of
 from .cluster_arguments import sizes_of
+from .units import TileOperands
 
 
 class NpuBackend:
@@ -56,31 +57,21 @@ class NpuBackend:
         packed = [chunk.pack(constants.slice(at, at + channels)) for at in starts]
         return np.stack(packed).view(np.int8)
 
-    def compute(
-        self,
-        op: Operation,
-        ins: Sequence[SSAValue],
-        out: SSAValue,
-        pads: Sequence[SSAValue],
-        *,
-        channels: int,
-        constants: SSAValue | None,
-        scratch: SSAValue | None,
-    ) -> list[Operation]:
-        assert constants is not None
+    def compute(self, op: Operation, tile: TileOperands) -> list[Operation]:
+        assert tile.constants is not None
         before: list[Operation] = []
         after: list[Operation] = []
-        target = out
-        if scratch is not None:
-            before, target = _spread(op, out, scratch, channels)
-            after = [cluster.CopyOp("rn_cluster_copy_s8", [target], out, {})]
+        target, pads, channels = tile.out, tile.pads, tile.channels
+        if tile.scratch is not None:
+            before, target = _spread(op, tile.out, tile.scratch, channels)
+            after = [cluster.CopyOp("rn_cluster_copy_s8", [target], tile.out, {})]
         if not pads:
             zero = arith.ConstantOp(IntegerAttr(0, IndexType()))
             before.append(zero)
             pads = (zero.result, zero.result)
         chunk = _chunk(op, channels)
         layer = npu.LayerAttr.get(chunk.mode, chunk.channels_in, channels)
-        job = npu.Conv2DOp(ins[0], constants, target, pads[0], pads[1], layer)
+        job = npu.Conv2DOp(tile.ins[0], tile.constants, target, pads[0], pads[1], layer)
         made = [*before, job, npu.WaitOp(job.token), *after]
         for new in made:
             new.location = op.location

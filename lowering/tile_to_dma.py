@@ -30,7 +30,7 @@ from .index_math import Index, IndexMath
 from .kernels import all_kernels
 from .quant_to_cortexm import KernelBufferizer
 from .tile_buffers import GroupBuffers, group_buffers
-from .units import UnitBackend, backend_of
+from .units import TileOperands, UnitBackend, backend_of
 
 
 @dataclass(frozen=True)
@@ -201,20 +201,17 @@ class GroupLowering:
                 self.operand(stage, op.operands[position], window, windows)
                 for position, window in needed.items()
             ]
-            out = self.result(stage, op.results[0], windows[op.results[0]].box)
             before = next(iter(needed.values())).before
-            pads = [stage.math.value(before[axis]) for axis in (1, 2) if len(before) == 4]
             item = next((c for c in self.plan.constants if c.op is op), None)
-            new = self.backend.compute(
-                op,
-                ins,
-                out,
-                pads,
+            operands = TileOperands(
+                ins=ins,
+                out=self.result(stage, op.results[0], windows[op.results[0]].box),
+                pads=[stage.math.value(before[axis]) for axis in (1, 2) if len(before) == 4],
                 channels=0 if item is None else item.channels,
                 constants=None if item is None else self.chunk(stage, op),
                 scratch=self.scratch.get(op),
             )
-            stage.block.add_ops(new)
+            stage.block.add_ops(self.backend.compute(op, operands))
 
     def chunk(self, stage: Stage, op: Operation) -> SSAValue:
         item = next(c for c in self.plan.constants if c.op is op)

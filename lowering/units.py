@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -11,7 +12,21 @@ from xdsl.utils.exceptions import VerifyException
 
 from ..dialects.platform import PlatformAttr
 
-Windows = Sequence[SSAValue]
+
+@dataclass(frozen=True)
+class TileOperands:
+    """What a unit computes one tile from, and where to."""
+
+    ins: Sequence[SSAValue]
+    """windows of the activations"""
+    out: SSAValue
+    """the window of the result"""
+    pads: Sequence[SSAValue]
+    """rows and columns that are missing before the first input"""
+    channels: int
+    """how many channels a chunk of constants is for; 0 without constants"""
+    constants: SSAValue | None
+    scratch: SSAValue | None
 
 
 class UnitBackend(Protocol):
@@ -40,22 +55,8 @@ class UnitBackend(Protocol):
         """The constants as i8 [chunks, bytes], a chunk for each tile of `channels` channels."""
         ...
 
-    def compute(
-        self,
-        op: Operation,
-        ins: Windows,
-        out: SSAValue,
-        pads: Sequence[SSAValue],
-        *,
-        channels: int,
-        constants: SSAValue | None,
-        scratch: SSAValue | None,
-    ) -> list[Operation]:
-        """What computes one tile.
-
-        `ins` and `out` are windows, `pads` the rows and columns that are missing before the first
-        input, `channels` how many of them a chunk of `constants` is for.
-        """
+    def compute(self, op: Operation, tile: TileOperands) -> list[Operation]:
+        """What computes one tile of `op`."""
         ...
 
 

@@ -26,13 +26,13 @@ from .fidelity import Fidelity, Outputs, fidelity, outputs_of
 from .pipeline import resolve_pipeline
 from .progress import SILENT, Progress
 from .registry import new_context
-from .road import is_quantized, level_of
+from .road import is_quantized, level_of, platform_text
 from .signature import signature_of
 
 Array = NDArray[Any]
 Samples = Mapping[str, Array]
 
-TO_INTEGERS = "convert-graph-to-quant{rounding=single},cleanup,remove-unused-globals"
+TO_INTEGERS = "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals"
 
 
 @dataclass(frozen=True)
@@ -277,14 +277,18 @@ def search(
     every: bool = False,
     per_channel: bool = True,
     encodings: Path | None = None,
+    platform: str = "host",
+    runtime_config: Path | None = None,
     progress: Progress = SILENT,
 ) -> Search:
     """Quantize a float model, cheapest methods first, until `goal` is met (or all, with `every`).
 
-    `data` calibrates, `test` (default: the same) measures; `labels` are those of `test`. Weights
-    have a scale per output channel, or one per tensor. With AIMET `encodings` there is one attempt:
-    the grids of that file, and calibrated ones where it has none. Raises `RunnelError` for a model
-    that is not in float, for labels and for encodings that do not fit.
+    `data` calibrates, `test` (default: the same) measures; `labels` are those of `test`. Where
+    quantizers stand and on which grids, the `platform` says, or a `runtime_config` of AIMET.
+    Weights have a scale per output channel if it allows that, or one per tensor. With AIMET
+    `encodings` there is one attempt: the grids of that file, and calibrated ones where it has none.
+    Raises `RunnelError` for a model that is not in float, for labels and for encodings that do not
+    fit.
     """
     if level_of(model) != "graph" or is_quantized(model):
         raise RunnelError("the model is quantized already: compile takes it as it is")
@@ -297,7 +301,8 @@ def search(
         path = Path(folder) / "calibration.npz"
         constants_file.save(path, {name: real(array) for name, array in data.items()})
         graph = model.clone()
-        resolve_pipeline("simplify").run(new_context(), graph)
+        steps = f"{platform_text(platform, runtime_config)},simplify"
+        resolve_pipeline(steps).run(new_context(), graph)
         with progress.step("run the float model"):
             reference = outputs_of(graph, test)
         classes = labels is not None or has_classes(model)

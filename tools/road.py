@@ -50,6 +50,8 @@ class Options:
     """`channels-last`, or `keep` for the model's own order of axes."""
     kernels: Path | None = None
     """A TOML file with drop-in kernels."""
+    runtime_config: Path | None = None
+    """A JSON file of AIMET that says what is quantized, in place of what the platform says."""
 
 
 @dataclass(frozen=True)
@@ -232,8 +234,8 @@ def _step(
     if level == "cortexm":
         kernels = "" if options.kernels is None else f"{{kernels={_quoted(options.kernels)}}}"
         lower = (
-            f"set-platform{{platform={_quoted(options.platform)}}},schedule-for-memory,"
-            f"convert-quant-to-cortexm{kernels},place-buffers"
+            f"set-platform{{platform={_quoted(options.platform)}}},verify-quantization,"
+            f"schedule-for-memory,convert-quant-to-cortexm{kernels},place-buffers"
         )
         return "lower to kernels and plan memory", lower
     return "write C", "lower-to-c"
@@ -249,7 +251,8 @@ def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) ->
             "to quantize it"
         )
     data = f"data={_quoted(calibrate)} method={options.method} headroom={options.headroom}"
-    return "calibrate and quantize", f"quantize{{{data}}}{io}"
+    platform = platform_text(options.platform, options.runtime_config)
+    return "calibrate and quantize", f"{platform},quantize{{{data}}}{io}"
 
 
 _CLUSTER_STEPS: dict[str, tuple[str, Callable[[Options], str]]] = {
@@ -265,6 +268,12 @@ _CLUSTER_STEPS: dict[str, tuple[str, Callable[[Options], str]]] = {
     "cluster": ("share the work among the cores", lambda _: "fork-cores,verify-hazards"),
 }
 """Level to what to tell the user and the pipeline that leads to it from the one before."""
+
+
+def platform_text(platform: str, runtime_config: Path | None) -> str:
+    """The pass that says for which platform the passes behind it quantize."""
+    config = "" if runtime_config is None else f" runtime-config={_quoted(runtime_config)}"
+    return f"set-platform{{platform={_quoted(platform)}{config}}}"
 
 
 def _quoted(value: object) -> str:

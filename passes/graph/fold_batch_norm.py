@@ -26,6 +26,8 @@ from .output_statistics import OutputStatistics
 
 PASS = "fold-batch-norm"
 Float = NDArray[np.float64]
+Parameters = tuple[Float, Float]
+"""Weight and bias of a layer."""
 
 
 @dataclass(frozen=True)
@@ -95,39 +97,13 @@ class FoldIntoProducer(RewritePattern):
         if affine is None or not op.input.has_one_use():
             return
         if isinstance(source, graph.ConvOp):
-            self.fold_conv(op, source, affine, rewriter)
+            folded = conv_then(source, *affine)
+            if folded is not None:
+                replace_conv(op, source, source.input, *folded, rewriter)
         elif isinstance(source, graph.GemmOp):
-            self.fold_gemm(op, source, affine, rewriter)
-
-    def fold_conv(
-        self,
-        op: graph.BatchNormalizationOp,
-        conv: graph.ConvOp,
-        affine: tuple[Float, Float],
-        rewriter: PatternRewriter,
-    ) -> None:
-        factor, shift = affine
-        weight, bias = float_array(conv.weight), bias_or_zero(conv.bias, len(factor))
-        if weight is None or bias is None:
-            return
-        scaled = weight * factor.reshape(-1, *(1 for _ in weight.shape[1:]))
-        replace_conv(op, conv, conv.input, scaled, bias * factor + shift, rewriter)
-
-    def fold_gemm(
-        self,
-        op: graph.BatchNormalizationOp,
-        gemm: graph.GemmOp,
-        affine: tuple[Float, Float],
-        rewriter: PatternRewriter,
-    ) -> None:
-        factor, shift = affine
-        weight, bias = float_array(gemm.rhs), bias_or_zero(gemm.bias, len(factor))
-        if weight is None or bias is None:
-            return
-        scaled = weight * (factor[:, None] if gemm.trans_b.value.data else factor)
-        replace_gemm(
-            op, gemm, gemm.lhs, scaled, bias * gemm.beta.value.data * factor + shift, rewriter
-        )
+            folded = gemm_then(source, *affine)
+            if folded is not None:
+                replace_gemm(op, source, source.lhs, *folded, rewriter)
 
 
 class FoldIntoConsumer(RewritePattern):
@@ -139,49 +115,59 @@ class FoldIntoConsumer(RewritePattern):
         if affine is None:
             return
         if isinstance(user, graph.ConvOp) and user.input is op.result:
-            self.fold_conv(op, user, affine, rewriter)
+            folded = conv_of(user, *affine)
+            if folded is not None:
+                replace_conv(user, user, op.input, *folded, rewriter)
+                rewriter.erase(op)
         elif isinstance(user, graph.GemmOp) and user.lhs is op.result:
-            self.fold_gemm(op, user, affine, rewriter)
+            folded = gemm_of(user, *affine)
+            if folded is not None:
+                replace_gemm(user, user, op.input, *folded, rewriter)
+                rewriter.erase(op)
 
-    def fold_conv(
-        self,
-        op: graph.BatchNormalizationOp,
-        conv: graph.ConvOp,
-        affine: tuple[Float, Float],
-        rewriter: PatternRewriter,
-    ) -> None:
-        factor, shift = affine
-        weight = float_array(conv.weight)
-        outputs = shape_of(conv.result)[1]
-        bias = bias_or_zero(conv.bias, outputs)
-        if weight is None or bias is None or (any(ints(conv.pads)) and shift.any()):
-            return
-        groups = conv.group.value.data
-        # [O, I / group, spatial...] seen as [group, O / group, I / group, positions]
-        parts = weight.reshape(groups, outputs // groups, weight.shape[1], -1)
-        scaled = parts * factor.reshape(groups, 1, -1, 1)
-        more = (parts * shift.reshape(groups, 1, -1, 1)).sum(axis=(2, 3)).reshape(-1)
-        replace_conv(conv, conv, op.input, scaled.reshape(weight.shape), bias + more, rewriter)
-        rewriter.erase(op)
 
-    def fold_gemm(
-        self,
-        op: graph.BatchNormalizationOp,
-        gemm: graph.GemmOp,
-        affine: tuple[Float, Float],
-        rewriter: PatternRewriter,
-    ) -> None:
-        factor, shift = affine
-        weight = float_array(gemm.rhs)
-        bias = bias_or_zero(gemm.bias, shape_of(gemm.result)[1])
-        if weight is None or bias is None or gemm.trans_a.value.data:
-            return
-        transposed = bool(gemm.trans_b.value.data)
-        scaled = weight * (factor if transposed else factor[:, None])
-        product = weight @ shift if transposed else shift @ weight
-        bias = bias * gemm.beta.value.data + gemm.alpha.value.data * product
-        replace_gemm(gemm, gemm, op.input, scaled, bias, rewriter)
-        rewriter.erase(op)
+def conv_then(conv: graph.ConvOp, factor: Float, shift: Float) -> Parameters | None:
+    """factor * conv(x) + shift as a convolution; None where a parameter is not constant."""
+    weight, bias = float_array(conv.weight), bias_or_zero(conv.bias, len(factor))
+    if weight is None or bias is None:
+        return None
+    return weight * factor.reshape(-1, *(1 for _ in weight.shape[1:])), bias * factor + shift
+
+
+def gemm_then(gemm: graph.GemmOp, factor: Float, shift: Float) -> Parameters | None:
+    """factor * gemm(x) + shift as a product; None where a parameter is not constant."""
+    weight, bias = float_array(gemm.rhs), bias_or_zero(gemm.bias, len(factor))
+    if weight is None or bias is None:
+        return None
+    scaled = weight * (factor[:, None] if gemm.trans_b.value.data else factor)
+    return scaled, bias * gemm.beta.value.data * factor + shift
+
+
+def conv_of(conv: graph.ConvOp, factor: Float, shift: Float) -> Parameters | None:
+    """conv(factor * x + shift) as a convolution of x; None where there is none."""
+    weight = float_array(conv.weight)
+    outputs = shape_of(conv.result)[1]
+    bias = bias_or_zero(conv.bias, outputs)
+    if weight is None or bias is None or (any(ints(conv.pads)) and shift.any()):
+        return None
+    groups = conv.group.value.data
+    # [O, I / group, spatial...] seen as [group, O / group, I / group, positions]
+    parts = weight.reshape(groups, outputs // groups, weight.shape[1], -1)
+    scaled = parts * factor.reshape(groups, 1, -1, 1)
+    more = (parts * shift.reshape(groups, 1, -1, 1)).sum(axis=(2, 3)).reshape(-1)
+    return scaled.reshape(weight.shape), bias + more
+
+
+def gemm_of(gemm: graph.GemmOp, factor: Float, shift: Float) -> Parameters | None:
+    """gemm(factor * x + shift) as a product with x; None where there is none."""
+    weight = float_array(gemm.rhs)
+    bias = bias_or_zero(gemm.bias, shape_of(gemm.result)[1])
+    if weight is None or bias is None or gemm.trans_a.value.data:
+        return None
+    transposed = bool(gemm.trans_b.value.data)
+    scaled = weight * (factor if transposed else factor[:, None])
+    product = weight @ shift if transposed else shift @ weight
+    return scaled, bias * gemm.beta.value.data + gemm.alpha.value.data * product
 
 
 def replace_conv(

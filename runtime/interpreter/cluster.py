@@ -140,10 +140,7 @@ class ClusterFunctions(InterpreterFunctions):
     @impl(cluster.AddOp)
     def add(self, _: Interpreter, op: cluster.AddOp, args: Values) -> Values:
         a, b, y = args[:3]
-        m_a, m_b = op.multipliers.get_values()
-        total = a.astype(np.int64) * m_a + b.astype(np.int64) * m_b + op.bias.value.data
-        low, high = op.clamp.get_values()
-        y[...] = np.clip(total >> op.shift.value.data, low, high)
+        y[...] = integer.scaled_sum(a, b, *op.numbers)
         return ()
 
     @impl(cluster.MulOp)

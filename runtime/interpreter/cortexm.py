@@ -14,17 +14,14 @@ from . import integer
 Values = tuple[Any, ...]
 
 
-def unpacked(op: cortexm.ConvolutionKernelOp | cortexm.FullyConnectedOp) -> NDArray[np.int8]:
+def unpacked(op: cortexm.ProductOp) -> NDArray[np.int8]:
     """The weight matrix of `op` as rows and columns."""
     packed = cortexm.constant(op, op.weight).astype(np.int8)
     return op.packing.unpack(packed, op.matrix_shape(), op.kernel_size())
 
 
 def requantize(
-    op: cortexm.ConvolutionKernelOp
-    | cortexm.FullyConnectedOp
-    | cortexm.AveragePool2DOp
-    | cortexm.MulOp,
+    op: cortexm.ProductOp | cortexm.AveragePool2DOp | cortexm.MulOp,
     accumulator: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     return integer.requantize(
@@ -82,10 +79,7 @@ class CortexMFunctions(InterpreterFunctions):
     @impl(cortexm.AddOp)
     def add(self, _: Interpreter, op: cortexm.AddOp, args: Values) -> Values:
         a, b, y = args
-        m_a, m_b = op.multipliers.get_values()
-        total = a.astype(np.int64) * m_a + b.astype(np.int64) * m_b + op.bias.value.data
-        low, high = op.clamp.get_values()
-        y[...] = np.clip(total >> op.shift.value.data, low, high)
+        y[...] = integer.scaled_sum(a, b, *op.numbers)
         return ()
 
     @impl(cortexm.MulOp)

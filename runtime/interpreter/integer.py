@@ -119,6 +119,14 @@ def conv2d(
     return np.concatenate(results, axis=3) + bias
 
 
+def scaled_sum(
+    a: IntArray, b: IntArray, of_a: int, of_b: int, bias: int, shift: int, low: int, high: int
+) -> NDArray[np.int64]:
+    """clamp((a * of_a + b * of_b + bias) >> shift)"""
+    total = a.astype(np.int64) * of_a + b.astype(np.int64) * of_b + bias
+    return np.clip(total >> shift, low, high)
+
+
 def product(a: IntArray, b: IntArray, a_zero: int, b_zero: int) -> NDArray[np.int64]:
     """Accumulators of an elementwise product; `b` may broadcast."""
     return (a.astype(np.int64) - a_zero) * (b.astype(np.int64) - b_zero)

@@ -83,11 +83,8 @@ class QuantFunctions(InterpreterFunctions):
 
     @impl(quant.AddOp)
     def add(self, _: Interpreter, op: quant.AddOp, args: Values) -> Values:
-        a, b = (x.astype(np.int64) for x in args)
-        m_a, m_b = op.multipliers.get_values()
-        low, high = op.clamp.get_values()
-        total = (a * m_a + b * m_b + op.bias.value.data) >> op.shift.value.data
-        return (stored(op.result, np.clip(total, low, high)),)
+        a, b = args
+        return (stored(op.result, integer.scaled_sum(a, b, *op.numbers)),)
 
     @impl(quant.MulOp)
     def mul(self, _: Interpreter, op: quant.MulOp, args: Values) -> Values:

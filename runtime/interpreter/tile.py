@@ -189,11 +189,8 @@ def _(op: quant.FullyConnectedOp, made: Box[int], operands: list[Array]) -> Arra
 
 @compute.register
 def _(op: quant.AddOp, made: Box[int], operands: list[Array]) -> Array:
-    total = np.full(operands[0].shape, op.bias.value.data, np.int64)
-    for array, multiplier in zip(operands, op.multipliers.get_values(), strict=True):
-        total += array.astype(np.int64) * multiplier
-    low, high = op.clamp.get_values()
-    return np.clip(total >> op.shift.value.data, low, high)
+    a, b = operands
+    return integer.scaled_sum(a, b, *op.numbers)
 
 
 @compute.register

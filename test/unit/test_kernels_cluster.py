@@ -12,7 +12,7 @@ from kernel_harness import cases, cluster, shapes
 from kernel_harness.cluster import Gaps
 from kernel_harness.reference import DOUBLE, FLOOR, HALF_EVEN, Packing, Window
 from kernel_harness.toolchain import HOST, HOST_CHECKED, Machine
-from test_kernels_rv32 import SAME, table_window
+from test_kernels_rv32 import SAME
 from test_kernels_xpulp import emulated
 
 from runnel.bench import cluster_kernels
@@ -204,10 +204,10 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
     found: list[cases.Case] = []
     for seed in range(25):
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
-        size = conv2d_scratch(kernels.Problem("conv2d", table_window(g)))
+        size = conv2d_scratch(kernels.Problem("conv2d", shapes.table_window(g)))
         found.append(cases.scratch_case(f"conv_{seed}", g, "rn_cluster_conv2d_s8_xpulp", size))
         g = shapes.random_window(seed, [1], [(3, 3)], groups=8)
-        size = depthwise_scratch(kernels.Problem("depthwise_conv2d", table_window(g)))
+        size = depthwise_scratch(kernels.Problem("depthwise_conv2d", shapes.table_window(g)))
         symbol = "rn_cluster_depthwise_conv2d_s8_xpulp"
         found.append(cases.scratch_case(f"depthwise_{seed}", g, symbol, size))
     results = HOST.results(found, tmp_path)
@@ -220,7 +220,7 @@ XPULP, PLAIN = frozenset({"rv32imc", "xpulp"}), frozenset({"rv32imc"})
 def choice(
     symbol: str, isa: frozenset[str], op: str, k: int = 1, in_c: int = 8, groups: int = 1
 ) -> tuple[kernels.Problem, frozenset[str], str]:
-    window = table_window(Window(8, 8, in_c, 8, k, k))
+    window = shapes.table_window(Window(8, 8, in_c, 8, k, k))
     return kernels.Problem(op, window, groups), isa, f"rn_cluster_{symbol}"
 
 
@@ -247,7 +247,7 @@ def test_the_table_prefers_the_fastest(
 
 def test_packings_fall_into_channel_tiles() -> None:
     """The packed weights of four channels are a slice of those of all."""
-    window = table_window(Window(8, 8, 8, 16, 3, 3))
+    window = shapes.table_window(Window(8, 8, 8, 16, 3, 3))
     w = np.arange(16 * 72).reshape(16, 72).astype(np.int8)
     for kernel in CLUSTER_KERNELS:
         if kernel.op == "conv2d":

@@ -10,7 +10,6 @@ from kernel_harness import cases, dsp, shapes
 from kernel_harness.reference import Window
 from kernel_harness.toolchain import CORTEX_M4, HOST, HOST_CHECKED, Machine
 
-from runnel.dialects import cortexm
 from runnel.lowering import kernels, kernels_dsp
 
 KERNELS = [(1, 1), (3, 3), (1, 3), (3, 1), (2, 2), (5, 4)]
@@ -69,17 +68,10 @@ def depthwise_cases() -> list[cases.Case]:
     wide = Window(9, 100, 4, 4, 3, 3, groups=4, in_zero=-7, **same)
     found.append(depthwise("depthwise_bands", wide, lo=-100, hi=100))
     found.append(depthwise("depthwise_bands_s2", replace(wide, stride_h=2, stride_w=2)))
-    found.append(in_place(depthwise("depthwise_40x30", replace(wide, in_h=40, in_w=30))))
-    found.append(in_place(depthwise("depthwise_7x7", replace(wide, in_h=7, in_w=7))))
+    found.append(cases.in_place(depthwise("depthwise_40x30", replace(wide, in_h=40, in_w=30))))
+    found.append(cases.in_place(depthwise("depthwise_7x7", replace(wide, in_h=7, in_w=7))))
     found.append(depthwise("depthwise_no_padding", Window(8, 11, 8, 8, 3, 3, groups=8)))
     return found
-
-
-def in_place(case: cases.Case) -> cases.Case:
-    """The same call with the input in the output buffer."""
-    call = "memcpy(y, x, sizeof y); " + case.call.replace(" x, w,", " y, w,")
-    assert call.count("y") > case.call.count("y") + 2
-    return replace(case, name=f"{case.name}_in_place", call=call)
 
 
 def other_cases() -> list[cases.Case]:
@@ -130,10 +122,6 @@ def test_bytes_equal_numpy(machine: str, group: str, tmp_path: Path) -> None:
     assert {name: r.detail for name, r in results.items() if r.wrong} == {}
 
 
-def table_window(g: Window) -> cortexm.Window:
-    return cortexm.Window(*(getattr(g, name) for name in cortexm.Window._fields))
-
-
 def test_scratch_sizes_agree(tmp_path: Path) -> None:
     """Header, kernel table and this test compute the same number of bytes."""
     if reason := HOST.missing():
@@ -142,11 +130,11 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
     for seed in range(15):
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
         g = replace(g, in_w=g.in_w + 7 * seed)
-        size = kernels_dsp.conv2d_scratch(kernels.Problem("conv2d", table_window(g)))
+        size = kernels_dsp.conv2d_scratch(kernels.Problem("conv2d", shapes.table_window(g)))
         assert size == dsp.conv2d_scratch(g)
         found.append(cases.scratch_case(f"conv_{seed}", g, "rn_conv2d_s8_dsp", size))
         g = replace(shapes.random_window(seed, [1], [(3, 3)], groups=8), stride_w=1 + seed % 2)
-        problem = kernels.Problem("depthwise_conv2d", table_window(g), groups=8)
+        problem = kernels.Problem("depthwise_conv2d", shapes.table_window(g), groups=8)
         size = kernels_dsp.depthwise_scratch(problem)
         assert size == dsp.depthwise_scratch(g)
         found.append(cases.scratch_case(f"dw_{seed}", g, "rn_depthwise_conv2d_s8_dsp", size))

@@ -12,7 +12,6 @@ from kernel_harness.reference import Packing, Window
 from kernel_harness.toolchain import HOST, HOST_CHECKED, RV32, Machine
 
 from runnel.bench.networks import NETWORKS
-from runnel.dialects import cortexm
 from runnel.lowering import kernels, kernels_rv32
 from runnel.tools import api
 from runnel.tools.validation import check_levels, check_program
@@ -77,17 +76,10 @@ def depthwise_cases() -> list[cases.Case]:
     wide = Window(9, 100, 8, 8, 3, 3, groups=8, in_zero=-7, **SAME)
     found.append(depthwise("depthwise_bands", wide, lo=-100, hi=100))
     found.append(depthwise("depthwise_bands_s2", replace(wide, stride_h=2, stride_w=2)))
-    found.append(in_place(depthwise("depthwise_40x60", replace(wide, in_h=40, in_w=60))))
-    found.append(in_place(depthwise("depthwise_7x7", replace(wide, in_h=7, in_w=7))))
+    found.append(cases.in_place(depthwise("depthwise_40x60", replace(wide, in_h=40, in_w=60))))
+    found.append(cases.in_place(depthwise("depthwise_7x7", replace(wide, in_h=7, in_w=7))))
     found.append(depthwise("depthwise_no_padding", Window(8, 11, 8, 8, 3, 3, groups=8)))
     return found
-
-
-def in_place(case: cases.Case) -> cases.Case:
-    """The same call with the input in the output buffer."""
-    call = "memcpy(y, x, sizeof y); " + case.call.replace(" x, w,", " y, w,")
-    assert call.count("y") > case.call.count("y") + 2
-    return replace(case, name=f"{case.name}_in_place", call=call)
 
 
 def other_cases() -> list[cases.Case]:
@@ -110,10 +102,6 @@ def test_bytes_equal_numpy(machine: str, group: str, tmp_path: Path) -> None:
     assert {name: r.detail for name, r in results.items() if r.wrong} == {}
 
 
-def table_window(g: Window) -> cortexm.Window:
-    return cortexm.Window(*(getattr(g, name) for name in cortexm.Window._fields))
-
-
 def test_scratch_sizes_agree(tmp_path: Path) -> None:
     """Header, kernel table and this test compute the same number of bytes."""
     if reason := HOST.missing():
@@ -123,11 +111,11 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
         g = replace(g, in_w=g.in_w + 7 * seed)
         size = scratch(g, CONV_BYTES)
-        assert kernels_rv32.band_bytes(table_window(g), kernels_rv32.CONV2D_BYTES) == size
+        assert kernels_rv32.band_bytes(shapes.table_window(g), kernels_rv32.CONV2D_BYTES) == size
         found.append(cases.scratch_case(f"conv_{seed}", g, "rn_conv2d_s8_rv32", size))
         g = replace(shapes.random_window(seed, [1], [(3, 3)], groups=8), stride_w=1 + seed % 2)
         size = scratch(g, DEPTHWISE_BYTES)
-        assert kernels_rv32.band_bytes(table_window(g), kernels_rv32.DEPTHWISE_BYTES) == size
+        assert kernels_rv32.band_bytes(shapes.table_window(g), kernels_rv32.DEPTHWISE_BYTES) == size
         found.append(cases.scratch_case(f"dw_{seed}", g, "rn_depthwise_conv2d_s8_rv32", size))
     results = HOST.results(found, tmp_path)
     assert {name: r.detail for name, r in results.items() if r.wrong} == {}
@@ -143,7 +131,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_kernel_refuses(op: str, window: Window, groups: int, reason: str) -> None:
-    problem = kernels.Problem(op, table_window(window), groups)
+    problem = kernels.Problem(op, shapes.table_window(window), groups)
     table = kernels.all_kernels()
     chosen, missed = kernels.choose_kernel(problem, frozenset({"rv32imc"}), table)
     assert chosen.symbol == f"rn_{op}_s8"

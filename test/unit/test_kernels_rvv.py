@@ -8,7 +8,7 @@ import pytest
 from kernel_harness import cases, shapes
 from kernel_harness.reference import Packing, Window
 from kernel_harness.toolchain import HOST, HOST_CHECKED, RVV, Machine
-from test_kernels_rv32 import KERNELS, SAME, table_window
+from test_kernels_rv32 import KERNELS, SAME
 
 from runnel.lowering import kernels, kernels_rvv
 
@@ -57,7 +57,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
     found: list[cases.Case] = []
     for seed in range(20):
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
-        size = kernels_rvv.conv2d_scratch(kernels.Problem("conv2d", table_window(g)))
+        size = kernels_rvv.conv2d_scratch(kernels.Problem("conv2d", shapes.table_window(g)))
         assert size == scratch(g)
         found.append(cases.scratch_case(f"conv_{seed}", g, "rn_conv2d_s8_rvv", size))
     results = HOST.results(found, tmp_path)
@@ -65,7 +65,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
 
 
 def test_the_table_prefers_them() -> None:
-    window = table_window(Window(8, 8, 4, 4, 3, 3))
+    window = shapes.table_window(Window(8, 8, 4, 4, 3, 3))
     for op in ("conv2d", "fully_connected"):
         problem = kernels.Problem(op, window, outputs=8)
         chosen, _ = kernels.choose_kernel(problem, kernels_rvv.RVV_ISA, kernels.all_kernels())

@@ -10,7 +10,7 @@ import pytest
 from kernel_harness import cases, shapes
 from kernel_harness.reference import Packing, Window
 from kernel_harness.toolchain import BOARDS, HOST, HOST_CHECKED, Machine
-from test_kernels_rv32 import KERNELS, SAME, depthwise, depthwise_cases, scratch, table_window
+from test_kernels_rv32 import KERNELS, SAME, depthwise, depthwise_cases, scratch
 
 from runnel.lowering import kernels, kernels_xpulp
 from runnel.runtime.platforms import load_platform
@@ -95,7 +95,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
     for seed in range(25):
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
         g = replace(g, in_w=g.in_w + 7 * seed)
-        size = kernels_xpulp.conv2d_scratch(kernels.Problem("conv2d", table_window(g)))
+        size = kernels_xpulp.conv2d_scratch(kernels.Problem("conv2d", shapes.table_window(g)))
         assert size == conv_scratch(g)
         found.append(cases.scratch_case(f"conv_{seed}", g, "rn_conv2d_s8_xpulp", size))
     results = HOST.results(found, tmp_path)
@@ -105,7 +105,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
 def test_the_table_prefers_them() -> None:
     features = frozenset({"rv32imc", "xpulp"})
     table = kernels.all_kernels()
-    window = table_window(Window(8, 8, 4, 4, 3, 3))
+    window = shapes.table_window(Window(8, 8, 4, 4, 3, 3))
     for problem, symbol in (
         (kernels.Problem("conv2d", window), "rn_conv2d_s8_xpulp"),
         (kernels.Problem("depthwise_conv2d", window, groups=4), "rn_depthwise_conv2d_s8_rv32"),

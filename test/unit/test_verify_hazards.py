@@ -289,17 +289,10 @@ class JobOp(IRDLOperation, dma.AsyncOp):
 
 
 @irdl_op_definition
-class JobWaitOp(IRDLOperation, dma.AwaitOp):
+class JobWaitOp(dma.AwaitOp):
     name = "job.wait"
 
     token = operand_def(JobType)
-
-    def __init__(self, token: SSAValue):
-        super().__init__(operands=[token])
-
-    @property
-    def awaited(self) -> SSAValue:
-        return self.token
 
 
 def two_jobs(second_target: int, *, wait_first: bool) -> ModuleOp:

@@ -15,6 +15,7 @@ from .common import (
     progress_of,
     read_model,
     remarks_shown,
+    runtime_config_option,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ equalization, bias correction, rounding), measures the integers that the program
 stops when they lose no more than the target. Writes the quantized module for `runnel compile`, or
 the same as ONNX with QuantizeLinear and DequantizeLinear.
 
+Quantizers stand where the platform has an integer kernel, on grids that it takes.
 Without labels, lost points are samples for which another class comes out than in float.
 """
 
@@ -40,6 +42,7 @@ examples:
   runnel quantize model.onnx --data images.npy -o model_qdq.onnx
   runnel quantize model.onnx --data images.npy --all --report report.html
   runnel quantize model.onnx --data images.npy --encodings model.encodings -o model.mlir
+  runnel quantize model.onnx --data images.npy --runtime-config runtime.json -o model.mlir
 """
 
 
@@ -53,6 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--labels", type=Path, metavar="NPY", help="classes of the inputs to measure with")
     add("--count", type=int, default=500, metavar="N", help="measure with the first N (500)")
     platform_option(parser)
+    runtime_config_option(parser)
     add(
         "--target-drop",
         type=points,
@@ -129,6 +133,8 @@ def run(args: argparse.Namespace) -> int:
             every=args.all,
             per_channel=not args.per_tensor,
             encodings=args.encodings,
+            platform=args.platform,
+            runtime_config=args.runtime_config,
             progress=progress,
         )
         check_platform(args, found.best.integer)
@@ -191,10 +197,12 @@ def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]
 
 def check_platform(args: argparse.Namespace, integer: ModuleOp) -> None:
     """Lower to the platform's kernels: what it cannot run is told now."""
-    from ..road import Options, drive
+    from ..road import Options, drive, has_unit
 
+    options = Options(args.platform)
+    until = "tile" if has_unit(options, "cluster") else "cortexm"
     with progress_of(args).step(f"lower for {args.platform}"):
-        drive(integer.clone(), Options(args.platform), until="cortexm")
+        drive(integer.clone(), options, until=until)
 
 
 def text_of(found: Search) -> str:

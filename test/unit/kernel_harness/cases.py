@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -125,7 +125,8 @@ def conv_case(
     x = random_values(rng, types[0], (g.in_h, g.in_w, g.in_c))
     taps = g.k_h * g.k_w
     matrix = (taps, g.in_c) if g.depthwise else (g.out_c, taps * g.in_c // g.groups)
-    w = rng.integers(-128, 128, matrix).astype(np.int8)
+    limit = 8 if packing.nibbles else 128
+    w = rng.integers(-limit, limit, matrix).astype(np.int8)
     weights = w if g.depthwise else w.reshape(g.out_c, g.k_h, g.k_w, -1)
     acc = ref.conv2d_accumulators(x, weights, g)
     q = random_requant(rng, acc, types[1], **fields)
@@ -151,7 +152,8 @@ def fully_connected_case(
     """Random data, or all inputs and all weights equal to `values`."""
     rng = np.random.default_rng(seed)
     x = random_values(rng, types[0], (rows, in_c))
-    w = rng.integers(-128, 128, (out_c, in_c)).astype(np.int8)
+    limit = 8 if packing.nibbles else 128
+    w = rng.integers(-limit, limit, (out_c, in_c)).astype(np.int8)
     if values is not None:
         x[:], w[:] = values
     acc = x.astype(np.int64) @ w.astype(np.int64).T
@@ -217,3 +219,10 @@ def add_case(
     )
     definitions = [c_array("a", a), c_array("b", b)]
     return Case(name, header or symbol, definitions, call, expected, n)
+
+
+def in_place(case: Case) -> Case:
+    """The same call with the input in the output buffer."""
+    call = "memcpy(y, x, sizeof y); " + case.call.replace(" x, w,", " y, w,")
+    assert call.count("y") > case.call.count("y") + 2
+    return replace(case, name=f"{case.name}_in_place", call=call)

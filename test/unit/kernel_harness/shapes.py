@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from runnel.dialects import cortexm
+
 from .reference import Window
 
 
@@ -45,3 +47,8 @@ def random_window(
         groups=groups,
         in_zero=int(rng.integers(-128, 128)),
     )
+
+
+def table_window(g: Window) -> cortexm.Window:
+    """The window as kernel tables see it."""
+    return cortexm.Window(*(getattr(g, name) for name in cortexm.Window._fields))
