@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
 
 from xdsl.dialects.builtin import FileLineColLoc, LocationAttr, NameLoc, NoneAttr, StringAttr
 from xdsl.ir import Operation
-from xdsl.utils.exceptions import DiagnosticException
+from xdsl.utils.exceptions import DiagnosticException, PassFailedException, VerifyException
 
 
 class RunnelError(DiagnosticException):
@@ -16,6 +16,32 @@ class RunnelError(DiagnosticException):
     def __init__(self, *messages: str):
         super().__init__("\n".join(messages))
         self.messages = messages
+
+
+class OpError(RunnelError, PassFailedException):
+    """Problems of ops, each with its op: the message stands at the op's place, and names op and
+    source node before it says why and what to do.
+    """
+
+    def __init__(self, *problems: tuple[Operation, str]):
+        super().__init__(*(f"{describe(op)}: {reason}" for op, reason in problems))
+        self.problems = problems
+
+
+def refuse(op: Operation, reason: str) -> NoReturn:
+    """Stop at `op`: it cannot be done, because of `reason`."""
+    raise OpError((op, reason))
+
+
+@contextmanager
+def blaming(op: Operation) -> Iterator[None]:
+    """Within this, a refusal that names no op stands at `op`."""
+    try:
+        yield
+    except OpError:
+        raise
+    except (RunnelError, PassFailedException, VerifyException) as error:
+        raise OpError((op, str(error))) from error
 
 
 def location_name(location: LocationAttr) -> str | None:
@@ -65,9 +91,12 @@ def takes_in(op: Operation, later: Operation) -> LocationAttr:
 
 
 def describe(op: Operation) -> str:
-    """How a message that stands at `op` names it: `graph.conv (node 'conv2d_1')`."""
-    name = source_name(op)
-    return op.name if name is None else f"{op.name} (node '{name}')"
+    """How a message that stands at `op` names it: `graph.conv (node 'conv2d_1')`, or a symbol:
+    `func.func @main`.
+    """
+    name, symbol = source_name(op), op.get_attr_or_prop("sym_name")
+    kind = f"{op.name} @{symbol.data}" if isinstance(symbol, StringAttr) else op.name
+    return kind if name is None else f"{kind} (node '{name}')"
 
 
 def refer_to(op: Operation) -> str:

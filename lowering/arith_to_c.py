@@ -21,8 +21,8 @@ from xdsl.ir.affine import (
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c
-from ..dialects.diagnostics import describe
-from .c_builder import Builder, c_type, refuse, unsigned
+from ..dialects.diagnostics import refuse
+from .c_builder import Builder, c_type, unsigned
 
 Values = tuple[SSAValue, ...]
 
@@ -86,7 +86,7 @@ def lower_expression(op: Operation, values: Values, to: Builder) -> SSAValue:
     if isinstance(op, UNSIGNED_CASTS):
         value = values[0] if values[0].type == i1 else _as_unsigned(values, to)[0]
         return to.cast(value, c_type(op.results[0].type))
-    refuse(op, f"{describe(op)}: has no form in C here")
+    refuse(op, "has no form in C here")
 
 
 def _as_unsigned(values: Values, to: Builder) -> Values:
@@ -116,7 +116,7 @@ def constant(op: arith.ConstantOp, values: Values, to: Builder) -> SSAValue:
         case IntegerAttr() | FloatAttr():
             return to.literal(op.value.value.data, c_type(op.result.type))
         case _:
-            refuse(op, f"{describe(op)}: {op.value} is not one number")
+            refuse(op, f"{op.value} is not one number")
 
 
 @lower_expression.register

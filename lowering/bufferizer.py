@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +19,9 @@ from xdsl.dialects.builtin import (
     i8,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import dma, graph
-from ..dialects.diagnostics import RunnelError
+from ..dialects.diagnostics import OpError, blaming, refuse
 
 
 def memref_of(type: Attribute, memory: str) -> MemRefType:
@@ -49,6 +49,11 @@ class Bufferizer:
         """Why `op` cannot be lowered, or None."""
         raise NotImplementedError
 
+    def problems(self, op: Operation) -> Iterable[tuple[Operation, str]]:
+        """What cannot be lowered of `op`, and why."""
+        reason = self.refuses(op)
+        return () if reason is None else ((op, reason),)
+
     def lower(self, op: Operation) -> None:
         """Emit what computes `op` on buffers."""
         raise NotImplementedError
@@ -57,13 +62,14 @@ class Bufferizer:
         """Replace the body by one on buffers; tells all that cannot be lowered at once."""
         body = list(function.body.block.ops)
         computed = [op for op in body if not isinstance(op, graph.ConstantOp | func.ReturnOp)]
-        problems = [problem for op in computed if (problem := self.refuses(op)) is not None]
+        problems = [problem for op in computed for problem in self.problems(op)]
         if problems:
-            raise RunnelError(*problems)
+            raise OpError(*problems)
         for index, argument in enumerate(function.body.block.args):
             self.values[argument] = self.buffer(argument, ("input", index), function.arg_attrs)
         for op in computed:
-            self.lower(op)
+            with blaming(op):
+                self.lower(op)
         self.finish(function, body[-1])
 
     def finish(self, function: func.FuncOp, terminator: Operation) -> None:
@@ -71,9 +77,10 @@ class Bufferizer:
         for index, value in enumerate(terminator.operands):
             buffer = dma.buffer_of(self.values[value]) if value in self.values else None
             if buffer is None or buffer.role is not None:
-                raise PassFailedException(
-                    f"@{function.sym_name.data}: result {index} is an input, a constant or another "
-                    "result; compute it, or leave it out"
+                refuse(
+                    terminator,
+                    f"result {index} is an input, a constant or another result; compute it, or "
+                    "leave it out",
                 )
             if buffer.result.type != self.values[value].type:
                 buffer = self.seen_as(buffer, self.values[value].type)
@@ -85,6 +92,7 @@ class Bufferizer:
             function.sym_name.data, ([], []), Region(self.block), function.sym_visibility
         )
         replacement.attributes |= function.attributes
+        replacement.location = function.location
         parent = function.parent
         assert parent is not None
         parent.insert_op_before(replacement, function)
@@ -117,6 +125,8 @@ class Bufferizer:
         if index is not None:
             set_name(op, index, names)
         op.result.name_hint = value.name_hint
+        if isinstance(value.owner, Operation):
+            op.location = value.owner.location
         self.block.add_op(op)
         return op.result
 

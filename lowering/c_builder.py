@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite, isnan
-from typing import NoReturn
 
 from xdsl.dialects.builtin import (
     Float64Type,
@@ -144,11 +143,6 @@ def _same_width(value: SSAValue, type: Attribute) -> bool:
     if not isinstance(source, IntegerType) or not isinstance(type, IntegerType):
         return False
     return source.width == type.width
-
-
-def refuse(op: Operation, message: str) -> NoReturn:
-    """Fail with a message at the place of `op`."""
-    op.emit_error(message, PassFailedException(message))
 
 
 def literal_of(value: SSAValue) -> int | None:

@@ -33,7 +33,7 @@ from xdsl.dialects.emitc import (
 from xdsl.ir import Attribute, Operation
 
 from ..dialects import c
-from ..dialects.diagnostics import RunnelError, describe
+from ..dialects.diagnostics import RunnelError, refuse
 from ..dialects.types import dtype_of
 
 WIDTH = 100
@@ -211,7 +211,7 @@ def initializer(
         case IntegerAttr() | FloatAttr() | StringAttr() | EmitC_OpaqueAttr():
             return constant(value, type)
         case _:
-            raise RunnelError(f"{describe(op)}: the value {value} has no text in C")
+            refuse(op, f"the value {value} has no text in C")
 
 
 def address(op: Operation, symbol: str) -> str:

@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cluster, quant
-from ..dialects.diagnostics import describe
+from ..dialects.diagnostics import refuse
 from ..dialects.types import dtype_of
 from .kernel_arguments import ROUNDINGS, Integer, Struct
 
@@ -106,7 +106,7 @@ def pitch(name: str, value: SSAValue) -> Pitch:
 @singledispatch
 def arguments_of(op: Operation) -> list[Argument]:
     """The arguments of the kernel that `op` calls, but for the number of the core."""
-    raise PassFailedException(f"{describe(op)}: has no kernel call")
+    refuse(op, "has no kernel call")
 
 
 def scratch(op: cluster.KernelOp) -> Scratch:

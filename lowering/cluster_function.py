@@ -15,7 +15,7 @@ from xdsl.dialects.emitc import EmitC_OpaqueAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import c, cluster
-from ..dialects.diagnostics import source_name
+from ..dialects.diagnostics import blaming, source_name
 from ..dialects.types import stored_element
 from .c_builder import Builder, c_type
 from .cluster_arguments import (
@@ -48,7 +48,10 @@ class KernelFunction(ABC, Generic[K]):
     ops: list[K]
 
     def __post_init__(self) -> None:
-        self.calls = [arguments_of(op) for op in self.ops]
+        self.calls: list[list[Argument]] = []
+        for op in self.ops:
+            with blaming(op):
+                self.calls.append(arguments_of(op))
         self.varying = self._find_varying()
 
     @property

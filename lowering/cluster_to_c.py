@@ -7,9 +7,9 @@ from typing import Any
 
 from xdsl.dialects.builtin import MemRefType, StringAttr, i32
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c, cluster, cortexm, dma, npu
+from ..dialects.diagnostics import refuse
 from ..dialects.platform import platform_of
 from .cluster_function import KernelFunction, SharedFunction, c_name
 from .cluster_layers import layer_groups, likeness, node_of
@@ -30,7 +30,7 @@ class ClusterModel(Model):
         self.near = str(next(u for u in platform.units if u.kind == "cluster").fact("l1"))
         forks = [op for op in self.function.body.block.ops if isinstance(op, cluster.ForkOp)]
         if len(forks) != 1:
-            raise PassFailedException(f"@{self.name}: expected one cluster.fork, got {len(forks)}")
+            refuse(self.function, f"expected one cluster.fork, got {len(forks)}; run fork-cores")
         self.fork = forks[0]
         buffers = [op for op in self.function.walk() if isinstance(op, dma.BufferOp)]
         self.arenas: dict[str, int] = {self.data: 1}

@@ -14,7 +14,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import cluster, cortexm, quant
 from ..dialects.cluster import ChunkAttr, ChunkLayout
-from ..dialects.diagnostics import RunnelError, describe, emit_remark
+from ..dialects.diagnostics import emit_remark, refuse
 from ..dialects.platform import PlatformAttr, Unit
 from ..dialects.quant_types import RequantAttr
 from ..dialects.tiling import extent, shape_of, tiling_of
@@ -41,19 +41,19 @@ class ClusterBackend:
 
     def refuses(self, op: Operation) -> str | None:
         if tiling_of(op) is None:
-            return f"{describe(op)}: is not computed tile by tile"
+            return "is not computed tile by tile"
         if (reason := refusal(op)) is not None:
             return reason
         wide = next((v for v in (*streams(op), *op.results) if not is_int8(v)), None)
         if wide is not None:
-            return f"{describe(op)}: cores share kernels of 8-bit integers, not {wide.type}"
+            return f"cores share kernels of 8-bit integers, not {wide.type}"
         windowed = isinstance(op, quant.Conv2DOp | quant.AveragePool2DOp | quant.MaxPool2DOp)
         if windowed and op.layout.data != "nhwc":
-            return f"{describe(op)}: kernels are channels-last; run channels-last first"
+            return "kernels are channels-last; run channels-last first"
         if isinstance(op, quant.MulOp) and op.runs()[2] > 1:
-            return f"{describe(op)}: cores take a factor per channel, not one per pixel"
+            return "cores take a factor per channel, not one per pixel"
         if isinstance(op, quant.Conv2DOp) and op.groups.value.data > 1 and not op.depthwise:
-            return f"{describe(op)}: cores share convolutions of one group, or depthwise ones"
+            return "cores share convolutions of one group, or depthwise ones"
         return None
 
     def granule(self, op: Operation) -> int:
@@ -129,7 +129,7 @@ class ClusterBackend:
     def _properties(
         self, op: Operation, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
-        raise RunnelError(f"{describe(op)}: no kernel of the cluster takes this op")
+        refuse(op, "no kernel of the cluster takes this op")
 
     @_properties.register
     def _conv2d(

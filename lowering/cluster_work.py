@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from xdsl.dialects import arith, memref, scf
 from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, StringAttr, i8, i32
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c, cluster, cortexm, dma, npu
-from ..dialects.diagnostics import RunnelError, describe
+from ..dialects.diagnostics import RunnelError, blaming, refuse
 from ..dialects.types import dtype_of, memref_type
 from .c_builder import Builder
 from .cluster_arguments import Size, sizes_of
@@ -48,7 +47,8 @@ class ClusterFunction(FunctionLowering):
     def build(self) -> c.FuncOp:
         marks = {op: index for index, op in self.model.layer_ends().items()}
         for op in self.model.fork.body.block.ops:
-            self.lower(op)
+            with blaming(op):
+                self.lower(op)
             if op in marks:
                 self.close()
                 mark = c.CallOp("rn_cluster_mark", [self.to.literal(marks[op])])
@@ -239,7 +239,7 @@ class ClusterFunction(FunctionLowering):
             self.to.block.add_op(c.CallOp(name, [token, *places, self._product(run)]))
             return
         if len(groups) > 2:
-            raise PassFailedException(f"{describe(op)}: has three dimensions; run split-transfers")
+            refuse(op, "has three dimensions; run split-transfers")
         rows = self._product([sizes[dim] for dim in groups[0]])
         steps = [self.to.literal(int(s[groups[0][-1]] or 0) * item) for s in strides]
         arguments = [token, *places, rows, self._product(run), *steps]

@@ -30,7 +30,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c, cluster, cortexm, dma, graph
-from ..dialects.diagnostics import RunnelError, describe, source_name
+from ..dialects.diagnostics import OpError, blaming, refuse, source_name
 from ..dialects.quant_types import UniformQuantizedType
 from ..dialects.types import byte_size, stored_element
 from .kernel_arguments import (
@@ -102,7 +102,7 @@ def array_type(array: NDArray[Any]) -> c.ArrayType:
 
 def offset_of(op: dma.BufferOp) -> int:
     if op.offset is None:
-        raise PassFailedException(f"{describe(op)}: has no offset; run plan-memory first")
+        refuse(op, "has no offset; run plan-memory first")
     return op.offset.value.data
 
 
@@ -180,10 +180,10 @@ class Model:
         known = (*self.LAYERS, dma.BufferOp, dma.ViewOp, dma.ConstantOp, func.ReturnOp)
         foreign = [op for op in ops if not isinstance(op, known)]
         if foreign:
-            raise RunnelError(*(f"{describe(op)}: is no kernel call on buffers" for op in foreign))
+            raise OpError(*((op, "is no kernel call on buffers") for op in foreign))
         buffers = [op for op in ops if isinstance(op, dma.BufferOp)]
         if len({op.memory for op in buffers}) > 1:
-            raise PassFailedException(f"@{self.name}: has buffers in more than one memory")
+            refuse(self.function, "has buffers in more than one memory")
         self.arena = max((offset_of(op) + op.size for op in buffers), default=1)
         self.inputs, self.outputs = tensors(buffers, "input"), tensors(buffers, "output")
         kernels = [op for op in ops if isinstance(op, self.LAYERS)]
@@ -346,7 +346,8 @@ class Model:
     def layer(self, layer: Layer, block: Block) -> None:
         """The constants of a layer and its function."""
         assert isinstance(layer.op, cortexm.KernelOp)
-        arguments = arguments_of(layer.op)
+        with blaming(layer.op):
+            arguments = arguments_of(layer.op)
         block.add_op(c.CommentOp(layer.title()))
         for argument in arguments:
             if isinstance(argument, Struct):

@@ -26,7 +26,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import graph, quant
-from ..dialects.diagnostics import RunnelError, describe, source_name, tensor_names
+from ..dialects.diagnostics import RunnelError, refuse, source_name, tensor_names
 from ..dialects.types import dtype_of
 from ..runtime.interpreter import input_names, output_names
 
@@ -162,7 +162,7 @@ def plain(exporter: Exporter, op: Operation) -> None:
     """An op that is one node."""
     kind = NODES.get(op.name.removeprefix("graph."))
     if kind is None or not op.name.startswith("graph."):
-        raise RunnelError(f"{describe(op)}: has no ONNX form here; export a graph with casts")
+        refuse(op, "has no ONNX form here; export a graph with casts")
     attributes = {
         SPELLED.get(name, name): number_of(value)
         for name, value in op.properties.items()

@@ -14,11 +14,10 @@ from xdsl.ir.affine import AffineExpr
 from xdsl.passes import ModulePass
 
 from ..dialects import dma, graph
-from ..dialects.diagnostics import describe
+from ..dialects.diagnostics import refuse
 from ..dialects.graph import ints, shape_of
 from ..dialects.platform import platform_of
 from .bufferizer import Bufferizer, memref_of
-from .c_builder import refuse
 from .linalg_elementwise import ELEMENTWISE, convert
 from .linalg_layer import Layer, Scalars, broadcast_index, dim, dims, number
 from .linalg_windows import average_pool, convolution, max_pool
@@ -47,7 +46,7 @@ class LoopBufferizer(Bufferizer):
     """Puts all ops of a function on buffers, as loops."""
 
     def refuses(self, op: Operation) -> str | None:
-        return None if has_loops(op) else f"{describe(op)}: has no form as loops"
+        return None if has_loops(op) else "has no form as loops"
 
     def lower(self, op: Operation) -> None:
         lower_layer(op, self)
@@ -62,7 +61,7 @@ def has_loops(op: Operation) -> bool:
 def lower_layer(op: Operation, to: Bufferizer) -> None:
     """Emit the function of `op` and its call."""
     if type(op) not in ELEMENTWISE:
-        refuse(op, f"{describe(op)}: has no form as loops")
+        refuse(op, "has no form as loops")
     layer = Layer(to, op)
     shape = shape_of(op.results[0])
     rank = len(shape)
@@ -271,7 +270,7 @@ def concat(op: graph.ConcatOp, to: Bufferizer) -> None:
 @lower_layer.register
 def pad(op: graph.PadOp, to: Bufferizer) -> None:
     if op.mode.data != "constant":
-        refuse(op, f"{describe(op)}: mode '{op.mode.data}' has no form as loops")
+        refuse(op, f"mode '{op.mode.data}' has no form as loops")
     layer = Layer(to, op)
     pairs = op.pad_pairs()
     x, y = layer.input(op.input), layer.output()
@@ -307,7 +306,7 @@ def parameter_index(
 ) -> list[AffineExpr]:
     """The index of a scale or zero point: none, the only one, or the one of the slice."""
     if op.block_size is not None and op.block_size.value.data:
-        refuse(op, f"{describe(op)}: scales per block have no form as loops")
+        refuse(op, "scales per block have no form as loops")
     shape = shape_of(op.scale)
     if not shape:
         return []

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.ir import Operation, SSAValue
-from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cortexm, quant
 from ..dialects.cortexm import memref_shape
-from ..dialects.diagnostics import describe
+from ..dialects.diagnostics import refuse
 from ..dialects.types import dtype_of, memref_type
 
 ROUNDINGS = {"single": 0, "half_even": 1, "floor": 2, "double": 3}
@@ -78,7 +77,7 @@ Argument = Integer | Real | Constant | Place | Scratch | Struct
 @singledispatch
 def arguments_of(op: Operation) -> list[Argument]:
     """The arguments of the kernel that `op` calls."""
-    raise PassFailedException(f"{describe(op)}: has no kernel call")
+    refuse(op, "has no kernel call")
 
 
 def buffers(op: cortexm.KernelOp, *, untyped: bool = False) -> list[Argument]:
@@ -243,7 +242,7 @@ def dequantize(op: cortexm.DequantizeOp) -> list[Argument]:
 def transpose(op: cortexm.TransposeOp) -> list[Argument]:
     source, target = memref_shape(op.ins[0]), memref_shape(op.outs[0])
     if len(source) > MAX_RANK:
-        raise PassFailedException(f"{describe(op)}: has {len(source)} axes, at most {MAX_RANK}")
+        refuse(op, f"has {len(source)} axes, at most {MAX_RANK}")
     steps = row_major(source)
     padding = [0] * (MAX_RANK - len(source))
     fields = {
@@ -279,7 +278,7 @@ def box(
     x_walk = [step * stride for step, stride in zip(x_steps, strides, strict=True)]
     dims, (x_walk, y_walk) = joined_axes(sizes, x_walk, y_steps)
     if len(dims) > MAX_RANK:
-        raise PassFailedException(f"{describe(op)}: has {len(dims)} axes, at most {MAX_RANK}")
+        refuse(op, f"has {len(dims)} axes, at most {MAX_RANK}")
     padding = [0] * (MAX_RANK - len(dims))
     fields: dict[str, FieldValue] = {
         "rank": len(dims),

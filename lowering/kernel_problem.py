@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
 
 from ..dialects import cortexm, graph, quant
-from ..dialects.diagnostics import RunnelError, describe
+from ..dialects.diagnostics import refuse
 from .fixed_point import MAX_SHIFT
 from .kernels import Problem
 
@@ -102,7 +102,7 @@ def weight_bits(op: quant.Conv2DOp | quant.FullyConnectedOp) -> int:
 def constant_operand(op: Operation, value: SSAValue) -> NDArray[Any]:
     array = graph.constant_array(value)
     if array is None:
-        raise RunnelError(f"{describe(op)}: weights and bias must be constants to be packed")
+        refuse(op, "weights and bias must be constants to be packed")
     return array
 
 
@@ -157,7 +157,7 @@ def accumulator_bound(weights: NDArray[Any], bias: NDArray[Any], input: SSAValue
 def conv_window(op: quant.Conv2DOp) -> cortexm.Window:
     """The geometry of a whole channels-last convolution."""
     if op.layout.data != "nhwc":
-        raise RunnelError(f"{describe(op)}: kernels are channels-last; run channels-last first")
+        refuse(op, "kernels are channels-last; run channels-last first")
     pads, strides, dilations = op.pads.get_values(), op.strides.get_values(), op.dilation()
     _, in_h, in_w, in_c = quant.shape_of(op.input)
     _, out_h, out_w, out_c = quant.shape_of(op.result)
@@ -170,7 +170,7 @@ def conv_window(op: quant.Conv2DOp) -> cortexm.Window:
 
 def pool_window(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> cortexm.Window:
     if op.layout.data != "nhwc":
-        raise RunnelError(f"{describe(op)}: kernels are channels-last; run channels-last first")
+        refuse(op, "kernels are channels-last; run channels-last first")
     _, in_h, in_w, channels = quant.shape_of(op.input)
     _, out_h, out_w, _ = quant.shape_of(op.result)
     pads, strides = op.pads.get_values(), op.strides.get_values()

@@ -59,13 +59,17 @@ def takes_all(_: Problem) -> str | None:
     return None
 
 
-def rounds_elsewhere(problem: Problem, greatest: int) -> str | None:
-    """The fast kernels round in the high word of the product: half up, shifts 33 to `greatest`."""
+def rounds_elsewhere(
+    problem: Problem, greatest: int, roundings: Sequence[str] = ("single",)
+) -> str | None:
+    """The fast kernels round in the high word of the product, most of them half up only: shifts 33
+    to `greatest`.
+    """
     requant = problem.requant
     if requant is None:
         return None
-    if requant.rounding.data != "single":
-        return f"rounds half up only, not {requant.rounding.data}"
+    if requant.rounding.data not in roundings:
+        return f"rounds {' or '.join(roundings)} only, not {requant.rounding.data}"
     least, most = int(requant.shift_array().min()), int(requant.shift_array().max())
     if least < 33 or most > greatest:
         return f"takes shifts from 33 to {greatest}, not {least} to {most}"

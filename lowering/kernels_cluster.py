@@ -14,6 +14,8 @@ from .kernels_xpulp import XPULP_ISA
 
 RUN_BYTES = 20
 """sizeof(rn_tap_run)"""
+AVERAGES = ("single", "half_even")
+"""How the fast average rounds."""
 STRIP_ROWS = 27
 """RN_CLUSTER_STRIP_ROWS"""
 
@@ -86,7 +88,7 @@ XPULP = (
         "avg_pool2d",
         "rn_cluster_avg_pool2d_s8_xpulp",
         XPULP_ISA,
-        refuses=lambda p: has_odd_channels(p) or rounds_elsewhere(p, GREATEST_SHIFT),
+        refuses=lambda p: has_odd_channels(p) or rounds_elsewhere(p, GREATEST_SHIFT, AVERAGES),
     ),
     Kernel("max_pool2d", "rn_cluster_max_pool2d_s8_xpulp", XPULP_ISA, refuses=has_odd_channels),
 )

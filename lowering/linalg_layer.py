@@ -30,9 +30,8 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
 from ..dialects import dma, graph
-from ..dialects.diagnostics import describe
+from ..dialects.diagnostics import refuse
 from .bufferizer import Bufferizer
-from .c_builder import refuse
 from .loops_to_c import STACK_LIMIT
 
 Access = tuple[SSAValue, Sequence[AffineExpr]]
@@ -135,7 +134,7 @@ def check_element(op: Operation, type: Attribute) -> None:
     """Refuse elements that loops in C cannot compute with."""
     element = type.element_type if isinstance(type, TensorType) else type
     if str(element) not in ("f32", "f64", "i1", "i8", "i16", "i32", "i64"):
-        refuse(op, f"{describe(op)}: loops in C take no elements of type {element}")
+        refuse(op, f"loops in C take no elements of type {element}")
 
 
 class Layer:

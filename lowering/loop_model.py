@@ -9,9 +9,9 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.ir import Block
 from xdsl.traits import SymbolTable
-from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c, cortexm
+from ..dialects.diagnostics import refuse
 from .cortexm_to_c import Body, Layer, Model
 from .loops_to_c import LoweredFunction, includes, lower_function
 
@@ -34,7 +34,7 @@ class LoopModel(Model):
     def lower(self, name: str) -> LoweredFunction:
         found = SymbolTable.lookup_symbol(self.module, name)
         if not isinstance(found, func.FuncOp) or not found.body.blocks:
-            raise PassFailedException(f"@{self.name}: calls @{name}, which has no body")
+            refuse(self.function, f"calls @{name}, which has no body")
         return lower_function(
             found, f"{self.name}_{name}", lambda symbol: self.constant(SymbolRefAttr(symbol))
         )

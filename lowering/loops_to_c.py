@@ -30,10 +30,10 @@ from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import c, dma, graph
-from ..dialects.diagnostics import describe
+from ..dialects.diagnostics import blaming, refuse
 from ..dialects.types import byte_size, dtype_of, stored_element
 from .arith_to_c import lower_expression
-from .c_builder import Builder, c_type, literal_of, refuse
+from .c_builder import Builder, c_type, literal_of
 
 _BYTE = IntegerType(8, Signedness.UNSIGNED)
 STACK_LIMIT = 1024
@@ -78,7 +78,7 @@ def callees_first(functions: Sequence[func.FuncOp]) -> list[func.FuncOp]:
     def visit(function: func.FuncOp) -> None:
         name = function.sym_name.data
         if name in open_:
-            refuse(function, f"func.func @{name} calls itself")
+            refuse(function, "calls itself")
         if name in done:
             return
         open_.add(name)
@@ -155,12 +155,12 @@ def lower_function(
     if len(function.body.blocks) != 1:
         refuse(
             function,
-            f"func.func @{function.sym_name.data}: C is written from structured control flow "
+            "C is written from structured control flow "
             "(scf.for, scf.if), not from branches between blocks",
         )
     outputs = function.function_type.outputs.data
     if len(outputs) > 1:
-        refuse(function, f"func.func @{function.sym_name.data}: C returns one value")
+        refuse(function, "C returns one value")
     name = name or function.sym_name.data
     parameters = _parameters(function)
     result = c.FuncOp(
@@ -199,7 +199,7 @@ def _arena(function: func.FuncOp, name: str) -> c.GlobalOp | None:
         return None
     for op in own:
         if op.offset is None:
-            refuse(op, f"{describe(op)}: has no offset; run plan-memory first")
+            refuse(op, "has no offset; run plan-memory first")
     size = max(op.offset.value.data + op.size for op in own if op.offset is not None)
     return c.GlobalOp(
         name, c.ArrayType(max(size, 1), _BYTE), static=True, alignment=dma.BUFFER_ALIGNMENT
@@ -250,7 +250,8 @@ class FunctionLowering:
 
     def lower_block(self, block: Block) -> None:
         for op in block.ops:
-            self.lower(op)
+            with blaming(op):
+                self.lower(op)
 
     def lower(self, op: Operation) -> None:
         match op:
@@ -288,7 +289,7 @@ class FunctionLowering:
                 values = tuple(self.values[operand] for operand in op.operands)
                 self.set(op.results[0], lower_expression(op, values, self.to))
             case _:
-                refuse(op, f"{describe(op)}: has no form in C here")
+                refuse(op, "has no form in C here")
 
     def set(self, old: SSAValue, new: SSAValue) -> None:
         if new.name_hint is None and old.name_hint is not None:
@@ -309,7 +310,7 @@ class FunctionLowering:
         if byte_size(type) > STACK_LIMIT:
             refuse(
                 op,
-                f"{describe(op)}: {type} takes {byte_size(type)} bytes of stack, the limit is "
+                f"{type} takes {byte_size(type)} bytes of stack, the limit is "
                 f"{STACK_LIMIT}: pass a buffer instead",
             )
         array = c.ArrayType(max(prod(type.get_shape()), 1), c_type(type.element_type))
@@ -318,7 +319,7 @@ class FunctionLowering:
     def get_global(self, op: memref.GetGlobalOp) -> None:
         symbol = op.name_.string_value()
         if SymbolTable.lookup_symbol(op, op.name_) is None:
-            refuse(op, f"{describe(op)}: the module has no constant @{symbol}")
+            refuse(op, f"the module has no constant @{symbol}")
         if symbol not in self.constants:
             self.constants.append(symbol)
         assert isinstance(op.memref.type, MemRefType)

@@ -13,7 +13,6 @@ from xdsl.dialects.builtin import IndexType, IntegerAttr, MemRefType, NoneAttr
 from xdsl.ir import Operation, SSAValue
 
 from ..dialects import cluster, dma, npu, quant
-from ..dialects.diagnostics import describe
 from ..dialects.npu_chunk import Chunk
 from ..dialects.npu_job import Kind, Mode
 from ..dialects.platform import PlatformAttr, Unit
@@ -32,9 +31,9 @@ class NpuBackend:
 
     def refuses(self, op: Operation) -> str | None:
         if isinstance(op, quant.Conv2DOp) and op.layout.data != "nhwc":
-            return f"{describe(op)}: jobs are channels-last; run channels-last first"
+            return "jobs are channels-last; run channels-last first"
         reason = MODEL.refuses(op, self.unit)
-        return None if reason is None else f'{describe(op)}: unit "{self.unit.name}": {reason}'
+        return None if reason is None else f'unit "{self.unit.name}": {reason}'
 
     def granule(self, op: Operation) -> int:
         kind = _mode(op).kind

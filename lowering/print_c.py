@@ -12,7 +12,7 @@ from xdsl.ir import Operation
 from xdsl.utils.target import Target
 
 from ..dialects import c
-from ..dialects.diagnostics import RunnelError, describe
+from ..dialects.diagnostics import RunnelError, refuse
 from .c_text import INDENT, comment, constant, declare, initializer, wrapped
 from .print_c_function import FunctionPrinter
 
@@ -38,7 +38,7 @@ def print_c(module: ModuleOp) -> dict[str, str]:
     if not files:
         raise RunnelError("the module holds no c.file: lower it to the c dialect first")
     if rest:
-        raise RunnelError(f"{describe(rest[0])}: only c.file ops can be printed as C")
+        refuse(rest[0], "only c.file ops can be printed as C")
     return {file.filename.data: print_file(file) for file in files}
 
 
@@ -101,7 +101,7 @@ def _lines(op: Operation) -> list[str]:
         case c.FuncOp():
             return FunctionPrinter(op).lines()
         case _:
-            raise RunnelError(f"{describe(op)}: not an op of a C file")
+            refuse(op, "not an op of a C file")
 
 
 def _define(op: c.DefineOp) -> str:

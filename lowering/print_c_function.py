@@ -9,7 +9,7 @@ from xdsl.dialects.emitc import EmitC_PointerType
 from xdsl.ir import Block, Operation, SSAValue
 
 from ..dialects import c
-from ..dialects.diagnostics import RunnelError, describe
+from ..dialects.diagnostics import refuse
 from .c_inline import Inlining, dead_expressions
 from .c_text import INDENT, address, cast_name, comment, constant, declare, wrapped
 
@@ -138,7 +138,7 @@ class FunctionPrinter:
                 self.texts[result] = name, PRIMARY
                 return f"{declare(result.type, name, const=True)} = {text}"
             case _:
-                raise RunnelError(f"{describe(op)}: not a statement of C")
+                refuse(op, "not a statement of C")
 
     def _variable(self, op: c.VariableOp) -> str:
         init = None if op.init is None else self._text(op.init)
@@ -227,7 +227,7 @@ class FunctionPrinter:
                 arguments = ", ".join(self._text(value) for value in op.arguments)
                 return f"{op.callee.string_value()}({arguments})", POSTFIX
             case _:
-                raise RunnelError(f"{describe(op)}: not an expression of C")
+                refuse(op, "not an expression of C")
 
     def _get_global(self, op: c.GetGlobalOp) -> Text:
         symbol = op.symbol.string_value()

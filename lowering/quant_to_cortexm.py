@@ -29,7 +29,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cortexm, dma, graph, quant
-from ..dialects.diagnostics import RunnelError, describe, emit_remark, source_name
+from ..dialects.diagnostics import emit_remark, refuse, source_name
 from ..dialects.platform import platform_of
 from ..dialects.quant_windows import index_array
 from .bufferizer import Bufferizer, memref_of
@@ -89,7 +89,7 @@ class KernelBufferizer(Bufferizer):
             return refusal(op, constants=isinstance(op, TAKES_CONSTANTS))
         if has_loops(op):
             return None
-        return f"{describe(op)}: no kernel takes this op on this unit, and it has no form as loops"
+        return "no kernel takes this op on this unit, and it has no form as loops"
 
     def lower(self, op: Operation) -> None:
         if has_kernels(op):
@@ -173,11 +173,11 @@ def refusal(op: Operation, *, constants: bool = False) -> str | None:
     With `constants` it takes constant tensors as operands too.
     """
     if any(graph.constant_array(value) is None for value in parameters(op)):
-        return f"{describe(op)}: weights, biases and tables must be constants here"
+        return "weights, biases and tables must be constants here"
     read = streams(op)
     fixed = [value for value in read if isinstance(value.owner, graph.ConstantOp)]
     if fixed and not (constants and len(fixed) < len(read)):
-        return f"{describe(op)}: reads a constant where kernels read a buffer; fold it before"
+        return "reads a constant where kernels read a buffer; fold it before"
     if isinstance(op, MOVEMENT) or pads_integers(op):
         return None
     for value in (*read, *op.results):
@@ -185,9 +185,9 @@ def refusal(op: Operation, *, constants: bool = False) -> str | None:
         if element == f32 and isinstance(op, quant.QuantizeCastOp | quant.DequantizeCastOp):
             continue
         if not isinstance(element, quant.UniformQuantizedType) or element.storage not in (i8, i16):
-            return f"{describe(op)}: kernels take 8-bit or 16-bit signed integers, not {value.type}"
+            return f"kernels take 8-bit or 16-bit signed integers, not {value.type}"
         if element.per_axis:
-            return f"{describe(op)}: kernels take one scale per tensor, not {value.type}"
+            return f"kernels take one scale per tensor, not {value.type}"
     return None
 
 
@@ -201,7 +201,7 @@ def has_kernels(op: Operation) -> bool:
 @singledispatch
 def lower(op: Operation, to: KernelBufferizer) -> None:
     """Emit the kernel call of `op`."""
-    raise RunnelError(f"{describe(op)}: no kernel takes this op on this unit")
+    refuse(op, "no kernel takes this op on this unit")
 
 
 @lower.register

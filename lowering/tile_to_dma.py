@@ -21,7 +21,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ..dialects import dma, graph, tile
-from ..dialects.diagnostics import source_name
+from ..dialects.diagnostics import blaming, source_name
 from ..dialects.platform import PlatformAttr, platform_of
 from ..dialects.tiling import Box, Interval, Window, shape_of
 from ..dialects.types import memref_type
@@ -45,8 +45,11 @@ class ConvertTileToDma(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         platform = platform_of(op)
         cluster = next(unit for unit in platform.units if unit.kind == "cluster")
-        used = {group.unit.data for group in op.walk() if isinstance(group, tile.GroupOp)}
-        backends = {name: backend_of(platform, name) for name in sorted(used)}
+        backends: dict[str, UnitBackend] = {}
+        for group in op.walk():
+            if isinstance(group, tile.GroupOp) and group.unit.data not in backends:
+                with blaming(group):
+                    backends[group.unit.data] = backend_of(platform, group.unit.data)
         for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
             to = TileBufferizer(
                 op,
@@ -67,11 +70,11 @@ class TileBufferizer(KernelBufferizer):
     platform: PlatformAttr = field(kw_only=True)
     backends: dict[str, UnitBackend] = field(kw_only=True)
 
-    def refuses(self, op: Operation) -> str | None:
+    def problems(self, op: Operation) -> Iterable[tuple[Operation, str]]:
         if not isinstance(op, tile.GroupOp):
-            return super().refuses(op)
+            return super().problems(op)
         backend = self.backends[op.unit.data]
-        return next((why for inner in op.ops if (why := backend.refuses(inner))), None)
+        return [(inner, why) for inner in op.ops if (why := backend.refuses(inner))]
 
     def lower(self, op: Operation) -> None:
         if isinstance(op, tile.GroupOp):

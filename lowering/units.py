@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
-from xdsl.utils.exceptions import VerifyException
 
+from ..dialects.diagnostics import RunnelError
 from ..dialects.platform import PlatformAttr
 
 
@@ -71,7 +71,7 @@ def backend_of(platform: PlatformAttr, unit: str) -> UnitBackend:
         from .npu_unit import NpuBackend
 
         return NpuBackend(platform, found)
-    raise VerifyException(
+    raise RunnelError(
         f'platform {platform.label}: unit "{unit}" is a {found.kind}, tiles run on a cluster or '
         "an npu"
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn, cast
 
-from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, NameLoc
+from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc, NameLoc, UnknownLoc
 from xdsl.ir import Attribute, IRNode, Operation
 from xdsl.utils.diagnostic import Diagnostic
 from xdsl.utils.exceptions import (
@@ -20,7 +20,7 @@ from xdsl.utils.exceptions import (
 )
 from xdsl.utils.lexer import Span
 
-from ..dialects.diagnostics import Remark, RunnelError, source_name
+from ..dialects.diagnostics import OpError, Remark, RunnelError, describe, source_name
 
 Severity = Literal["error", "warning", "remark", "note"]
 Positions = Mapping[Operation, FileLineColLoc]
@@ -148,10 +148,19 @@ def location_place(location: Attribute) -> Place | None:
 
 
 def op_place(op: Operation, positions: Positions) -> Place | None:
-    """Where `op` stands in the text that was read, if it came from one."""
+    """Where `op` stands in the text that was read, if it came from one.
+
+    An op that a pass made stands where the op does that it came from, whose location it has; else
+    where the op does that holds it.
+    """
     place = location_place(op.location)
     if place is None and op in positions:
         place = location_place(positions[op])
+    if place is None and not isinstance(op.location, UnknownLoc):
+        alike = (at for other, at in positions.items() if other.location == op.location)
+        place = next(map(location_place, alike), None)
+    if place is None and (holder := op.parent_op()) is not None:
+        place = op_place(holder, positions)
     return place
 
 
@@ -206,6 +215,12 @@ def messages_of(
         case InvalidIR():
             where = positions or {}
             return [op_message(text, op, sources, where) for op, text in error.problems]
+        case OpError():
+            where = positions or {}
+            return [
+                sources.message("error", f"{describe(op)}: {text}", op_place(op, where))
+                for op, text in error.problems
+            ]
         case RunnelError():
             return [Message("error", text.removeprefix("error: ")) for text in error.messages]
         case ParseError():

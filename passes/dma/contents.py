@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.ir import Operation
 
-from ...dialects.diagnostics import refer_to
+from ...dialects.diagnostics import refer_to, refuse
 from .byte_windows import ByteWindow
-from .index_program import refuse
 
 NOTHING = 0
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from xdsl.ir import Operation
 
-from ...dialects.diagnostics import refer_to
+from ...dialects.diagnostics import refer_to, refuse
 from ...dialects.dma import AsyncOp
 from .byte_windows import ByteWindow
-from .index_program import refuse
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.traits import IsTerminator
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dma
-from ...dialects.diagnostics import describe
+from ...dialects.diagnostics import refuse
 
 Step = Callable[[], None]
 """Executes one op."""
@@ -54,12 +53,6 @@ COMPARISONS: Sequence[Callable[[int, int], bool]] = (
     operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge,
 )  # fmt: skip
 """By the predicate of arith.cmpi; 6 to 9 are 2 to 5 on unsigned operands."""
-
-
-def refuse(op: Operation, message: str) -> NoReturn:
-    """Stop at `op`."""
-    text = f"{describe(op)}: {message}"
-    op.emit_error(text, PassFailedException(text))
 
 
 class Effects(Protocol):

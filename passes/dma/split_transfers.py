@@ -19,7 +19,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import dma
-from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.diagnostics import emit_remark, refuse
 from ...dialects.platform import Dma, PlatformAttr, platform_of
 from ...dialects.types import dtype_of, memref_type
 from ...lowering.index_math import Index, IndexMath
@@ -48,9 +48,8 @@ def _engine(start: dma.StartOp, platform: PlatformAttr) -> Dma:
     spaces = [_memory(value) for value in (start.source, start.target)]
     engine = platform.dma_between(*spaces)
     if engine is None:
-        raise RunnelError(
-            f"{describe(start)}: no DMA engine of platform {platform.label} joins {spaces[0]} and "
-            f"{spaces[1]}"
+        refuse(
+            start, f"no DMA engine of platform {platform.label} joins {spaces[0]} and {spaces[1]}"
         )
     return engine
 

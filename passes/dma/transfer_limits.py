@@ -5,9 +5,9 @@ from __future__ import annotations
 from xdsl.ir import Operation
 
 from ...dialects import dma
+from ...dialects.diagnostics import refuse
 from ...dialects.platform import Dma, PlatformAttr
 from .byte_windows import ByteWindow
-from .index_program import refuse
 
 
 def check_transfer(

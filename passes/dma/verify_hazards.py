@@ -19,12 +19,13 @@ from xdsl.passes import ModulePass
 from xdsl.traits import is_side_effect_free
 
 from ...dialects import cluster, dma
+from ...dialects.diagnostics import refuse
 from ...dialects.platform import KEY, PlatformAttr, platform_of
 from ..memory.liveness import body_block, buffer_name
 from .byte_windows import ByteWindow
 from .contents import Contents
 from .hazards import Access, Hazards
-from .index_program import IndexProgram, Step, refuse
+from .index_program import IndexProgram, Step
 from .transfer_limits import check_transfer
 from .window_steps import define, subview, view, whole_buffer
 

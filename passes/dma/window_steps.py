@@ -9,9 +9,10 @@ from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, StringAttr
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import dma
+from ...dialects.diagnostics import refuse
 from ...dialects.types import dtype_of
 from .byte_windows import ByteWindow
-from .index_program import IndexProgram, Step, refuse
+from .index_program import IndexProgram, Step
 
 
 def whole_buffer(value: SSAValue, place: Hashable, name: str, start: int = 0) -> ByteWindow:

@@ -16,7 +16,7 @@ from xdsl.dialects.memref import SubviewOp
 from xdsl.ir import Block, Operation, SSAValue, Use
 from xdsl.traits import IsTerminator
 
-from ...dialects.diagnostics import RunnelError, refer_to
+from ...dialects.diagnostics import refer_to, refuse
 from ...dialects.dma import AsyncOp, BufferOp, ViewOp
 
 
@@ -123,9 +123,10 @@ def buffer_liveness(func: FuncOp, *, keep_inputs: bool = False) -> Liveness:
 def body_block(func: FuncOp) -> Block:
     """The only block of `func`; a function with branches between blocks is refused."""
     if len(func.body.blocks) != 1:
-        raise RunnelError(
-            f"func.func @{func.sym_name.data}: has {len(func.body.blocks)} blocks, memory is "
-            "planned for straight-line code: use structured control flow (scf.for, scf.if)"
+        refuse(
+            func,
+            f"has {len(func.body.blocks)} blocks, memory is "
+            "planned for straight-line code: use structured control flow (scf.for, scf.if)",
         )
     return func.body.block
 

@@ -9,9 +9,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, i64
 from xdsl.dialects.func import FuncOp
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects.diagnostics import RunnelError, emit_remark, refer_to
+from ...dialects.diagnostics import RunnelError, blaming, emit_remark, refer_to, refuse
 from ...dialects.dma import ARENAS, ArenaAttr, arenas_of
 from .limits import Space, space_for_buffers
 from .liveness import Bound, Liveness, buffer_liveness, functions_with_buffers, liveness_bound
@@ -61,8 +60,10 @@ class PlanMemory(ModulePass):
         buffers = liveness.buffers(memory)
         intervals = [liveness.intervals[buffer] for buffer in buffers]
         bound = liveness_bound(intervals, self.alignment)
-        placement = place(intervals, self.algorithm, alignment=self.alignment)
-        space = space_for_buffers(module, memory)
+        with blaming(func):
+            placement = place(intervals, self.algorithm, alignment=self.alignment)
+        with blaming(buffers[0]):
+            space = space_for_buffers(module, memory)
         if space is not None and placement.arena > space.bytes:
             _refuse(space, func, liveness, memory, bound, placement)
         for buffer, offset in zip(buffers, placement.offsets, strict=True):
@@ -96,11 +97,11 @@ def _refuse(
     more = f" and {len(alive) - 3} more" if len(alive) > 3 else ""
     at = refer_to(liveness.steps[bound.step]) if liveness.steps else "the call"
     message = (
-        f"func.func @{func.sym_name.data}: memory {memory} has {space}, the buffers need "
+        f"memory {memory} has {space}, the buffers need "
         f"{placement.arena} B (liveness bound {bound.bytes} B, algorithm {placement.algorithm}). "
         f"Alive at the peak, at {at}: {', '.join(largest)}{more}. {_way_out(bound, space.bytes)}"
     )
-    func.emit_error(message, PassFailedException(message))
+    refuse(func, message)
 
 
 def _way_out(bound: Bound, space: int) -> str:

@@ -11,10 +11,9 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dma
-from ...dialects.diagnostics import describe, emit_remark
+from ...dialects.diagnostics import emit_remark, refuse
 from ...dialects.platform import Memory, PlatformAttr, platform_of
 from ...dialects.types import byte_size, memref_type
 from .limits import CODE_BYTES, space_for_buffers
@@ -63,11 +62,11 @@ class SpillConstants(ModulePass):
         if lack > 0:
             first = constants[0]
             message = (
-                f"{describe(first)}: the constants take {lack} B more than {home.name} has beside "
+                f"the constants take {lack} B more than {home.name} has beside "
                 f"{self.code} B of code and the activations, and platform {platform.label} has no "
                 "farther memory with room that a DMA engine joins with the near one"
             )
-            first.emit_error(message, PassFailedException(message))
+            refuse(first, message)
 
 
 def _room(module: ModuleOp, function: FuncOp, home: Memory) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import AnyFloat, IndexType, IntegerType, ModuleOp, NameLoc
@@ -25,10 +24,9 @@ from xdsl.traits import (
     is_side_effect_free,
     only_has_effect,
 )
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects.cluster import ForkOp
-from ...dialects.diagnostics import describe, refer_to
+from ...dialects.diagnostics import refer_to, refuse
 from ...dialects.dma import BUFFER_ALIGNMENT, BufferOp, DestinationStyleOp, ViewOp, arenas_of
 from .limits import space_for_buffers
 
@@ -62,14 +60,9 @@ class VerifyMemory(ModulePass):
         if problems:
             buffer, problem = problems[0]
             more = f" (and {len(problems) - 1} more such problems)" if len(problems) > 1 else ""
-            _refuse(buffer, problem + more)
+            refuse(buffer, problem + more)
         if buffers:
             _Simulation(func, buffers).run(self.keep_inputs)
-
-
-def _refuse(op: Operation, message: str) -> NoReturn:
-    """Stop at `op`."""
-    op.emit_error(message, PassFailedException(message))
 
 
 def _misplaced(module: ModuleOp, func: FuncOp, buffer: BufferOp, alignment: int) -> Iterator[str]:
@@ -244,26 +237,26 @@ class _Simulation:
         shared = _overlap(one[1], two[1])
         if shared is None:
             return
-        _refuse(
+        refuse(
             op,
-            f"{describe(op)}: {one[0]} ({_name(one[1])}, {_bytes(one[1])}) overlaps {two[0]} "
+            f"{one[0]} ({_name(one[1])}, {_bytes(one[1])}) overlaps {two[0]} "
             f"({_name(two[1])}, {_bytes(two[1])}) in bytes {shared[0]}..{shared[1]}; the op cannot "
             "work in place there",
         )
 
     def read(self, buffer: BufferOp, op: Operation) -> None:
         """Refuse a read of bytes that do not hold the data of `buffer`."""
-        who = "the caller" if op is self.func else describe(op)
-        where = f"{who}: reads {_name(buffer)} ({_bytes(buffer)})"
+        who = "the caller reads" if op is self.func else "reads"
+        where = f"{who} {_name(buffer)} ({_bytes(buffer)})"
         if buffer not in self.written:
-            _refuse(op, f"{where}, which nothing has written")
+            refuse(op, f"{where}, which nothing has written")
         memory = self.memories[buffer.memory]
         for cell in memory.cells(buffer):
             held = memory.held[cell]
             if held is None or held.buffer is not buffer:
                 start, end = memory.edges[cell], memory.edges[cell + 1]
                 what = "nothing" if held is None else _name(held.buffer)
-                _refuse(
+                refuse(
                     op, f"{where}, but bytes {start}..{end} were overwritten by {held} with {what}"
                 )
 

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import FloatAttr, ModuleOp, TensorType, f32
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import graph, quant
-from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.diagnostics import OpError, emit_remark, refuse
 from ...dialects.graph_base import GraphOp
 from ...dialects.types import dtype_of
 
@@ -32,24 +31,22 @@ class ConvertQDQ(ModulePass):
     name = "convert-qdq"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        problems: list[str] = []
+        problems: list[tuple[Operation, str]] = []
         for inner in list(op.walk()):
             try:
                 if isinstance(inner, graph.QuantizeLinearOp):
                     convert_quantize(inner)
                 elif isinstance(inner, graph.DequantizeLinearOp):
                     convert_dequantize(op, inner)
-            except PassFailedException as error:
-                problems.append(str(error))
+            except OpError as error:
+                problems += error.problems
         for inner in op.walk():
             if isinstance(inner, graph.ConcatOp) and len(set(elements_of(inner))) > 1:
-                problems.append(
-                    f"{describe(inner)}: joins tensors of different scales; dequantize them first"
-                )
+                problems.append((inner, "joins tensors of different scales; dequantize them first"))
             elif isinstance(inner, func.FuncOp):
                 inner.update_function_type()
         if problems:
-            raise RunnelError(*problems)
+            raise OpError(*problems)
 
 
 def quantized_type(
@@ -59,17 +56,18 @@ def quantized_type(
     scale = graph.constant_array(op.scale)
     zero = None if op.zero_point is None else graph.constant_array(op.zero_point)
     if scale is None or (op.zero_point is not None and zero is None):
-        raise PassFailedException(
-            f"{describe(op)}: scale and zero point must be constants; dynamic quantization has no "
-            "integer form here"
+        refuse(
+            op,
+            "scale and zero point must be constants; dynamic quantization has no integer form here",
         )
     if op.block_size is not None:
-        raise PassFailedException(f"{describe(op)}: blocked quantization has no integer form here")
+        refuse(op, "blocked quantization has no integer form here")
     scales = scale.astype(np.float64).reshape(-1)
     if dtype.kind not in "iu" or not (np.isfinite(scales) & (scales > 0)).all():
-        raise PassFailedException(
-            f"{describe(op)}: needs integer elements and positive scales, got {dtype} and a least "
-            f"scale of {scales.min()}"
+        refuse(
+            op,
+            f"needs integer elements and positive scales, got {dtype} and a least "
+            f"scale of {scales.min()}",
         )
     zeros = np.zeros(scales.size, np.int64) if zero is None else zero.astype(np.int64).reshape(-1)
     bits = 8 * dtype.itemsize
@@ -118,9 +116,7 @@ def retype(op: GraphOp, element: quant.UniformQuantizedType) -> None:
         return
     if not isinstance(op, MOVEMENT) or element.per_axis:
         axis = " of one scale per channel" if element.per_axis else ""
-        raise PassFailedException(
-            f"{describe(op)}: computes with quantized integers{axis}; dequantize them first"
-        )
+        refuse(op, f"computes with quantized integers{axis}; dequantize them first")
     if isinstance(op, graph.ConcatOp) and any(e != element for e in elements_of(op)):
         return  # the quantizers of the other operands follow
     if isinstance(op, graph.PadOp):
@@ -159,16 +155,15 @@ def convert_dequantize(module: ModuleOp, op: graph.DequantizeLinearOp) -> None:
         source = op.input
         have = source.type.element_type if isinstance(source.type, TensorType) else None
         if not isinstance(have, quant.UniformQuantizedType):
-            raise PassFailedException(
-                f"{describe(op)}: its input {source.type} does not come from a QuantizeLinear; "
-                "integer network inputs need a QuantizeLinear in the model"
+            refuse(
+                op,
+                f"its input {source.type} does not come from a QuantizeLinear; "
+                "integer network inputs need a QuantizeLinear in the model",
             )
         zero = None if op.zero_point is None else graph.constant_array(op.zero_point)
         element = quantized_type(op, dtype_of(have) if zero is None else zero.dtype, len(shape))
         if have != element:
-            raise PassFailedException(
-                f"{describe(op)}: dequantizes {have} with other parameters, {element}"
-            )
+            refuse(op, f"dequantizes {have} with other parameters, {element}")
     new = quant.DequantizeCastOp(source, op.result.type)
     new.location = op.location
     block.insert_op_before(new, op)

@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
-from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.diagnostics import OpError, RunnelError, emit_remark
 from .calibrate import argument_attributes, is_float, range_of
 from .grids import codes_of, grid_type, weight_axis, weight_type
 from .integer_forms import PAIRS, PRODUCTS, form_problem
@@ -61,19 +61,23 @@ class InsertQuantCasts(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not 2 <= self.weight_bits <= 8:
             raise RunnelError(f"weights have 2 to 8 bits, not {self.weight_bits}")
-        problems: list[str] = []
+        problems: list[tuple[Operation, str]] = []
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp):
                 Inserter(op, function, self, problems).run()
         if problems:
-            raise RunnelError(*problems)
+            raise OpError(*problems)
 
 
 class Inserter:
     """`types` is the quantized type that each float value stands on."""
 
     def __init__(
-        self, module: ModuleOp, function: func.FuncOp, wanted: InsertQuantCasts, problems: list[str]
+        self,
+        module: ModuleOp,
+        function: func.FuncOp,
+        wanted: InsertQuantCasts,
+        problems: list[tuple[Operation, str]],
     ):
         self.module, self.function, self.wanted = module, function, wanted
         self.problems = problems
@@ -190,7 +194,7 @@ class Inserter:
     ) -> quant.UniformQuantizedType:
         bounds = range_of(attributes)
         if bounds is None:
-            self.problems.append(f"{describe(op)}: has no quant.range; run calibrate first")
+            self.problems.append((op, "has no quant.range; run calibrate first"))
             bounds = (-1.0, 1.0)
         return grid_type(scheme.grid(*bounds), scheme.bits)
 

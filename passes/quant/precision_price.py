@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 
@@ -14,7 +15,7 @@ from xdsl.ir import Operation
 from xdsl.transforms.canonicalize import CanonicalizePass
 
 from ...dialects import graph, quant
-from ...dialects.diagnostics import source_name, unheard
+from ...dialects.diagnostics import RunnelError, source_name, unheard
 from ...dialects.graph_base import shape_of
 from ...dialects.platform import KEY, PlatformAttr, Unit
 from ...dialects.tiling import tiling_of
@@ -34,8 +35,9 @@ Product = quant.Conv2DOp | quant.FullyConnectedOp
 
 PER_CHANNEL = 9
 """Bytes of bias, multiplier and shift of an output channel."""
-FLOAT_WORK = 12.0
-"""Cycles of a product, or of an element, of what stays in float (loops in C)."""
+LOOP_WORK = 12.0
+"""Instructions of a product, or of an element, of what has no kernel, such as what stays in float.
+"""
 UNMEASURED = 6.0
 """Instructions of a kernel for which the table has no `work`: plain C."""
 
@@ -84,8 +86,19 @@ def prices(module: ModuleOp, per_channel: bool) -> Prices:
         InsertQuantCasts(per_channel).apply(Context(), lowered)
         ConvertGraphToQuant("single").apply(Context(), lowered)
         CanonicalizePass().apply(Context(), lowered)
-        ChannelsLast().apply(Context(), lowered)
-        price = pricer(lowered)
+        return priced(lowered)
+
+
+def price_of(integers: ModuleOp) -> Price:
+    """The price of a network at the quant level."""
+    with unheard():
+        return priced(integers.clone()).total
+
+
+def priced(lowered: ModuleOp) -> Prices:
+    """The prices of a module at the quant level, which is lowered further."""
+    ChannelsLast().apply(Context(), lowered)
+    price = pricer(lowered)
     layers: dict[int, Price] = {}
     total = Price()
     for op in computing(lowered):
@@ -172,14 +185,17 @@ def plain_price(op: Operation) -> Price:
 
 
 def core_price(op: Operation, unit: Unit | None) -> Price:
-    """A kernel of a single core: its `work` for each product or element."""
+    """A kernel of a single core: its `work` for each product or element; loops without one."""
     if isinstance(op, graph.ReshapeOp):
         return Price()
-    if is_float_compute(op):
-        return Price(weights_of(op), made(op), terms(op) * FLOAT_WORK)
-    problem = problem_of(op)
-    features: frozenset[str] = frozenset() if unit is None else unit.features
-    kernel, _ = choose_kernel(problem, features, all_kernels())
+    kernel = problem = None
+    if not is_float_compute(op):
+        features: frozenset[str] = frozenset() if unit is None else unit.features
+        with suppress(RunnelError):  # no kernel: it becomes loops
+            problem = problem_of(op)
+            kernel, _ = choose_kernel(problem, features, all_kernels())
+    if kernel is None or problem is None:
+        return Price(weights_of(op), made(op), terms(op) * LOOP_WORK)
     parameters = 0
     if isinstance(op, Product):
         channels, *depth = quant.shape_of(op.weight)
@@ -190,6 +206,6 @@ def core_price(op: Operation, unit: Unit | None) -> Price:
 
 
 def weights_of(op: Operation) -> int:
-    """Bytes of the constants of an op in float."""
+    """Bytes of the constants of an op without a kernel."""
     arrays = [graph.constant_array(value) for value in op.operands]
     return int(np.sum([array.nbytes for array in arrays if array is not None], dtype=np.int64))

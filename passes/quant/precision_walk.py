@@ -153,7 +153,8 @@ class Walk:
         """Points lost on the samples."""
         chosen, before = (x.reshape(len(x), -1).argmax(1) for x in (found, self.exact))
         if self.labels is not None:
-            labels = self.labels[: len(chosen)]
+            count = min(len(self.labels), len(chosen))
+            labels, chosen, before = self.labels[:count], chosen[:count], before[:count]
             return 100 * float((before == labels).mean() - (chosen == labels).mean())
         wide = self.exact.ndim == 2 and self.exact.shape[1] > 1
         return 100 * float((chosen != before).mean()) if wide else None

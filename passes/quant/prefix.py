@@ -20,7 +20,7 @@ from xdsl.interpreter import Interpreter
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import graph, quant
-from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.diagnostics import RunnelError, emit_remark, refuse
 from ...dialects.graph_base import shape_of
 from ...runtime.interpreter import input_names, load_functions
 from .calibrate import load_inputs
@@ -109,8 +109,9 @@ class Prefix:
             return self.interpreter.run_op(owner, (self.constant(owner.input),))[0]
         array = graph.constant_array(value)
         if array is None:
-            where = describe(owner) if isinstance(owner, Operation) else "an argument"
-            raise RunnelError(f"{where}: expected a constant")
+            if isinstance(owner, Operation):
+                refuse(owner, "expected a constant")
+            raise RunnelError("expected a constant, not an argument")
         return array
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 
-from ...dialects.diagnostics import RunnelError
+from ...dialects.diagnostics import RunnelError, refuse
 from ...dialects.platform import Cost, Dma, PlatformAttr, Unit, UnitModel, unit_model
 from ...dialects.tiling import shape_of, tiling_of
 from ...lowering.chain_windows import ChainWindows
@@ -98,9 +98,10 @@ class Jobs:
     def of(op: Operation, unit: Unit) -> Jobs:
         model = unit_model(unit)
         if model is None:
-            raise RunnelError(
-                f'unit "{unit.name}" has no model that says what {op.name} costs; name one in '
-                f"`model` of the platform"
+            refuse(
+                op,
+                f'unit "{unit.name}" has no model that says what this costs; name one in `model` '
+                "of the platform",
             )
         return Jobs(op, unit, model)
 

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
-from ...dialects.diagnostics import RunnelError, describe
+from ...dialects.diagnostics import RunnelError, refuse
 from ...dialects.platform import PlatformAttr, platform_of
 from ...dialects.tiling import shape_of, tiling_of
 from ...lowering.units import UnitBackend, backend_of
@@ -84,7 +84,7 @@ def candidates(search: Search) -> Candidates:
             known[key] = (chain, options_of(chain, homes))
         found[first, end] = _renamed(chain, *known[key])
         if end == first + 1 and not found[first, end].get(Homes(frozenset(), False)):
-            refuse(chain, search)
+            refuse_chain(chain, search)
     return found
 
 
@@ -126,10 +126,11 @@ def _renamed(
     }
 
 
-def refuse(chain: Chain, search: Search) -> None:
+def refuse_chain(chain: Chain, search: Search) -> None:
     """Refuse an op that no tile of fits the near memory."""
     op = chain.ops[-1]
-    raise RunnelError(
-        f"{describe(op)}: the smallest tile takes {chain.least_bytes()} B, {search.near} has "
-        f"{search.room}; choose a platform with a larger one, or fewer input channels"
+    refuse(
+        op,
+        f"the smallest tile takes {chain.least_bytes()} B, {search.near} has "
+        f"{search.room}; choose a platform with a larger one, or fewer input channels",
     )

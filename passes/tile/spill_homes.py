@@ -10,10 +10,9 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr, TensorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.traits import IsTerminator
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import tile
-from ...dialects.diagnostics import describe, emit_remark
+from ...dialects.diagnostics import emit_remark, refuse
 from ...dialects.platform import Memory, PlatformAttr, platform_of
 from ...dialects.reuse import SameBytes
 from ...dialects.types import byte_size
@@ -51,11 +50,11 @@ class SpillHomes(ModulePass):
             moved = next((g for g in _movable(alive) if _farther(g, platform, data)), None)
             if moved is None:
                 message = (
-                    f"{describe(at)}: the tensors alive here take {need} B of {data}, which has "
+                    f"the tensors alive here take {need} B of {data}, which has "
                     f"{max(limit, 0)} B beside stack and code, and none of them can live in a "
                     "farther memory"
                 )
-                at.emit_error(message, PassFailedException(message))
+                refuse(at, message)
             memory = _farther(moved, platform, data)[0]
             moved.home = StringAttr(memory.name)
             text = f"{_size(moved.result)} B move from {data} to {memory.name} to make room"

@@ -11,7 +11,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import tile
-from ...dialects.diagnostics import RunnelError, describe, emit_remark
+from ...dialects.diagnostics import RunnelError, emit_remark, refuse
 from ..memory.placement import has_cp_sat
 from .fit import arena_of
 from .groups import build_group
@@ -86,9 +86,9 @@ class TileNetwork(ModulePass):
                 emit_remark("analysis", self.name, func, f"{summary}, {arena} B of {found.near}")
                 return groups
             space -= max(arena - found.capacity, found.capacity // 100)
-        raise RunnelError(
-            f"{describe(func)}: no plan fits {found.capacity} B of {found.near}; choose a platform "
-            "with a larger one"
+        refuse(
+            func,
+            f"no plan fits {found.capacity} B of {found.near}; choose a platform with a larger one",
         )
 
     def _improved(

@@ -31,7 +31,7 @@ from xdsl.interpreter import (
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
-from ...dialects.diagnostics import RunnelError, describe
+from ...dialects.diagnostics import OpError, RunnelError, refuse
 from ...dialects.dma import BufferOp
 from ...dialects.types import dtype_of
 
@@ -122,9 +122,10 @@ def load_functions(dialect: str, where: Operation) -> InterpreterFunctions:
     """The functions that run the ops of `dialect`, which `where` uses."""
     spec = FUNCTIONS.get(dialect)
     if spec is None:
-        raise RunnelError(
-            f"{describe(where)}: the interpreter cannot run the ops of dialect '{dialect}'; "
-            f"it knows {', '.join(sorted(FUNCTIONS))}"
+        refuse(
+            where,
+            f"the interpreter cannot run the ops of dialect '{dialect}'; "
+            f"it knows {', '.join(sorted(FUNCTIONS))}",
         )
     path, _, attribute = spec.partition(":")
     return getattr(import_module(path, __package__), attribute)()
@@ -262,14 +263,14 @@ class _Interpreter(Interpreter):
             listener.will_interpret_op(op, inputs)
         found = self._impls._impl_dict.get(type(op))
         if found is None:
-            raise RunnelError(f"{describe(op)}: the interpreter has no meaning for this op")
+            refuse(op, "the interpreter has no meaning for this op")
         functions, implementation = found
         try:
             result = implementation(functions, self, op, inputs)
         except (RunnelError, VerifyException):
             raise
         except Exception as error:
-            raise RunnelError(f"{describe(op)}: {error}") from error
+            raise OpError((op, str(error))) from error
         for listener in self.listeners:
             listener.did_interpret_op(op, result.values)
         for value in self._last_uses.get(op, ()):

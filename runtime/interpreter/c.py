@@ -27,7 +27,7 @@ from xdsl.interpreter import (
 from xdsl.ir import Attribute
 
 from ...dialects import c
-from ...dialects.diagnostics import RunnelError, describe
+from ...dialects.diagnostics import RunnelError, refuse
 from .c_memory import (
     Globals,
     Pointer,
@@ -181,7 +181,7 @@ class CFunctions(InterpreterFunctions):
             return MATH[name]
         if op.pure is not None and name.removesuffix("f") in MATH:
             return MATH[name.removesuffix("f")]
-        raise RunnelError(f"{describe(op)}: nothing says what @{name} does; pass it as a kernel")
+        refuse(op, f"nothing says what @{name} does; pass it as a kernel")
 
     @impl(c.VariableOp)
     def variable(self, _: Interpreter, op: c.VariableOp, args: Values) -> Values:
@@ -233,7 +233,7 @@ class CFunctions(InterpreterFunctions):
         name = op.symbol.string_value()
         found = c.find_definition(op, name)
         if not isinstance(found, c.GlobalOp) or found.extern is not None:
-            raise RunnelError(f"{describe(op)}: no file of the module defines @{name}")
+            refuse(op, f"no file of the module defines @{name}")
         return (self.globals.find(found),)
 
     @impl(c.BinaryOp)

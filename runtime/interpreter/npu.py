@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
 
 from ...dialects import npu
-from ...dialects.diagnostics import RunnelError, describe
+from ...dialects.diagnostics import OpError, refuse
 from ...dialects.npu_chunk import Constants
 from ...dialects.npu_job import Geometry, Kind, Mode, Pitch, room_problem
 from .dma import POISON
@@ -93,7 +93,7 @@ class Job:
         places = Pitch(0, 0), Pitch(row, pixel)
         g = Geometry(in_h, in_w, in_c, out_h, out_w, channels, *self.pads, *places)
         if (problem := room_problem(mode, g)) is not None:
-            raise RunnelError(f"{describe(self.op)}: {problem}")
+            refuse(self.op, problem)
         strides = row // mode.gaps[0], pixel // mode.gaps[1], 1
         return as_strided(y, (1, *mode.made(out_h, out_w), channels), (0, *strides))
 
@@ -145,5 +145,5 @@ class NpuFunctions(InterpreterFunctions):
         try:
             interpreter.get_data(NpuFunctions, "queue", Queue).run_until(job)
         except Overflow as error:
-            raise RunnelError(f"{describe(job.op)}: {error}") from error
+            raise OpError((job.op, str(error))) from error
         return ()

@@ -18,7 +18,7 @@ from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_i
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import quant, tile
-from ...dialects.diagnostics import RunnelError, describe
+from ...dialects.diagnostics import refuse
 from ...dialects.graph import constant_array
 from ...dialects.tiling import Access, Box, Interval, Numbers, shape_of, tiling_of
 from ...dialects.types import dtype_of
@@ -48,7 +48,7 @@ def run_group(group: tile.GroupOp, args: Sequence[Array]) -> Array:
         result[at] = run_tile(group, box, tensors)
         written[at] = True
     if not written.all():
-        raise RunnelError(f"{describe(group)}: its tiles do not cover the result")
+        refuse(group, "its tiles do not cover the result")
     return result
 
 
@@ -106,7 +106,7 @@ def run_op(op: Operation, made: Box[int], near: dict[SSAValue, tuple[Array, Box[
         needed = needs[position]
         seen = array[cut(needed.box, held)]
         if seen.shape[1:] != tuple(i.stop - i.start for i in needed.box[1:]):
-            raise RunnelError(f"{describe(op)}: operand {position} is not near where it is read")
+            refuse(op, f"operand {position} is not near where it is read")
         missing = [
             missing_after(access, made, interval, before)
             for access, interval, before in zip(accesses, needed.box, needed.before, strict=True)
@@ -137,7 +137,7 @@ def padding(op: Operation) -> int:
 def constants(op: Operation, value: SSAValue) -> Array:
     array = constant_array(value)
     if array is None:
-        raise RunnelError(f"{describe(op)}: its constants must be graph.constant")
+        refuse(op, "its constants must be graph.constant")
     return array
 
 
@@ -161,7 +161,7 @@ def requantized(
 @singledispatch
 def compute(op: Operation, made: Box[int], operands: list[Array]) -> Array:
     """The tile `made` of the result from the padded windows of the operands."""
-    raise RunnelError(f"{describe(op)}: the interpreter cannot compute a tile of this op")
+    refuse(op, "the interpreter cannot compute a tile of this op")
 
 
 @compute.register

@@ -150,7 +150,7 @@ def test_the_most_specific_kernel_comes_first(isa: tuple[str, ...], symbol: str)
 @pytest.mark.parametrize(
     ("problem", "reason"),
     [
-        (conv(rounding="half_even"), "rounds half up only, not half_even"),
+        (conv(rounding="half_even"), "rounds single only, not half_even"),
         (conv(shift=32), "takes shifts from 33 to 54, not 32 to 32"),
         (conv(groups=2), "takes one group, not 2"),
         (conv(dil_h=2), "takes no dilation"),

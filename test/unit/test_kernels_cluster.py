@@ -118,7 +118,22 @@ def pool_cases(flavour: str) -> list[cases.Case]:
         found.append(cluster.avg_pool_case(f"avg_{seed}", g, average, seed, *gaps, out_zero=seed))
         found.append(cluster.max_pool_case(f"max_{seed}", g, most, -9 * seed, 90, seed, *gaps))
     g = Window(8, 8, 64, 64, 8, 8, in_zero=-128)
-    found.append(cluster.avg_pool_case("avg_global", g, f"rn_cluster_avg_pool2d_s8{flavour}"))
+    symbol = f"rn_cluster_avg_pool2d_s8{flavour}"
+    found.append(cluster.avg_pool_case("avg_global", g, symbol))
+    for zero in (-128, 3):
+        found.append(
+            cluster.avg_pool_case(
+                f"avg_ties_{zero}", replace(g, in_h=16), symbol, divisor=64, out_zero=zero,
+                rounding=HALF_EVEN,
+            )
+        )  # fmt: skip
+    even = replace(g, k_h=1, k_w=2, in_h=3, in_w=14, in_zero=0)
+    for zero in (0, 5):
+        found.append(
+            cluster.avg_pool_case(
+                f"avg_halves_{zero}", even, symbol, divisor=2, out_zero=zero, rounding=HALF_EVEN
+            )
+        )
     return found
 
 
@@ -151,6 +166,16 @@ def elementwise_cases(flavour: str) -> list[cases.Case]:
     return found
 
 
+def copy_cases(flavour: str) -> list[cases.Case]:
+    """One kernel, with hardware loops where there are any; rows and pixels with gaps or without."""
+    shapes = [(3, 5, 7), (4, 4, 16), (2, 9, 5), (7, 3, 8), (12, 6, 4), (5, 12, 36), (1, 1, 64)]
+    return [
+        cluster.copy_case(f"copy_{i}_{seed}", shape, "rn_cluster_copy_s8", seed, *gaps_of(seed))
+        for i, shape in enumerate(shapes)
+        for seed in (0, 1, 2, 3, 4, 6, 24)
+    ]
+
+
 ELEMENTS = ((1, 1, 1), (3, 5, 7), (4, 4, 16), (2, 9, 5), (1, 1, 97), (7, 3, 8))
 
 
@@ -172,6 +197,7 @@ GROUPS = {
     "fully_connected": (fully_connected_cases, FLAVOURS),
     "pool": (pool_cases, ("", "_xpulp")),
     "elementwise": (elementwise_cases, ("", "_xpulp")),
+    "copy": (copy_cases, ("", "_xpulp")),
     "portable": (portable_cases, ("",)),
 }
 ALL = [(group, flavour) for group, (_, flavours) in GROUPS.items() for flavour in flavours]

@@ -164,7 +164,7 @@ def refusal(module: ModuleOp, verifier: VerifyMemory | None = None) -> str:
 
 def test_verifier_refuses_a_missing_offset():
     assert refusal(place_at(two_layers(), 0, None, 128)) == (
-        "a buffer: has no offset in sram; run plan-memory first"
+        "dma.buffer: a buffer: has no offset in sram; run plan-memory first"
     )
 
 
@@ -178,8 +178,8 @@ def test_verifier_refuses_bytes_beyond_the_arena():
     apply(module, PlanMemory())
     place_at(module, 0, 80, 0)
     assert refusal(module) == (
-        "a buffer: bytes 80..144 of sram lie beyond the end of the arena, which dma.arenas gives "
-        "128 B"
+        "dma.buffer: a buffer: bytes 80..144 of sram lie beyond the end of the arena, which "
+        "dma.arenas gives 128 B"
     )
 
 
@@ -254,15 +254,17 @@ def test_verifier_refuses_an_output_that_is_lost():
     program.kernel([x], y)
     program.kernel([x], z)
     assert refusal(place_at(program.finish(), 0, 64, 64)) == (
-        "the caller: reads network output 0 (bytes 64..128 of sram), but bytes 64..128 were "
-        "overwritten by mem.kernel with network output 1"
+        "func.func @net: the caller reads network output 0 (bytes 64..128 of sram), but bytes "
+        "64..128 were overwritten by mem.kernel with network output 1"
     )
 
 
 def test_verifier_refuses_a_lost_input_that_must_survive():
     module = two_layers()
     apply(module, PlanMemory(), VerifyMemory())
-    assert "the caller: reads network input 0" in refusal(module, VerifyMemory(keep_inputs=True))
+    assert "func.func @net: the caller reads network input 0" in refusal(
+        module, VerifyMemory(keep_inputs=True)
+    )
 
 
 def loop_program() -> ModuleOp:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ...dialects.diagnostics import RunnelError
 from .common import positive
 
 WHAT = ("instructions", "accuracy")
@@ -54,7 +55,6 @@ def run(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> None:
     """Refuse unknown names before anything is measured."""
     from ...bench import instructions, networks
-    from ...dialects.diagnostics import RunnelError
     from ..messages import suggestion
 
     folder = networks.models_folder()

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...dialects.diagnostics import RunnelError
 from .common import (
     c_name,
     channels_last_data,
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Quantizes a float model to int8: tries methods from the cheapest on (ranges of calibration,
 equalization, bias correction, rounding), measures the integers that the program will compute, and
-stops when they lose no more than the target. Writes the quantized module for `runnel compile`, or
-the same as ONNX with QuantizeLinear and DequantizeLinear.
+stops when they lose no more than the target. With --max-bytes, --max-cycles or --minimize weights
+get 4 bits where that loses least (2 to 8 for an NPU), then activations 16 where they need it.
+Writes the quantized module for `runnel compile`, or the same as ONNX with QuantizeLinear and
+DequantizeLinear.
 
 Quantizers stand where the platform has an integer kernel, on grids that it takes.
 Without labels, lost points are samples for which another class comes out than in float.
@@ -40,6 +43,7 @@ examples:
       runnel compile model.mlir --platform cortex-m4 -o out
   runnel quantize model.onnx --data calibration.npz --test x.npy --labels y.npy --target-drop 0.3
   runnel quantize model.onnx --data images.npy -o model_qdq.onnx
+  runnel quantize model.onnx --data images.npy --platform cortex-m4 --max-bytes 60000 -o model.mlir
   runnel quantize model.onnx --data images.npy --all --report report.html
   runnel quantize model.onnx --data images.npy --encodings model.encodings -o model.mlir
   runnel quantize model.onnx --data images.npy --runtime-config runtime.json -o model.mlir
@@ -70,6 +74,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=30.0,
         metavar="DB",
         help="signal to noise that is enough where outputs are no classes (30)",
+    )
+    add(
+        "--max-bytes",
+        type=amount,
+        metavar="N",
+        help="parameters may take so many bytes on the platform: weights get fewer bits",
+    )
+    add("--max-cycles", type=amount, metavar="N", help="the same of modelled cycles (instructions)")
+    add(
+        "--minimize",
+        choices=("bytes", "cycles"),
+        help="go on to the cheapest that loses no more than the target",
     )
     add("--encodings", type=Path, metavar="FILE", help="take the grids of AIMET encodings")
     add(
@@ -115,13 +131,21 @@ def points(text: str) -> float:
     return value
 
 
+def amount(text: str) -> int:
+    """A number of bytes or cycles."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, not '{text}'")
+    return int(text)
+
+
 def run(args: argparse.Namespace) -> int:
     from .. import quantize
 
     check_output(args)
     model = read_model(args)
     data, test, labels = read_data(args, model)
-    goal = quantize.Goal(args.target_drop, args.target_sqnr)
+    limits = (args.max_bytes, args.max_cycles, args.minimize)
+    goal = quantize.Goal(args.target_drop, args.target_sqnr, *limits)
     progress = progress_of(args)
     with remarks_shown(args):
         found = quantize.search(
@@ -130,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
             goal,
             test=test,
             labels=labels,
+            data_labels=labels if args.test is None else None,
             every=args.all,
             per_channel=not args.per_tensor,
             encodings=args.encodings,
@@ -156,7 +181,6 @@ def run(args: argparse.Namespace) -> int:
 
 def check_output(args: argparse.Namespace) -> None:
     """Refuse before the work is done what could not be written after it."""
-    from ...dialects.diagnostics import RunnelError
 
     if args.output is not None and args.output.suffix not in (".mlir", ".onnx"):
         raise RunnelError(f"{args.output}: expected a name that ends in .mlir or .onnx")
@@ -176,7 +200,6 @@ def check_output(args: argparse.Namespace) -> None:
 
 def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]:
     """Calibration samples, samples to measure with, and their labels."""
-    from ...dialects.diagnostics import RunnelError
     from ..samples import first, load, read_samples, sample_count
     from ..signature import signature_of
 
@@ -211,11 +234,32 @@ def text_of(found: Search) -> str:
 
     headers = (
         *("recipe", "simulated", "integer", "lost", "top-1", "top-3", "SQNR", "gain"),
-        *("SQNR, gain out", "seconds"),
+        *("SQNR, gain out", "bytes", "seconds"),
     )
     rows = [row(attempt) for attempt in found.attempts]
     why = "\n".join(f"  {a.recipe}: {a.why}" for a in found.attempts)
-    return f"{text_table(headers, rows)}\n{why}\n\n{outcome(found)}"
+    return f"{text_table(headers, rows)}\n{why}\n\n{pareto_table(found)}{outcome(found)}"
+
+
+def pareto_table(found: Search) -> str:
+    """What the choice of bits was made from; nothing where none was made."""
+    from ..report.text_table import text_table
+
+    points = found.pareto
+    if not points:
+        return ""
+    headers = ("bits", "SQNR", "lost", "bytes of parameters", "of activations", "cycles", "")
+    rows = [
+        (
+            *(point.bits, f"{point.sqnr:.2f} dB"),
+            None if point.drop is None else f"{point.drop:+.2f}",
+            *(f"{point.parameters:,}", f"{point.activations:,}", f"{point.cycles:,.0f}"),
+            "chosen" if point.chosen else None,
+        )
+        for point in points
+    ]
+    note = f"on calibration data; cycles: {points[0].model}"
+    return f"{text_table(headers, rows)}  {note}\n\n"
 
 
 def row(attempt: Attempt) -> tuple[str | None, ...]:
@@ -230,6 +274,7 @@ def row(attempt: Attempt) -> tuple[str | None, ...]:
         f"{fidelity.sqnr:.2f} dB",
         f"{fidelity.gain:.4f}",
         f"{fidelity.compensated:.2f} dB",
+        f"{attempt.price.parameters:,}",
         f"{attempt.seconds:.1f}",
     )
 
@@ -255,9 +300,15 @@ def outcome(found: Search) -> str:
             f"agreement with float: {100 * fidelity.top1:.2f} % "
             f"+- {100 * fidelity.error:.2f} (one standard error)"
         )
+    price = best.price
+    if goal.counts:
+        cycles = f"{price.cycles:,.0f} modelled cycles"
+        lines.append(f"cost: {price.parameters:,} bytes of parameters, {cycles}")
+    if not goal.fits(price):
+        lines.append("nothing is cheap enough and keeps the target")
     wanted = f"{goal.drop:g} points" if best.drop is not None else f"{goal.sqnr:g} dB"
     got = f"{best.drop:+.2f} points" if best.drop is not None else f"{fidelity.sqnr:.1f} dB"
-    verdict = "meets" if best.met else "is the best, but misses"
+    verdict = "meets" if best.kept else "is the best, but misses"
     lines.append(f"chosen: {best.recipe}; it {verdict} the target of {wanted} ({got})")
     return "\n".join(lines)
 

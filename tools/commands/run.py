@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from ...dialects.diagnostics import RunnelError
 from .common import (
     channels_last_data,
     compile_model,
@@ -67,7 +68,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ...dialects.diagnostics import RunnelError
     from ..run_function import results_text, save_results
 
     with remarks_shown(args):
@@ -127,7 +127,6 @@ def run_program(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
 
 
 def show_cycles(artifact: Artifact, cycles: CycleReport | None, args: argparse.Namespace) -> None:
-    from ...dialects.diagnostics import RunnelError
     from ..report.cycle_table import cycle_facts, cycle_text
 
     if cycles is None:

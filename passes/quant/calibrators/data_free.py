@@ -16,7 +16,7 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from ....dialects import graph
-from ....dialects.diagnostics import RunnelError, describe
+from ....dialects.diagnostics import refuse
 from ....dialects.graph_base import shape_of
 from ...graph.output_statistics import output_statistics
 from ..layers import Layer, layer_of
@@ -130,7 +130,7 @@ def after(op: Operation, values: dict[SSAValue, Moments]) -> Moments:
             repeat = count // len(source.mean)
             spread = [np.repeat(moment, repeat) for moment in (source.mean, source.deviation)]
             return Moments(spread[0], spread[1], source.low, source.high)
-    raise RunnelError(f"{describe(op)}: has no range without data; calibrate with some")
+    refuse(op, "has no range without data; calibrate with some")
 
 
 def after_layer(layer: Layer, source: Moments) -> Moments:
@@ -140,7 +140,7 @@ def after_layer(layer: Layer, source: Moments) -> Moments:
         return Moments(known.mean, known.deviation)
     taps = layer.float_weight()
     if taps is None:
-        raise RunnelError(f"{describe(layer.op)}: its weight is no constant of floats")
+        refuse(layer.op, "its weight is no constant of floats")
     mean = source.mean.reshape(layer.groups, 1, -1)
     variance = (source.deviation**2).reshape(layer.groups, 1, -1)
     total = (taps.sum(3) * mean).sum(2).reshape(-1) + layer.bias()

@@ -1,13 +1,24 @@
 /* Average pooling on a cluster, int8, Xpulp: four channels at a time, each summed by PV.SDOTSP.B with its byte of 1.
  *
  * Numbers as in rn_cluster_avg_pool2d_s8.h. Cores share outputs and blocks of four channels.
- * Needs channels that are a multiple of 4, rounding single, shift in [33, 54]. No scratch.
+ * Needs channels that are a multiple of 4, rounding single or half even, shift in [33, 54]. No scratch.
  */
 #ifndef RN_CLUSTER_AVG_POOL2D_S8_XPULP_H
 #define RN_CLUSTER_AVG_POOL2D_S8_XPULP_H
 
 #include "rn_cluster_part.h"
 #include "rn_cluster_store.h"
+
+/* rn_cluster_requantize, also half to even: half up is one too many where the product lies in the middle of two numbers
+ * and that gives the odd one. */
+RN_INLINE int32_t rn_cluster_average(int32_t acc, const rn_cluster_scale *scale, const rn_requant *q) {
+    if (q->rounding != RN_HALF_EVEN) return rn_cluster_requantize(acc, scale, q);
+    const int64_t p = (int64_t)(acc * (1 << q->acc_shift)) * scale->multiplier;
+    const int32_t high = (int32_t)(p >> 32), bits = scale->shift & 31;
+    const int32_t up = (high + scale->addend) >> bits;
+    const int middle = (uint32_t)p == 0u && (high & ((1 << bits) - 1)) == 1 << (bits - 1);
+    return rn_xpulp_clamp(up - (middle & (up ^ q->out_zero)), q->lo, q->hi);
+}
 
 RN_INLINE void rn_cluster_avg_pool2d_s8_xpulp(const rn_pool2d_shape *s, rn_pitch xp, rn_pitch yp, const rn_requant *q,
                                               int32_t bias, int32_t multiplier, int32_t shift, const int8_t *x,
@@ -34,8 +45,8 @@ RN_INLINE void rn_cluster_avg_pool2d_s8_xpulp(const rn_pool2d_shape *s, rn_pitch
                 }
             }
             rn_xpulp_store(y + oy * yp.row + ox * yp.pixel + i,
-                           rn_xpulp_pack(rn_cluster_requantize(c0, &scale, q), rn_cluster_requantize(c1, &scale, q),
-                                         rn_cluster_requantize(c2, &scale, q), rn_cluster_requantize(c3, &scale, q)));
+                           rn_xpulp_pack(rn_cluster_average(c0, &scale, q), rn_cluster_average(c1, &scale, q),
+                                         rn_cluster_average(c2, &scale, q), rn_cluster_average(c3, &scale, q)));
         }
     }
 }

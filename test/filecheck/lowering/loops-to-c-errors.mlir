@@ -33,7 +33,7 @@ func.func @f(%x: i32) {
 
 // -----
 
-// expected-error@+1 {{func.func @f calls itself}}
+// expected-error@+1 {{func.func @f: calls itself}}
 func.func @f() {
   func.call @f() : () -> ()
   func.return

@@ -177,12 +177,15 @@ def fully_connected_case(
 
 def avg_pool_case(
     name: str, g: Window, symbol: str, seed: int = 0, x_gaps: Gaps = Gaps(),
-    y_gaps: Gaps = Gaps(), **fields: int,
+    y_gaps: Gaps = Gaps(), divisor: int | None = None, **fields: int,
 ) -> Case:  # fmt: skip
+    """The mean of each window, or its sum over a `divisor` of two: one in so many is a tie."""
     rng = np.random.default_rng(seed)
     x = rng.integers(-128, 128, (g.in_h, g.in_w, g.in_c)).astype(np.int8)
     acc = ref.patches(x, g, g.in_zero).sum((2, 3))
     q = random_requant(rng, acc.reshape(-1, 1), "int8", **fields)
+    if divisor is not None:
+        q.multiplier[:], q.shift[:], q.acc_shift = 2**30, 33 + int(np.log2(divisor)), 3
     q.bias[:] = -g.k_h * g.k_w * g.in_zero
     outputs = ref.requantize((acc + q.bias[0])[..., None], q)[..., 0]
     numbers = f"{q.bias[0]}, {q.multiplier[0]}, {q.shift[0]}"
@@ -242,9 +245,27 @@ def table_case(
     table = rng.integers(-128, 128, 256).astype(np.int8)
     outputs = table[x.astype(np.int64) + 128]
     definitions = [c_array("table", table), c_array("x", strided(x, x_gaps, rng))]
-    pitches = f"{pitch_text(*shape[1:], x_gaps)}, {pitch_text(*shape[1:], y_gaps)}"
+    return _mapped(name, symbol, definitions, "table, x", outputs, x_gaps, y_gaps)
+
+
+def copy_case(
+    name: str, shape: tuple[int, int, int], symbol: str, seed: int = 0, x_gaps: Gaps = Gaps(),
+    y_gaps: Gaps = Gaps(),
+) -> Case:  # fmt: skip
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-128, 128, shape).astype(np.int8)
+    definitions = [c_array("x", strided(x, x_gaps, rng))]
+    return _mapped(name, symbol, definitions, "x", x, x_gaps, y_gaps)
+
+
+def _mapped(
+    name: str, symbol: str, definitions: list[str], inputs: str, outputs: Array, x_gaps: Gaps,
+    y_gaps: Gaps,
+) -> Case:  # fmt: skip
+    """A kernel that makes each element of one of the input."""
+    h, w, channels = outputs.shape
+    pitches = f"{pitch_text(w, channels, x_gaps)}, {pitch_text(w, channels, y_gaps)}"
     call = (
-        f"(void)scratch; {symbol}({shape[0]}, {shape[1]}, {shape[2]}, {pitches}, table, x, y + 8, "
-        "core, cores);"
+        f"(void)scratch; {symbol}({h}, {w}, {channels}, {pitches}, {inputs}, y + 8, core, cores);"
     )
     return spmd(name, symbol, definitions, call, untouched(outputs, y_gaps, 8), outputs.size)

@@ -2,14 +2,14 @@
 // RUN: opt-tool %s --split-input-file --verify-diagnostics
 
 c.file "a.c" {
-  // expected-error@+1 {{c.global: global 'class' is a keyword of C or C++}}
+  // expected-error@+1 {{c.global @class: global 'class' is a keyword of C or C++}}
   c.global @class : i32
 }
 
 // -----
 
 c.file "a.c" {
-  // expected-error@+1 {{c.func: function '1st' is not a C identifier}}
+  // expected-error@+1 {{c.func @1st: function '1st' is not a C identifier}}
   c.func @"1st"()
 }
 
@@ -29,7 +29,7 @@ c.file "a.c" {
 
 // -----
 
-// expected-error@+1 {{c.func: 'run' is visible to other files and must begin with 'net_'}}
+// expected-error@+1 {{c.func @run: 'run' is visible to other files and must begin with 'net_'}}
 c.file "a.c" prefix "net_" {
   c.func static @helper() {
     c.return
@@ -41,7 +41,7 @@ c.file "a.c" prefix "net_" {
 
 // -----
 
-// expected-error@+1 {{c.define: 'net_size' is visible to other files and must begin with 'NET_'}}
+// expected-error@+1 {{c.define @net_size: 'net_size' is visible to other files and must begin with 'NET_'}}
 c.file "a.h" prefix "net_" {
   c.define @net_size = 4 : i32
 }

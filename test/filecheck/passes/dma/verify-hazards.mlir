@@ -424,7 +424,7 @@ func.func @a_slot_was_lost() {
 
 // -----
 
-// expected-error@+1 {{func.func: the caller reads bytes 0..64 of l2 (network output 0), but byte 32 was never written; is a tile or a slot of it not loaded?}}
+// expected-error@+1 {{func.func @half_an_output: the caller reads bytes 0..64 of l2 (network output 0), but byte 32 was never written; is a tile or a slot of it not loaded?}}
 func.func @half_an_output() {
   %y = dma.buffer at 0 "output" 0 : memref<64xi8, "l2">
   %a = dma.buffer at 0 : memref<32xi8, "l1">

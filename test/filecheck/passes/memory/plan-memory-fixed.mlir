@@ -18,7 +18,7 @@ func.func @fixed() {
 
 // -----
 
-// expected-error@unknown {{pass 'plan-memory': network input 0 is fixed at 0 and %a of test.op}}
+// expected-error@+1 {{pass 'plan-memory': func.func @impossible: network input 0 is fixed at 0 and %a of test.op}}
 func.func @impossible() {
   %x = dma.buffer at 0 "input" 0 : memref<32xi8, "sram">
   %a = dma.buffer at 16 : memref<32xi8, "sram">

@@ -36,9 +36,9 @@ module attributes {platform.platform = #platform.platform<
   board = {runner = "host", folders = ["host"], code = "flash", data = "sram", stack = 0x100}
 >} {
   func.func @net() {
+    // expected-error@+1 {{dma.buffer: platform tiny has no memory "scratchpad"}}
     %x = dma.buffer "input" 0 : memref<100xi8, "scratchpad">
     "test.op"(%x) : (memref<100xi8, "scratchpad">) -> ()
-    // expected-error@unknown {{platform tiny has no memory "scratchpad"}}
     func.return
   }
 }

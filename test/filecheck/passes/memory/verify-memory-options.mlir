@@ -4,7 +4,7 @@
 // RUN: not opt-tool %s -p 'verify-memory{keep-inputs}' 2>&1 | filecheck %s --check-prefix=KEEP
 
 // ALIGN: buffer %a: offset 80 in sram is not a multiple of 32 B
-// KEEP: the caller: reads network input 0 (bytes 0..64 of sram), but bytes 0..64 were overwritten by test.op
+// KEEP: func.func @net: the caller reads network input 0 (bytes 0..64 of sram), but bytes 0..64 were overwritten by test.op
 // KEEP-SAME: with network output 0
 func.func @net() {
   %x = dma.buffer at 0 "input" 0 : memref<64xi8, "sram">
