@@ -248,10 +248,30 @@ class Placement:
 
     def rules_at(self, value: SSAValue) -> list[Rule]:
         """What the platform asks of all integer ops that make and read `value`."""
+        return [self.rule_of(op) for op in self.integer_ops_at(value)]
+
+    def integer_ops_at(self, value: SSAValue) -> list[Operation]:
+        """The integer ops that make, move and read `value`."""
         ops = [op for op in self.uses_of(value) if op in self.integer or self.preserves(op)]
         if isinstance(value.owner, Operation) and value.owner in self.integer:
             ops += self.makers_of(self.core_of(value.owner))
-        return [self.rule_of(op) for op in ops]
+        return ops
+
+    def has_width(self, value: SSAValue, bits: int) -> bool:
+        """Whether the platform has so many bits for `value`: in what makes it, and in products that
+        read it. Other ops that read it may go on in float.
+        """
+        ops = self.integer_ops_at(value)
+        core = self.core_of(value.owner) if isinstance(value.owner, Operation) else None
+        kernels = [
+            self.kernel_of(op)
+            for op in ops
+            if isinstance(op, PRODUCTS) or (op is core and not isinstance(op, graph.ConcatOp))
+        ]
+        asked = [self.rule_of(op).widths for op in ops]
+        return all(self.rules.has_width(kernel, bits) for kernel in kernels) and all(
+            bits in widths for widths in asked if widths
+        )
 
     def makers_of(self, core: Operation) -> Iterator[Operation]:
         """`core`, and what makes the operands that it joins."""

@@ -52,6 +52,9 @@ class SeqMSE(ModulePass):
             if integers is None:
                 emit_remark("missed", PASS, visit.layer.op, "the weight is not symmetric")
                 continue
+            if integers.blocks is not None:
+                emit_remark("missed", PASS, visit.layer.op, "the weight has a scale per block")
+                continue
             weight = rows_of(visit.layer, visit.real_weight)
             second = moments(sample(visit, self.positions, self.seed + index)).quantized
             shifts = rules.rule(visit.layer.op).power_of_two

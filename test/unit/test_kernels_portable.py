@@ -124,7 +124,8 @@ def softmax_case(rows: int, n: int, zero: int) -> Case:
 
 
 def test_softmax(tmp_path: Path) -> None:
-    run([softmax_case(4, 10, -128), softmax_case(1, 1, 0), softmax_case(2, 300, -100)], tmp_path)
+    sizes = ((4, 10, -128), (1, 1, 0), (3, 16, 5), (2, 17, 0), (2, 300, -100))
+    run([softmax_case(*size) for size in sizes], tmp_path)
 
 
 def test_quantize_rounds_half_to_even_and_saturates(tmp_path: Path) -> None:
