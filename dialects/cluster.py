@@ -307,6 +307,30 @@ class AddOp(KernelOp, ScaledSumOp):
 
 
 @irdl_op_definition
+class MulOp(KernelOp):
+    """`y = requantize((a - zero_point) * (b - zero_point))`; `b` may have one row, one column.
+
+    ```mlir
+    cluster.mul ins(%a, %b : memref<...>, memref<...>) outs(%y : memref<...>)
+      {kernel = "rn_cluster_mul_s8", multiplier = 1395864371 : i32, shift = 41 : i32,
+       acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
+    ```
+    """
+
+    name = "cluster.mul"
+    INPUT_COUNT: ClassVar[int] = 2
+
+    multiplier = prop_def(IntegerAttr[I32])
+    shift = prop_def(IntegerAttr[I32])
+    acc_shift = prop_def(IntegerAttr[I32])
+    rounding = prop_def(StringAttr)
+    clamp = prop_def(DenseArrayBase[I32])
+
+    def check(self) -> None:
+        check_rounding(self, self.rounding)
+
+
+@irdl_op_definition
 class AveragePool2DOp(WindowOp):
     """`y = requantize(sum(window - zero_point))`.
 
@@ -416,6 +440,7 @@ Cluster = Dialect(
         Conv2DOp,
         FullyConnectedOp,
         AddOp,
+        MulOp,
         AveragePool2DOp,
         MaxPool2DOp,
         TableOp,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
+from math import prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
@@ -33,6 +34,7 @@ from .cortexm_kernel import (
     memref_shape,
     window_properties,
 )
+from .cortexm_movement import CopyOp, PadOp
 from .cortexm_packing import PackingAttr
 from .diagnostics import describe
 from .quant_types import RequantAttr
@@ -43,13 +45,16 @@ __all__ = [
     "AveragePool2DOp",
     "Conv2DOp",
     "ConvolutionKernelOp",
+    "CopyOp",
     "CortexM",
     "DepthwiseConv2DOp",
     "DequantizeOp",
     "FullyConnectedOp",
     "KernelOp",
     "MaxPool2DOp",
+    "MulOp",
     "PackingAttr",
+    "PadOp",
     "ProductOp",
     "QuantizeOp",
     "SoftmaxOp",
@@ -196,6 +201,38 @@ class AddOp(KernelOp, ScaledSumOp):
 
 
 @irdl_op_definition
+class MulOp(KernelOp):
+    """`y = requantize((a - zero_point) * (b - zero_point))`; may work in place.
+
+    `a` is `runs[0]` times `runs[1]` times `runs[2]` elements, with one of `b` for each of the
+    middle ones; see `quant.mul`.
+
+    ```mlir
+    cortexm.mul ins(%a, %b : memref<...>, memref<...>) outs(%y : memref<...>)
+      {kernel = "rn_mul_s8", runs = array<i64: 196, 96, 1>, requant = #quant.requant<...>,
+       acc_shift = 0 : i32}
+    ```
+    """
+
+    name = "cortexm.mul"
+    INPUT_COUNT: ClassVar[int] = 2
+
+    runs = prop_def(DenseArrayBase[I64])
+    requant = prop_def(RequantAttr)
+    acc_shift = prop_def(IntegerAttr[I32])
+
+    @property
+    def in_place(self) -> Sequence[tuple[int, int]]:
+        return (0, 0), (1, 0)
+
+    def check(self) -> None:
+        a, b = (prod(memref_shape(value)) for value in self.ins)
+        runs = self.runs.get_values()
+        if len(runs) != 3 or prod(runs) != a or runs[1] != b:
+            raise VerifyException(f"{describe(self)}: runs {list(runs)} of {a} by {b} elements")
+
+
+@irdl_op_definition
 class AveragePool2DOp(WindowKernelOp):
     """`y = requantize(sum(window - zero_point))`.
 
@@ -316,6 +353,7 @@ CortexM = Dialect(
         DepthwiseConv2DOp,
         FullyConnectedOp,
         AddOp,
+        MulOp,
         AveragePool2DOp,
         MaxPool2DOp,
         TableOp,
@@ -323,6 +361,8 @@ CortexM = Dialect(
         QuantizeOp,
         DequantizeOp,
         TransposeOp,
+        CopyOp,
+        PadOp,
     ],
     [PackingAttr],
 )

@@ -5,18 +5,20 @@ bytes. Activations enter an accumulator as raw stored integers: the term
 `-zero_point * sum(weights)` is part of the bias, and padding stands for the zero point
 (Jacob et al., arXiv:1712.05877, section 2.3).
 
-The types are in `quant_types`, convolution and pooling in `quant_windows`, what verifiers ask in
-`quant_checks`.
+The types are in `quant_types`, convolution and pooling in `quant_windows`, products of activations
+in `quant_pointwise`, what verifiers ask in `quant_checks`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from xdsl.dialects.builtin import (
     DenseArrayBase,
     IntegerAttr,
     TensorType,
+    i16,
     i32,
 )
 from xdsl.ir import Dialect, SSAValue
@@ -43,6 +45,7 @@ from .quant_checks import (
     per_tensor,
     shape_of,
 )
+from .quant_pointwise import MulOp, broadcast_runs, greatest_product
 from .quant_tiling import FullyConnectedTiling, Pointwise
 from .quant_types import RequantAttr, UniformQuantizedType, quantized
 from .quant_windows import (
@@ -56,12 +59,16 @@ from .reuse import InPlace
 from .scaled_sum import ScaledSumOp
 
 __all__ = [
+    "SOFTMAX_ENTRIES",
+    "SOFTMAX_SCALES",
+    "TABLE_ENTRIES",
     "AddOp",
     "AveragePool2DOp",
     "Conv2DOp",
     "DequantizeCastOp",
     "FullyConnectedOp",
     "MaxPool2DOp",
+    "MulOp",
     "Quant",
     "QuantizeCastOp",
     "RequantAttr",
@@ -69,7 +76,9 @@ __all__ = [
     "TableOp",
     "UniformQuantizedType",
     "accumulator_bounds",
+    "broadcast_runs",
     "dimensions",
+    "greatest_product",
     "quantized",
     "shape_of",
     "window_extent",
@@ -187,7 +196,7 @@ class AddOp(ScaledSumOp):
 
 
 class TabledOp(IRDLOperation):
-    """What ops share that look each 8-bit value up in a table."""
+    """What ops share that look each value up in a table."""
 
     input = operand_def(TensorType)
     table = operand_def(TensorType)
@@ -199,18 +208,34 @@ class TabledOp(IRDLOperation):
     def __init__(self, input: SSAValue, table: SSAValue, result_type: TensorType):
         super().__init__(operands=[input, table], result_types=[result_type])
 
-    def check_table(self) -> None:
-        """256 entries, and 8-bit values to look up."""
+    def check_table(self, entries: Mapping[int, int]) -> int:
+        """The bits of the values to look up, which say how many entries the table has."""
         expect_shape(self, self.result, shape_of(self.input), "result")
         width = per_tensor(self, self.input, "input").storage.width.data
-        if width != 8:
-            raise VerifyException(f"{describe(self)}: a table takes 8-bit inputs, not {width}-bit")
-        expect_shape(self, self.table, [256], "table")
+        if width not in entries:
+            raise VerifyException(
+                f"{describe(self)}: tables are for 8-bit and 16-bit inputs, not {width}-bit"
+            )
+        expect_shape(self, self.table, [entries[width]], "table")
+        return width
+
+
+TABLE_ENTRIES = {8: 256, 16: 513}
+"""The entries of the table of a pointwise function, by the bits of its input."""
+SOFTMAX_ENTRIES = {8: 256, 16: 512}
+"""The entries of the table of exponentials, by the bits of the input."""
+SOFTMAX_SCALES = {8: 1 / 256, 16: 1 / 32768}
+"""The scale of a softmax, by the bits of its result."""
 
 
 @irdl_op_definition
 class TableOp(TabledOp):
-    """Any pointwise function of an 8-bit value: `result = table[input - least stored integer]`.
+    """Any pointwise function of one value: `result = table[input - least stored integer]`.
+
+    For 16-bit inputs the table has 513 entries in i16, for every 128th input and the one behind the
+    last, and the result is interpolated: with `d` the input less the least one, `i = d >> 7` and
+    `f = d & 127`, it is `(128 t[i] + (t[i + 1] - t[i]) f) / 128`, rounded half up. Entries for an
+    8-bit result are 256 times as fine.
 
     ```mlir
     %y = quant.table %x, %t : (tensor<...>, tensor<256xi8>) -> tensor<...>
@@ -222,8 +247,9 @@ class TableOp(TabledOp):
     traits = traits_def(InPlace(((0, 0),)), Pointwise(1))
 
     def verify_(self) -> None:
-        self.check_table()
-        expect_element(self, self.table, per_tensor(self, self.result, "result").storage, "table")
+        width = self.check_table(TABLE_ENTRIES)
+        result = per_tensor(self, self.result, "result").storage
+        expect_element(self, self.table, result if width == 8 else i16, "table")
 
 
 @irdl_op_definition
@@ -233,6 +259,12 @@ class SoftmaxOp(TabledOp):
     The table (i32, 256 entries) is exp(-scale * d) in fixed point, scaled so that `512 e + sum e`
     and `2 sum e` fit in u32; the division rounds half up. The result's scale is 1/256.
 
+    For 16-bit inputs the table has 512 entries: with `d = max - input`, `e` is
+    `table[d >> 8] * table[256 + (d & 255)] / 2**30`, rounded half up, and `sum e` fits in u32. A
+    16-bit result has a scale of 2**-15. Where either has 16 bits one division serves a row:
+    `r = 2**62 / sum e`, rounded down, and `e r` times the scale's reciprocal is divided by 2**62,
+    rounded half up.
+
     ```mlir
     %y = quant.softmax %x, %t : (tensor<1x10x!quant.uniform<...>>, tensor<256xi32>) -> tensor<...>
     ```
@@ -241,10 +273,14 @@ class SoftmaxOp(TabledOp):
     name = "quant.softmax"
 
     def verify_(self) -> None:
-        self.check_table()
+        self.check_table(SOFTMAX_ENTRIES)
         expect_element(self, self.table, i32, "table")
-        if per_tensor(self, self.result, "result").scale != 1 / 256:
-            raise VerifyException(f"{describe(self)}: the result's scale must be 1/256")
+        result = per_tensor(self, self.result, "result")
+        scale = SOFTMAX_SCALES.get(result.storage.width.data)
+        if result.scale != scale:
+            raise VerifyException(
+                f"{describe(self)}: the result's scale must be 1/256 (8 bits) or 2**-15 (16 bits)"
+            )
 
 
 class CastOp(IRDLOperation):
@@ -312,6 +348,7 @@ Quant = Dialect(
         Conv2DOp,
         FullyConnectedOp,
         AddOp,
+        MulOp,
         AveragePool2DOp,
         MaxPool2DOp,
         TableOp,

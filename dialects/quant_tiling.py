@@ -82,3 +82,18 @@ class Pointwise(Tiling):
     def accesses(self, op: Operation) -> dict[int, tuple[Access, ...]]:
         accesses = identity(len(shape_of(op.results[0])))
         return dict.fromkeys(range(self.count), accesses)
+
+
+@dataclass(frozen=True)
+class Broadcast(Pointwise):
+    """As `Pointwise`, but an operand is read as a whole along axes where it is broadcast."""
+
+    def accesses(self, op: Operation) -> dict[int, tuple[Access, ...]]:
+        result = shape_of(op.results[0])
+        return {
+            position: tuple(
+                ALL if size < result[dim] else Access(dim)
+                for dim, size in enumerate(shape_of(op.operands[position]))
+            )
+            for position in range(self.count)
+        }

@@ -114,7 +114,7 @@ def scratch(op: cluster.KernelOp) -> Scratch:
 
 
 def requant(
-    op: cluster.ProductOp | cluster.AveragePool2DOp,
+    op: cluster.ProductOp | cluster.AveragePool2DOp | cluster.MulOp,
 ) -> Struct:
     low, high = op.clamp.get_values()
     return Struct(
@@ -209,6 +209,36 @@ def add(op: cluster.AddOp) -> list[Argument]:
         pitch("b_pitch", op.ins[1]),
         pitch("y_pitch", op.outs[0]),
         *(Integer(number) for number in op.numbers),
+        Pointer("a", op.ins[0], True),
+        Pointer("b", op.ins[1], True),
+        Pointer("y", op.outs[0], False),
+    ]
+
+
+def factor_pitch(name: str, op: cluster.MulOp) -> Pitch:
+    """That of the second operand: 0 along what it has one of."""
+    found = pitch(name, op.ins[1])
+    sizes = sizes_of(op.ins[1])
+    if len(sizes) < 4:
+        return found
+    row, pixel = (
+        0 if size == 1 else step
+        for size, step in zip(sizes[1:3], (found.row, found.pixel), strict=True)
+    )
+    return Pitch(name, row, pixel)
+
+
+@arguments_of.register
+def mul(op: cluster.MulOp) -> list[Argument]:
+    return [
+        *box(op.outs[0]),
+        pitch("a_pitch", op.ins[0]),
+        factor_pitch("b_pitch", op),
+        pitch("y_pitch", op.outs[0]),
+        *(Integer(quant.quantized(value).zero_point) for value in op.ins),
+        requant(op),
+        Integer(op.multiplier.value.data),
+        Integer(op.shift.value.data),
         Pointer("a", op.ins[0], True),
         Pointer("b", op.ins[1], True),
         Pointer("y", op.outs[0], False),

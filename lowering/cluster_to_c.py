@@ -147,6 +147,8 @@ class ClusterModel(Model):
         return f"{self.name}_arena" if memory == self.data else f"{self.name}_arena_{memory}"
 
     def place(self, value: SSAValue, add: Body) -> SSAValue:
+        if isinstance(value.owner, dma.ConstantOp):
+            return self.array(value.owner.symbol, add)
         buffer = dma.buffer_of(value)
         assert buffer is not None
         base = add(c.GetGlobalOp(self.arena_name(buffer.memory), c.pointer(U8)))

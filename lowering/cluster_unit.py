@@ -18,7 +18,7 @@ from ..dialects.diagnostics import emit_remark, refuse
 from ..dialects.platform import PlatformAttr, Unit
 from ..dialects.quant_types import RequantAttr
 from ..dialects.tiling import extent, shape_of, tiling_of
-from .kernel_problem import constant_operand, problem_of
+from .kernel_problem import constant_operand, problem_of, streams
 from .kernels import Kernel, Problem, choose_kernel
 from .kernels_cluster import CLUSTER_KERNELS
 from .quant_to_cortexm import refusal
@@ -44,12 +44,14 @@ class ClusterBackend:
             return "is not computed tile by tile"
         if (reason := refusal(op)) is not None:
             return reason
-        wide = next((v for v in (*op.operands[:1], *op.results) if not is_int8(v)), None)
+        wide = next((v for v in (*streams(op), *op.results) if not is_int8(v)), None)
         if wide is not None:
             return f"cores share kernels of 8-bit integers, not {wide.type}"
         windowed = isinstance(op, quant.Conv2DOp | quant.AveragePool2DOp | quant.MaxPool2DOp)
         if windowed and op.layout.data != "nhwc":
             return "kernels are channels-last; run channels-last first"
+        if isinstance(op, quant.MulOp) and op.runs()[2] > 1:
+            return "cores take a factor per channel, not one per pixel"
         if isinstance(op, quant.Conv2DOp) and op.groups.value.data > 1 and not op.depthwise:
             return "cores share convolutions of one group, or depthwise ones"
         return None
@@ -109,7 +111,7 @@ class ClusterBackend:
         for reason in missed:
             emit_remark("missed", "convert-tile-to-dma", op, reason)
         kind, properties = self._properties(op, tile.channels)
-        if kernel.header is not None:
+        if kernel.include != f"{kernel.symbol}.h":
             properties["header"] = StringAttr(kernel.include)
         new = kind(
             kernel.symbol,
@@ -153,18 +155,17 @@ class ClusterBackend:
         return cluster.AddOp, dict(op.properties)
 
     @_properties.register
+    def _mul(
+        self, op: quant.MulOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        return cluster.MulOp, self._scale(op)
+
+    @_properties.register
     def _avg_pool2d(
         self, op: quant.AveragePool2DOp, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
-        problem, requant = self._problem(op), self._requant(op)
-        return cluster.AveragePool2DOp, {
-            "window": _numbers((*op.kernel_size(), *op.strides.get_values(), 1, 1)),
-            "multiplier": IntegerAttr(int(requant.multiplier_array()[0]), i32),
-            "shift": IntegerAttr(int(requant.shift_array()[0]), i32),
-            "acc_shift": IntegerAttr(problem.acc_shift, i32),
-            "rounding": requant.rounding,
-            "clamp": _clamp(requant),
-        }
+        window = _numbers((*op.kernel_size(), *op.strides.get_values(), 1, 1))
+        return cluster.AveragePool2DOp, {"window": window, **self._scale(op)}
 
     @_properties.register
     def _max_pool2d(
@@ -188,7 +189,18 @@ class ClusterBackend:
             "clamp": _clamp(requant),
         }
 
-    def _requant(self, op: KernelOps | quant.AveragePool2DOp) -> RequantAttr:
+    def _scale(self, op: quant.AveragePool2DOp | quant.MulOp) -> dict[str, Attribute]:
+        """One multiplier for all channels."""
+        problem, requant = self._problem(op), self._requant(op)
+        return {
+            "multiplier": IntegerAttr(int(requant.multiplier_array()[0]), i32),
+            "shift": IntegerAttr(int(requant.shift_array()[0]), i32),
+            "acc_shift": IntegerAttr(problem.acc_shift, i32),
+            "rounding": requant.rounding,
+            "clamp": _clamp(requant),
+        }
+
+    def _requant(self, op: KernelOps | quant.AveragePool2DOp | quant.MulOp) -> RequantAttr:
         requant = self._problem(op).requant
         assert requant is not None
         return requant

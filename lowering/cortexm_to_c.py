@@ -177,7 +177,7 @@ class Model:
         self.name = self.function.sym_name.data
         self.macros = self.name.upper()
         ops = list(self.function.body.block.ops)
-        known = (*self.LAYERS, dma.BufferOp, dma.ViewOp, func.ReturnOp)
+        known = (*self.LAYERS, dma.BufferOp, dma.ViewOp, dma.ConstantOp, func.ReturnOp)
         foreign = [op for op in ops if not isinstance(op, known)]
         if foreign:
             raise OpError(*((op, "is no kernel call on buffers") for op in foreign))
@@ -392,9 +392,7 @@ class Model:
                 address = c.pointer(c.named(type), const=True)
                 return add(c.GetGlobalOp(f"{layer.function}_{name}", address))
             case Constant(symbol):
-                name = self.constant(symbol)
-                element = array_type(self.constants[name].array()).element_type
-                return add(c.GetGlobalOp(name, c.pointer(element, const=True)))
+                return self.array(symbol, add)
             case Scratch(value):
                 if value is None:
                     return add(c.LiteralOp(NULL, c.VOID_POINTER))
@@ -404,8 +402,16 @@ class Model:
                 element = c.VOID if untyped else stored_element(value.type.element_type)
                 return add(c.CastOp(self.place(value, add), c.pointer(element, const=const)))
 
+    def array(self, symbol: SymbolRefAttr, add: Body) -> SSAValue:
+        """The first element of a constant."""
+        name = self.constant(symbol)
+        element = array_type(self.constants[name].array()).element_type
+        return add(c.GetGlobalOp(name, c.pointer(element, const=True)))
+
     def place(self, value: SSAValue, add: Body) -> SSAValue:
-        """`&arena[offset]` of a buffer."""
+        """`&arena[offset]` of a buffer, the array of a constant."""
+        if isinstance(value.owner, dma.ConstantOp):
+            return self.array(value.owner.symbol, add)
         buffer = dma.buffer_of(value)
         assert buffer is not None
         return self.at(offset_of(buffer), add)

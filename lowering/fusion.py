@@ -153,15 +153,22 @@ class FusePattern(RewritePattern):
         raise NotImplementedError
 
     def table(self, fusion: Fusion, source: SSAValue, function: RealFunction) -> None:
-        """Replace the qcast by a table of `function` from the reals of `source` to its own."""
+        """Replace the qcast by a table of `function` from the reals of `source` to its own.
+
+        That of a 16-bit source has its function between entries interpolated.
+        """
         have, want = quant.quantized(source), fusion.element
-        low, high = storage_bounds(have.storage)
-        if high - low != 255 or want.storage not in (i8, i16):
+        width = have.storage.width.data
+        if width not in quant.TABLE_ENTRIES or want.storage not in (i8, i16):
             return
-        real = (np.arange(low, high + 1, dtype=np.float64) - have.zero_point) * have.scale
-        scaled = np.rint(function(real) / want.scale) + want.zero_point
-        entries = np.clip(scaled, *fusion.clamp).astype(dtype_of(want))
+        count, least = quant.TABLE_ENTRIES[width], storage_bounds(have.storage)[0]
+        step, stored = (1, want.storage) if width == 8 else (128, i16)
+        fine = 256 if width == 16 and want.storage == i8 else 1
+        real = (least + step * np.arange(count, dtype=np.float64) - have.zero_point) * have.scale
+        scaled = np.rint(fine * (function(real) / want.scale + want.zero_point))
+        low, high = fusion.clamp
+        entries = np.clip(scaled, fine * low, fine * high).astype(dtype_of(stored))
         name = f"{fusion.core.name.split('.')[1]}_table"
-        constant = add_constant(self.module, name, entries, TensorType(want.storage, [256]))
+        constant = add_constant(self.module, name, entries, TensorType(stored, [count]))
         new = quant.TableOp(source, constant.result, fusion.type)
         fusion.replace(constant, new)

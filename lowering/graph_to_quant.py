@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
-from xdsl.dialects.builtin import AnyFloat, ModuleOp, StringAttr, TensorType, i8, i32
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, StringAttr, TensorType, i8, i16, i32
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -26,6 +26,7 @@ from xdsl.pattern_rewriter import (
 from ..dialects import graph, quant
 from ..dialects.diagnostics import RunnelError, emit_remark
 from ..dialects.quant_types import ROUNDINGS
+from ..passes.quant.integer_forms import factor_of
 from ..passes.quant.notes import FLOAT
 from ..passes.quant.placement import data_operands, is_pointwise
 from ..passes.quant.rules import Rules
@@ -41,6 +42,13 @@ from .fusion import (
     name_of,
     real_constant,
     requantization,
+)
+from .move_casts import (
+    QuantizeConstant,
+    RaiseActivation,
+    RaiseQuantize,
+    SinkDequantize,
+    SinkDequantizeBelowConcat,
 )
 
 UNARY: dict[type[Operation], RealFunction] = {
@@ -78,12 +86,17 @@ class ConvertGraphToQuant(ModulePass):
             )
         patterns: list[RewritePattern] = [
             SinkDequantize(),
+            SinkDequantizeBelowConcat(),
             SinkDequantizeBelowMaxPool(),
+            RaiseActivation(),
+            RaiseQuantize(),
+            QuantizeConstant(op),
             MaxPoolOfIntegers(),
             RequantizeCast(op),
             FuseConv(op, rounding),
             FuseGemm(op, rounding),
             FuseAdd(op, rounding),
+            FuseMul(op, rounding),
             FuseAveragePool(op, rounding),
             FuseSoftmax(op, rounding),
             FusePointwise(op, rounding),
@@ -106,25 +119,6 @@ def is_float_compute(op: Operation) -> bool:
             for result in op.results
         )
     )
-
-
-class SinkDequantize(RewritePattern):
-    """reshape(dcast(x)) -> dcast(reshape(x)): moving data commutes with dequantizing it."""
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(
-        self, op: graph.ReshapeOp | graph.TransposeOp, rewriter: PatternRewriter
-    ) -> None:
-        source = dequantized(op.input)
-        if source is None or FLOAT in op.attributes:
-            return
-        moved_type = TensorType(quant.quantized(source), quant.shape_of(op.result))
-        moved = type(op).create(
-            operands=[source], properties=dict(op.properties), result_types=[moved_type]
-        )
-        back = quant.DequantizeCastOp(moved.results[0], op.result.type)
-        moved.location = back.location = op.location
-        rewriter.replace(op, [moved, back])
 
 
 class SinkDequantizeBelowMaxPool(RewritePattern):
@@ -370,7 +364,7 @@ class FuseGemm(FusePattern):
 
 
 class FuseAdd(FusePattern):
-    """The sum of two scales: raw integers times their multipliers, in i32.
+    """The sum (or difference) of two scales: raw integers times their multipliers, in i32.
 
     A model that comes in quantized is met with all the bits that fit. In a program of our own
     making multipliers have 15 bits (2**-7 of a step off at most): one SMLAD does both products.
@@ -378,14 +372,20 @@ class FuseAdd(FusePattern):
 
     def fuse(self, fusion: Fusion) -> None:
         core = fusion.core
-        if not isinstance(core, graph.AddOp):
+        if not isinstance(core, graph.AddOp | graph.SubOp):
             return
         lhs, rhs = dequantized(core.lhs), dequantized(core.rhs)
         if lhs is None or rhs is None or quant.shape_of(lhs) != quant.shape_of(rhs):
             return
         bits = 15 if self.rounding == "single" else 31
+        sign = -1 if isinstance(core, graph.SubOp) else 1
         multipliers, bias, shift = add_parameters(
-            quant.quantized(lhs), quant.quantized(rhs), fusion.element, bits, self.rounding
+            quant.quantized(lhs),
+            quant.quantized(rhs),
+            fusion.element,
+            bits,
+            self.rounding,
+            sign,
         )
         new = quant.AddOp(
             lhs,
@@ -405,22 +405,47 @@ def add_parameters(
     y: quant.UniformQuantizedType,
     bits: int = 31,
     rounding: str = "single",
+    sign: int = 1,
 ) -> tuple[tuple[int, int], int, int]:
     """Multipliers below 2**bits, bias and the greatest shift; no partial sum leaves i32.
 
-    Sums are rounded half up, or down where the rounding is floor.
+    Sums are rounded half up, or down where the rounding is floor. With `sign` -1 the second one is
+    subtracted.
     """
     for shift in range(30, -1, -1):
         m_a, m_b = (round(x.scale / y.scale * 2**shift) for x in (a, b))
         half = 0 if rounding == "floor" else (1 << shift) >> 1
         bias = (y.zero_point << shift) + half
-        bias -= a.zero_point * m_a + b.zero_point * m_b
+        bias -= a.zero_point * m_a + b.zero_point * sign * m_b
         reach = sum(max(map(abs, x.bounds)) * m for x, m in ((a, m_a), (b, m_b)))
         if reach + abs(bias) < 2**31 and max(m_a, m_b) < 2**bits:
-            return (m_a, m_b), bias, shift
+            return (m_a, sign * m_b), bias, shift
     raise NoFixedPoint(
         f"scales {a.scale:g} and {b.scale:g} cannot be added at scale {y.scale:g} in i32"
     )
+
+
+class FuseMul(FusePattern):
+    """The product of two tensors, the second maybe broadcast."""
+
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
+        found = factor_of(core) if isinstance(core, graph.MulOp) else None
+        if found is None:
+            return
+        value, factor = (dequantized(operand) for operand in found)
+        if value is None or factor is None:
+            return
+        a, b, shape = quant.quantized(value), quant.quantized(factor), quant.shape_of(factor)
+        if (reach := quant.greatest_product(a, b)) >= 2**31:
+            emit_remark("missed", PASS, core, f"a product may reach {reach}, beyond i32")
+            return
+        real = np.array([a.scale * b.scale / fusion.element.scale])
+        requant = requantization(real, self.rounding, fusion.clamp, [reach])
+        missing = len(quant.shape_of(value)) - len(shape)
+        aligned = [graph.ReshapeOp(factor, [*[1] * missing, *shape])] if missing else []
+        factor = aligned[0].result if aligned else factor
+        fusion.replace(*aligned, quant.MulOp(value, factor, fusion.type, requant))
 
 
 class FuseAveragePool(FusePattern):
@@ -470,17 +495,21 @@ class FuseSoftmax(FusePattern):
         rank = len(quant.shape_of(core.input))
         if source is None or core.axis.value.data not in (-1, rank - 1):
             return
-        if quant.quantized(source).storage != i8:
-            emit_remark("missed", PASS, core, "an integer softmax takes 8 bits")
+        have, want = quant.quantized(source), fusion.element
+        bits = have.storage.width.data
+        if have.storage not in (i8, i16):
+            emit_remark("missed", PASS, core, "an integer softmax takes 8 or 16 bits")
             return
         if fusion.clamp != fusion.element.bounds:
             emit_remark("missed", PASS, core, "an integer softmax takes no clamp")
             return
-        if fusion.element.scale != 1 / 256:
+        if want.scale != quant.SOFTMAX_SCALES.get(want.storage.width.data):
             emit_remark("missed", PASS, core, "an integer softmax has an output scale of 1/256")
             return
-        entries = softmax_table(quant.quantized(source).scale, quant.shape_of(source)[-1])
-        constant = add_constant(self.module, "softmax_table", entries, TensorType(i32, [256]))
+        count = quant.shape_of(source)[-1]
+        entries = (softmax_table if bits == 8 else wide_softmax_table)(have.scale, count)
+        type = TensorType(i32, [quant.SOFTMAX_ENTRIES[bits]])
+        constant = add_constant(self.module, "softmax_table", entries, type)
         new = quant.SoftmaxOp(source, constant.result, fusion.type)
         fusion.replace(constant, new)
 
@@ -489,3 +518,12 @@ def softmax_table(scale: float, count: int) -> NDArray[np.int32]:
     """exp(-scale * d) for d in 0..255 in fixed point: `512 e + sum e` and `2 sum e` fit in u32."""
     bits = int(log2((2**32 - 1) / max(512 + count, 2 * count)))
     return np.rint(np.exp(-scale * np.arange(256)) * 2**bits).astype(np.int32)
+
+
+def wide_softmax_table(scale: float, count: int) -> NDArray[np.int32]:
+    """exp(-scale * 256 d), such that the sum of `count` fits in u32, and exp(-scale * d) * 2**30,
+    for d in 0..255.
+    """
+    steps, bits = -scale * np.arange(256), 31 - (count - 1).bit_length()
+    parts = np.exp(256 * steps) * 2.0 ** min(bits, 30), np.exp(steps) * 2.0**30
+    return np.rint(np.concatenate(parts)).astype(np.int32)

@@ -93,7 +93,10 @@ def scratch(op: cortexm.KernelOp) -> Scratch:
 
 
 def requant_struct(
-    op: cortexm.ConvolutionKernelOp | cortexm.FullyConnectedOp | cortexm.AveragePool2DOp,
+    op: cortexm.ConvolutionKernelOp
+    | cortexm.FullyConnectedOp
+    | cortexm.AveragePool2DOp
+    | cortexm.MulOp,
 ) -> Struct:
     low, high = op.requant.clamp
     return Struct(
@@ -192,6 +195,21 @@ def add(op: cortexm.AddOp) -> list[Argument]:
 
 
 @arguments_of.register
+def mul(op: cortexm.MulOp) -> list[Argument]:
+    runs = zip(("outer", "middle", "inner"), op.runs.get_values(), strict=True)
+    zeros = zip(("a_zero", "b_zero"), op.ins, strict=True)
+    fields: dict[str, FieldValue] = dict(runs)
+    fields |= {name: quant.quantized(value).zero_point for name, value in zeros}
+    return [
+        Struct("rn_mul_shape", "shape", fields),
+        requant_struct(op),
+        Integer(int(op.requant.multiplier_array()[0])),
+        Integer(int(op.requant.shift_array()[0])),
+        *buffers(op),
+    ]
+
+
+@arguments_of.register
 def table(op: cortexm.TableOp) -> list[Argument]:
     return [elements(op), Constant(op.table), *buffers(op)]
 
@@ -225,7 +243,7 @@ def transpose(op: cortexm.TransposeOp) -> list[Argument]:
     source, target = memref_shape(op.ins[0]), memref_shape(op.outs[0])
     if len(source) > MAX_RANK:
         refuse(op, f"has {len(source)} axes, at most {MAX_RANK}")
-    steps = [prod(source[axis + 1 :]) for axis in range(len(source))]
+    steps = row_major(source)
     padding = [0] * (MAX_RANK - len(source))
     fields = {
         "rank": len(source),
@@ -234,3 +252,68 @@ def transpose(op: cortexm.TransposeOp) -> list[Argument]:
         "strides": [*(steps[axis] for axis in op.permutation.get_values()), *padding],
     }
     return [Struct("rn_transpose_shape", "shape", fields), *buffers(op, untyped=True)]
+
+
+@arguments_of.register
+def copy(op: cortexm.CopyOp) -> list[Argument]:
+    return [box(op, *op.numbers()), *buffers(op, untyped=True)]
+
+
+@arguments_of.register
+def pad(op: cortexm.PadOp) -> list[Argument]:
+    sizes = memref_shape(op.ins[0])
+    shape = box(op, sizes, [0] * len(sizes), [1] * len(sizes), op.before.get_values())
+    return [shape, elements(op), Integer(op.value.value.data), *buffers(op, untyped=True)]
+
+
+def box(
+    op: cortexm.CopyOp | cortexm.PadOp,
+    sizes: Sequence[int],
+    offsets: Sequence[int],
+    strides: Sequence[int],
+    target: Sequence[int],
+) -> Struct:
+    """The walk through the input and through the output, in items, over as few axes as it takes."""
+    x_steps, y_steps = row_major(memref_shape(op.ins[0])), row_major(memref_shape(op.outs[0]))
+    x_walk = [step * stride for step, stride in zip(x_steps, strides, strict=True)]
+    dims, (x_walk, y_walk) = joined_axes(sizes, x_walk, y_steps)
+    if len(dims) > MAX_RANK:
+        refuse(op, f"has {len(dims)} axes, at most {MAX_RANK}")
+    padding = [0] * (MAX_RANK - len(dims))
+    fields: dict[str, FieldValue] = {
+        "rank": len(dims),
+        "item_bytes": dtype_of(memref_type(op.ins[0]).element_type).itemsize,
+        "x_offset": sum(o * step for o, step in zip(offsets, x_steps, strict=True)),
+        "y_offset": sum(o * step for o, step in zip(target, y_steps, strict=True)),
+        "dims": [*dims, *padding],
+        "x_strides": [*x_walk, *padding],
+        "y_strides": [*y_walk, *padding],
+    }
+    return Struct("rn_box", "box", fields)
+
+
+def row_major(shape: Sequence[int]) -> list[int]:
+    """The distance between neighbours along each axis, in items."""
+    return [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
+def joined_axes(sizes: Sequence[int], *walks: Sequence[int]) -> tuple[list[int], list[list[int]]]:
+    """The same walk over fewer axes: one of extent 1 goes, and two that every tensor passes through
+    as one run become one. At least two axes are left.
+    """
+    extents: list[int] = []
+    steps: list[list[int]] = []
+    for axis, size in enumerate(sizes):
+        here = [walk[axis] for walk in walks]
+        if size == 1:
+            continue
+        if steps and steps[-1] == [step * size for step in here]:
+            extents[-1] *= size
+            steps[-1] = here
+        else:
+            extents.append(size)
+            steps.append(here)
+    while len(extents) < 2:
+        extents.insert(0, 1)
+        steps.insert(0, [1] * len(walks))
+    return extents, [list(walk) for walk in zip(*steps, strict=True)]

@@ -79,6 +79,19 @@ def _(op: quant.MaxPool2DOp) -> Problem:
     return Problem("max_pool2d", pool_window(op), types=types_of(op))
 
 
+@problem_of.register
+def _(op: quant.MulOp) -> Problem:
+    a, b = (quant.quantized(value) for value in op.operands)
+    requant, acc_shift = high_word_form(op.requant, 1, quant.greatest_product(a, b))
+    return Problem(
+        "mul",
+        outputs=prod(quant.shape_of(op.result)),
+        requant=requant,
+        acc_shift=acc_shift,
+        types=types_of(op),
+    )
+
+
 def weight_bits(op: quant.Conv2DOp | quant.FullyConnectedOp) -> int:
     """4 where the type of the weights says that all of them fit, else 8."""
     low, high = quant.quantized(op.weight).bounds
@@ -168,13 +181,24 @@ def pool_window(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> cortexm.Window
     )  # fmt: skip
 
 
+def parameters(op: Operation) -> list[SSAValue]:
+    """The weights, biases and tables of `op`."""
+    named = (getattr(op, name, None) for name in ("weight", "bias", "table"))
+    return [value for value in named if isinstance(value, SSAValue)]
+
+
+def streams(op: Operation) -> list[SSAValue]:
+    """The operands of `op` that kernels read from buffers."""
+    fixed = parameters(op)
+    return [value for value in op.operands if value not in fixed]
+
+
 def types_of(op: Operation) -> str:
     """The types of the quantized tensors of `op` as kernels are named: `s8`, `s8_s16`, ..."""
     widths = [
         value.type.element_type.storage.width.data
-        for value in (*op.operands, *op.results)
-        if not isinstance(value.owner, graph.ConstantOp)
-        and isinstance(value.type, TensorType)
+        for value in (*streams(op), *op.results)
+        if isinstance(value.type, TensorType)
         and isinstance(value.type.element_type, quant.UniformQuantizedType)
     ]
     return "s8" if set(widths) <= {8} else "_".join(f"s{width}" for width in widths)

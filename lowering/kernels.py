@@ -113,6 +113,7 @@ PORTABLE = (
     Kernel("depthwise_conv2d", "rn_depthwise_conv2d_s8", work=20.0),
     Kernel("fully_connected", "rn_fully_connected_s8", work=5.1),
     Kernel("add", "rn_add_s8"),
+    Kernel("mul", "rn_mul_s8"),
     Kernel("avg_pool2d", "rn_avg_pool2d_s8"),
     Kernel("max_pool2d", "rn_max_pool2d_s8"),
     Kernel("table", "rn_table_s8"),
@@ -120,6 +121,8 @@ PORTABLE = (
     Kernel("quantize", "rn_quantize_f32_s8"),
     Kernel("dequantize", "rn_dequantize_s8_f32"),
     Kernel("transpose", "rn_transpose"),
+    Kernel("copy", "rn_copy_box"),
+    Kernel("pad", "rn_pad_box", file="rn_copy_box.h"),
 )
 """The kernels in plain C99: they run everything, everywhere."""
 
@@ -127,14 +130,16 @@ PORTABLE = (
 def all_kernels() -> tuple[Kernel, ...]:
     """The runtime's kernels, the most specific flavours first."""
     from .kernels_dsp import DSP
+    from .kernels_dsp_s16 import DSP_S16
     from .kernels_mve import MVE
+    from .kernels_mve_s16 import MVE_S16
     from .kernels_rv32 import RV32
     from .kernels_rvv import RVV
     from .kernels_s16 import S16
     from .kernels_w4 import W4
     from .kernels_xpulp import XPULP
 
-    return (*MVE, *DSP, *RVV, *XPULP, *RV32, *W4, *PORTABLE, *S16)
+    return (*MVE, *MVE_S16, *DSP, *DSP_S16, *RVV, *XPULP, *RV32, *W4, *PORTABLE, *S16)
 
 
 def choose_kernel(

@@ -116,6 +116,13 @@ RV32 = (
         packing=lambda _: PackingAttr.get(4, 1),
         refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
     ),
+    Kernel(
+        "mul",
+        "rn_cluster_mul_s8_rv32",
+        RV32_ISA,
+        refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+        file="rn_cluster_mul_s8.h",
+    ),
 )
 
 PORTABLE = (
@@ -123,6 +130,7 @@ PORTABLE = (
     Kernel("depthwise_conv2d", "rn_cluster_depthwise_conv2d_s8", packing=taps_of_a_channel),
     Kernel("fully_connected", "rn_cluster_fully_connected_s8"),
     Kernel("add", "rn_cluster_add_s8"),
+    Kernel("mul", "rn_cluster_mul_s8"),
     Kernel("avg_pool2d", "rn_cluster_avg_pool2d_s8"),
     Kernel("max_pool2d", "rn_cluster_max_pool2d_s8"),
     Kernel("table", "rn_cluster_table_s8"),

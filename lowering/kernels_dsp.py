@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..dialects.cortexm import PackingAttr
 from .kernels import Kernel, Problem, rounds_elsewhere
 
@@ -11,28 +13,46 @@ DEPTHWISE_BYTES = 4096
 """RN_DEPTHWISE_DSP_BYTES"""
 
 
-def conv2d_scratch(problem: Problem) -> int:
-    """rn_conv2d_s8_dsp_scratch of the header."""
+class Plan(NamedTuple):
+    """rn_conv2d_dsp_plan of the header, as far as scratch depends on it."""
+
+    sliding: bool
+    flat: bool
+    k: int
+    pitch: int
+    chunk: int
+
+    def bytes(self, chunk: int) -> int:
+        """Weights, windows, and one window as bytes where they are gathered."""
+        windows = 2 * ((chunk - 1) * self.pitch + self.k)
+        return 4 * self.k + windows + (0 if self.sliding else self.k)
+
+
+def conv2d_plan(problem: Problem) -> Plan:
     w = problem.shape
     column = w.k_h * w.in_c
     pointwise = (w.k_h, w.k_w, w.stride_h, w.stride_w) == (1, 1, 1, 1) and (
         (w.out_h, w.out_w) == (w.in_h, w.in_w)
     )
     sliding = w.in_c % 4 == 0
-    row = w.out_h * w.out_w if pointwise or not sliding else w.out_w
+    flat = pointwise or not sliding
+    row = w.out_h * w.out_w if flat else w.out_w
     k = (w.k_w * column + 3) & ~3
-    pitch = min(w.stride_w, w.k_w) * column if sliding else k
-
-    def size(chunk: int) -> int:
-        return 4 * k + 2 * ((chunk - 1) * pitch + k) + (0 if sliding else k)
+    plan = Plan(sliding, flat, k, min(w.stride_w, w.k_w) * column if sliding else k, 0)
 
     def fit(available: int, most: int) -> int:
-        pixels = int((available - size(1)) / (2 * pitch)) + 1
+        pixels = int((available - plan.bytes(1)) / (2 * plan.pitch)) + 1
         return max(2, min(pixels, most)) & ~1
 
     chunk = max(fit(2048, 64), fit(6400, 16))
     chunks = -(-row // chunk)
-    return size((-(-row // chunks) + 1) & ~1)
+    return plan._replace(chunk=(-(-row // chunks) + 1) & ~1)
+
+
+def conv2d_scratch(problem: Problem) -> int:
+    """rn_conv2d_s8_dsp_scratch of the header."""
+    plan = conv2d_plan(problem)
+    return plan.bytes(plan.chunk)
 
 
 def conv2d_refuses(problem: Problem) -> str | None:
@@ -59,6 +79,11 @@ def depthwise_refuses(problem: Problem) -> str | None:
     if w.in_c % 4:
         return f"takes channels in fours, not {w.in_c}"
     return rounds_elsewhere(problem, GREATEST_SHIFT)
+
+
+def fully_connected_packing(_: Problem) -> PackingAttr:
+    order = [0, 8, 2, 10, 1, 9, 3, 11, 4, 12, 6, 14, 5, 13, 7, 15]
+    return PackingAttr.get(2, 8, order=order, flip=[0])
 
 
 def round_up(value: int, multiple: int) -> int:
@@ -115,14 +140,18 @@ DSP = (
         "fully_connected",
         "rn_fully_connected_s8_dsp",
         DSP_ISA,
-        packing=lambda _: PackingAttr.get(
-            2, 8, order=[0, 8, 2, 10, 1, 9, 3, 11, 4, 12, 6, 14, 5, 13, 7, 15], flip=[0]
-        ),
+        packing=fully_connected_packing,
         scratch=lambda p: 2 * round_up(p.depth, 8),
         refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
         work=1.0,
     ),
     Kernel("add", "rn_add_s8_dsp", DSP_ISA, work=15.0),
+    Kernel(
+        "mul",
+        "rn_mul_s8_dsp",
+        DSP_ISA,
+        refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+    ),
     Kernel("avg_pool2d", "rn_avg_pool2d_s8_dsp", DSP_ISA, work=5.0),
     Kernel("max_pool2d", "rn_max_pool2d_s8_dsp", DSP_ISA),
 )

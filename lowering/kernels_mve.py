@@ -106,6 +106,12 @@ MVE = (
         work=0.17,
     ),
     Kernel("add", "rn_add_s8_mve", MVE_ISA, work=2.5),
+    Kernel(
+        "mul",
+        "rn_mul_s8_mve",
+        MVE_ISA,
+        refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+    ),
     Kernel("avg_pool2d", "rn_avg_pool2d_s8_mve", MVE_ISA, refuses=pool_refuses),
     Kernel("max_pool2d", "rn_max_pool2d_s8_mve", MVE_ISA),
     Kernel("table", "rn_table_s8_mve", MVE_ISA),

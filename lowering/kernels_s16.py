@@ -14,7 +14,7 @@ def names(count: int) -> list[str]:
     return ["_".join(kinds) for kinds in product(WIDTHS, repeat=count) if "s16" in kinds]
 
 
-def family(op: str, count: int, work: float) -> list[Kernel]:
+def family(op: str, count: int, work: float = 0.0) -> list[Kernel]:
     """The kernels of `op` with `count` tensors, which one header has."""
     return [
         Kernel(op, f"rn_{op}_{types}", types=types, file=f"rn_{op}_s16.h", work=work)
@@ -28,8 +28,12 @@ S16: tuple[Kernel, ...] = (
     *family("fully_connected", 2, 5.6),
     *family("avg_pool2d", 2, 12.0),
     *family("add", 3, 15.0),
+    *family("mul", 3),
     Kernel("max_pool2d", "rn_max_pool2d_s16_s16", types="s16_s16"),
     Kernel("table", "rn_table_s8_s16", types="s8_s16"),
+    Kernel("table", "rn_table_s16_s8", types="s16_s8", file="rn_table_s16.h"),
+    Kernel("table", "rn_table_s16_s16", types="s16_s16", file="rn_table_s16.h"),
+    *family("softmax", 2),
     Kernel("quantize", "rn_quantize_f32_s16", types="s16"),
     Kernel("dequantize", "rn_dequantize_s16_f32", types="s16"),
     Kernel("transpose", "rn_transpose", types="s16_s16"),

@@ -31,10 +31,12 @@ from xdsl.utils.exceptions import PassFailedException
 from ..dialects import cortexm, dma, graph, quant
 from ..dialects.diagnostics import emit_remark, refuse, source_name
 from ..dialects.platform import platform_of
+from ..dialects.quant_windows import index_array
 from .bufferizer import Bufferizer, memref_of
 from .graph_to_linalg import has_loops, lower_layer
-from .kernel_problem import constant_operand, problem_of
+from .kernel_problem import constant_operand, parameters, problem_of, streams
 from .kernels import Kernel, Problem, all_kernels, choose_kernel, read_kernels
+from .movement_to_cortexm import MOVEMENT, concat, pad, pads_integers, slice_
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class ConvertQuantToCortexM(ModulePass):
         if unit is None:
             raise PassFailedException(f"platform {platform.label} has no cpu to run kernels")
         for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
-            memory = platform.board.data
-            to = KernelBufferizer(op, memory, kernels=table, isa=unit.features)
+            board = platform.board
+            to = KernelBufferizer(op, board.data, code=board.code, kernels=table, isa=unit.features)
             to.convert(function)
 
 
@@ -79,10 +81,12 @@ class KernelBufferizer(Bufferizer):
 
     kernels: Sequence[Kernel] = ()
     isa: frozenset[str] = frozenset()
+    code: str = ""
+    """The memory of constants."""
 
     def refuses(self, op: Operation) -> str | None:
         if has_kernels(op):
-            return refusal(op)
+            return refusal(op, constants=isinstance(op, TAKES_CONSTANTS))
         if has_loops(op):
             return None
         return "no kernel takes this op on this unit, and it has no form as loops"
@@ -104,13 +108,33 @@ class KernelBufferizer(Bufferizer):
     ) -> None:
         """Emit the kernel that the table chooses for `problem`."""
         kernel = self.kernel_for(problem, op)
-        buffers = [self.values[value] for value in ins]
+        buffers = [self.operand(value) for value in ins]
         out = self.result(op.results[0])
-        entries = properties(kernel)
-        if kernel.include != f"{kernel.symbol}.h":
-            entries["header"] = StringAttr(kernel.include)
         scratch = self.scratch(kernel.scratch(problem))
-        self.emit(kind(kernel.symbol, buffers, out, scratch, entries), op)
+        self.emit(self.kernel_op(kind, kernel, buffers, out, scratch, properties(kernel)), op)
+
+    def kernel_op(
+        self,
+        kind: type[cortexm.KernelOp],
+        kernel: Kernel,
+        ins: Sequence[SSAValue],
+        out: SSAValue,
+        scratch: SSAValue | None,
+        properties: dict[str, Attribute],
+    ) -> cortexm.KernelOp:
+        """The call of `kernel`."""
+        if kernel.include != f"{kernel.symbol}.h":
+            properties["header"] = StringAttr(kernel.include)
+        return kind(kernel.symbol, ins, out, scratch, properties)
+
+    def operand(self, value: SSAValue) -> SSAValue:
+        """The buffer of `value`; a constant is where the code is."""
+        if value not in self.values:
+            symbol = SymbolRefAttr(constant_name(value))
+            constant = dma.ConstantOp(symbol, memref_of(value.type, self.code))
+            self.block.add_op(constant)
+            self.values[value] = constant.result
+        return self.values[value]
 
     def kernel_for(self, problem: Problem, op: Operation) -> Kernel:
         kernel, missed = choose_kernel(problem, self.isa, self.kernels)
@@ -139,18 +163,24 @@ class KernelBufferizer(Bufferizer):
         }
 
 
-def refusal(op: Operation) -> str | None:
-    """Why no kernel can take the types and operands of `op`: i8 or i16, one scale per tensor."""
-    named = (getattr(op, name, None) for name in ("weight", "bias", "table"))
-    fixed = [value for value in named if isinstance(value, SSAValue)]
-    if any(graph.constant_array(value) is None for value in fixed):
+TAKES_CONSTANTS = (quant.AddOp, quant.MulOp, graph.ConcatOp)
+"""Ops that may read a constant tensor where others read a buffer."""
+
+
+def refusal(op: Operation, *, constants: bool = False) -> str | None:
+    """Why no kernel can take the types and operands of `op`: i8 or i16, one scale per tensor.
+
+    With `constants` it takes constant tensors as operands too.
+    """
+    if any(graph.constant_array(value) is None for value in parameters(op)):
         return "weights, biases and tables must be constants here"
-    streams = [value for value in op.operands if value not in fixed]
-    if any(isinstance(value.owner, graph.ConstantOp) for value in streams):
+    read = streams(op)
+    fixed = [value for value in read if isinstance(value.owner, graph.ConstantOp)]
+    if fixed and not (constants and len(fixed) < len(read)):
         return "reads a constant where kernels read a buffer; fold it before"
-    if isinstance(op, graph.TransposeOp | graph.ReshapeOp):
+    if isinstance(op, MOVEMENT) or pads_integers(op):
         return None
-    for value in (*streams, *op.results):
+    for value in (*read, *op.results):
         element = value.type.element_type if isinstance(value.type, TensorType) else None
         if element == f32 and isinstance(op, quant.QuantizeCastOp | quant.DequantizeCastOp):
             continue
@@ -163,6 +193,8 @@ def refusal(op: Operation) -> str | None:
 
 def has_kernels(op: Operation) -> bool:
     """Whether some kernel is for ops of this kind."""
+    if isinstance(op, graph.PadOp):
+        return pads_integers(op)
     return lower.dispatch(type(op)) is not lower.dispatch(object)
 
 
@@ -217,6 +249,18 @@ def add(op: quant.AddOp, to: KernelBufferizer) -> None:
 
 
 @lower.register
+def mul(op: quant.MulOp, to: KernelBufferizer) -> None:
+    problem = problem_of(op)
+    to.call(
+        cortexm.MulOp,
+        problem,
+        op,
+        [op.lhs, op.rhs],
+        lambda _: {"runs": index_array(op.runs()), **requant_properties(problem)},
+    )
+
+
+@lower.register
 def avg_pool2d(op: quant.AveragePool2DOp, to: KernelBufferizer) -> None:
     problem = problem_of(op)
     to.call(
@@ -258,6 +302,11 @@ def dequantize(op: quant.DequantizeCastOp, to: KernelBufferizer) -> None:
 @lower.register
 def transpose(op: graph.TransposeOp, to: KernelBufferizer) -> None:
     pointwise(op, to, cortexm.TransposeOp, {"permutation": op.perm})
+
+
+lower.register(graph.ConcatOp, concat)
+lower.register(graph.SliceOp, slice_)
+lower.register(graph.PadOp, pad)
 
 
 def pointwise(

@@ -54,6 +54,7 @@ class ConvertTileToDma(ModulePass):
             to = TileBufferizer(
                 op,
                 platform.board.data,
+                code=platform.board.code,
                 kernels=all_kernels(),
                 isa=cluster.features,
                 platform=platform,

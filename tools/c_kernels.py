@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dialects.cortexm import Window
+from ..dialects.quant import SOFTMAX_ENTRIES, TABLE_ENTRIES
 from ..lowering.kernel_arguments import ROUNDINGS
 from ..lowering.kernels import Kernel, Problem
 from ..runtime.interpreter import integer
@@ -22,7 +23,6 @@ from ..runtime.interpreter.c_memory import Pointer
 Array = NDArray[Any]
 Fields = Mapping[str, Any]
 ROUNDING_NAMES = {number: name for name, number in ROUNDINGS.items()}
-INT8 = (-128, 127)
 
 
 def meanings(kernels: tuple[Kernel, ...]) -> dict[str, Callable[..., Any]]:
@@ -80,7 +80,7 @@ def convolution(
     """Dense and depthwise convolution, weights in the order of the kernel."""
     shape = s.load()
     window, groups = window_of(shape), shape["groups"]
-    problem = Problem(kernel.op, window, groups, outputs=window.out_c)
+    problem = Problem(kernel.op, window, groups, outputs=window.out_c, types=kernel.types)
     size = (window.k_h, window.k_w)
     depthwise = kernel.op == "depthwise_conv2d"
     taps = window.k_h * window.k_w
@@ -110,7 +110,8 @@ def fully_connected(
 ) -> None:
     shape = s.load()
     rows, depth, outputs = shape["rows"], shape["in_c"], shape["out_c"]
-    packing = kernel.packing(Problem(kernel.op, rows=rows, depth=depth, outputs=outputs))
+    problem = Problem(kernel.op, rows=rows, depth=depth, outputs=outputs, types=kernel.types)
+    packing = kernel.packing(problem)
     packed = w.array(packing.packed_size(outputs, depth)).astype(np.int8)
     matrix = packing.unpack(packed, (outputs, depth), (1, 1))
     channels = c.load()
@@ -148,15 +149,31 @@ def add(
     store(y, np.clip((first * m_a + second * m_b + bias) >> shift, lo, hi))
 
 
+def mul(
+    _: Kernel, s: Pointer, q: Pointer, multiplier: int, shift: int, a: Pointer, b: Pointer,
+    y: Pointer,
+) -> None:  # fmt: skip
+    shape = s.load()
+    runs = [shape[name] for name in ("outer", "middle", "inner")]
+    first = a.array(int(np.prod(runs))).reshape(runs)
+    second = b.array(runs[1]).reshape(1, -1, 1)
+    products = integer.product(first, second, shape["a_zero"], shape["b_zero"])
+    store(y, requantized(products, q.load(), np.array([multiplier]), np.array([shift])))
+
+
 def table(_: Kernel, n: int, entries: Pointer, x: Pointer, y: Pointer) -> None:
-    store(y, entries.array(256)[x.array(n).astype(np.int64) + 128])
+    values = x.array(n)
+    count = TABLE_ENTRIES[8 * values.itemsize]
+    store(y, integer.lookup(values, entries.array(count), y.array(1).dtype))
 
 
 def softmax(
     _: Kernel, rows: int, n: int, entries: Pointer, zero: int, x: Pointer, y: Pointer
 ) -> None:
-    values = x.array(rows * n).reshape(rows, n)
-    store(y, integer.softmax(values, entries.array(256), zero, INT8))
+    values, result = x.array(rows * n).reshape(rows, n), y.array(1).dtype
+    bounds = np.iinfo(result)
+    table = entries.array(SOFTMAX_ENTRIES[8 * values.itemsize])
+    store(y, integer.softmax(values, table, result, zero, (int(bounds.min), int(bounds.max))))
 
 
 def quantize(_: Kernel, n: int, scale: Any, zero: int, x: Pointer, y: Pointer) -> None:
@@ -181,6 +198,28 @@ def transpose(_: Kernel, s: Pointer, x: Pointer, y: Pointer) -> None:
     as_bytes(y, count * size)[:] = source[index.reshape(-1)].reshape(-1)
 
 
+def copy(_: Kernel, b: Pointer, x: Pointer, y: Pointer) -> None:
+    """The items of the box, one by one where both walks are at the same time."""
+    box = b.load()
+    rank, size = box["rank"], box["item_bytes"]
+    dims = box["dims"].store[:rank]
+
+    def places(name: str) -> Array:
+        strides = box[f"{name}_strides"].store[:rank]
+        axes = [np.arange(d) * stride for d, stride in zip(dims, strides, strict=True)]
+        return sum(np.ix_(*axes), np.asarray(box[f"{name}_offset"])).reshape(-1)
+
+    source, target = places("x"), places("y")
+    whole = as_bytes(y, (int(target.max()) + 1) * size).reshape(-1, size)
+    whole[target] = as_bytes(x, (int(source.max()) + 1) * size).reshape(-1, size)[source]
+
+
+def pad(kernel: Kernel, b: Pointer, count: int, value: int, x: Pointer, y: Pointer) -> None:
+    item = np.dtype(f"i{b.load()['item_bytes']}")
+    as_bytes(y, count * item.itemsize).view(item)[:] = value
+    copy(kernel, b, x, y)
+
+
 def as_bytes(pointer: Pointer, count: int) -> Array:
     return Pointer(pointer.store, pointer.offset, np.dtype(np.uint8)).array(count)
 
@@ -197,10 +236,13 @@ BY_OP: dict[str, Callable[..., None]] = {
     "avg_pool2d": avg_pool2d,
     "max_pool2d": max_pool2d,
     "add": add,
+    "mul": mul,
     "table": table,
     "softmax": softmax,
     "quantize": quantize,
     "dequantize": dequantize,
     "transpose": transpose,
+    "copy": copy,
+    "pad": pad,
 }
 """The op that a kernel stands for to its meaning."""

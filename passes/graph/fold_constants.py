@@ -18,6 +18,7 @@ from xdsl.pattern_rewriter import (
 from ...dialects import graph
 from ...dialects.diagnostics import emit_remark, source_name
 from ...dialects.graph_base import tensor_type
+from ...dialects.quant_types import UniformQuantizedType
 from ...dialects.types import QuantizedType, byte_size, storage_type
 from ...runtime.interpreter.graph import MEANINGS, evaluate
 from .constants import new_constant, symbol_of
@@ -29,7 +30,8 @@ PASS = "fold-constants"
 class FoldConstants(ModulePass):
     """Replace graph ops whose operands are all constants by their results, as the interpreter says.
 
-    A result that is more than `growth` times as large as what it is computed from stays an op.
+    Of quantized tensors, those that only move integers are computed. A result that is more than
+    `growth` times as large as what it is computed from stays an op.
     `graph.dequantize_linear` stays too: behind it are the integers that a quantized network keeps.
     """
 
@@ -40,6 +42,17 @@ class FoldConstants(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         pattern = GreedyRewritePatternApplier([FoldConstantOperands(self.growth)])
         PatternRewriteWalker(pattern).rewrite_module(op)
+
+
+MOVEMENT = (graph.ReshapeOp, graph.TransposeOp, graph.SliceOp, graph.ConcatOp)
+
+
+def moves_stored_integers(op: graph.GraphOp) -> bool:
+    """`op` moves integers that have one scale: no type counts the axes of its tensor."""
+    elements = [tensor_type(value).element_type for value in (*op.operands, op.result)]
+    return isinstance(op, MOVEMENT) and not any(
+        isinstance(element, UniformQuantizedType) and element.per_axis for element in elements
+    )
 
 
 @dataclass
@@ -53,7 +66,8 @@ class FoldConstantOperands(RewritePattern):
         if isinstance(op, graph.DequantizeLinearOp) or type(op) not in MEANINGS:
             return
         types = [tensor_type(value) for value in (*op.operands, op.result)]
-        if any(isinstance(type.element_type, QuantizedType) for type in types):
+        quantized = any(isinstance(type.element_type, QuantizedType) for type in types)
+        if quantized and not moves_stored_integers(op):
             return
         arrays = [graph.constant_array(value) for value in op.operands]
         if not arrays or any(array is None for array in arrays):

@@ -46,8 +46,9 @@ class ChannelsLast(ModulePass):
             ConvChannelsLast(op),
             PoolChannelsLast(),
             SinkBelowPointwise(),
-            SinkBelowAdd(),
+            SinkBelowPair(),
             SinkBelowConcat(),
+            SinkBelowMovement(),
             RaiseAboveInputCast(),
             FoldIntoFullyConnected(op),
         ]
@@ -157,11 +158,13 @@ def quantized_along_axis(op: Operation) -> bool:
     return any(isinstance(e, quant.UniformQuantizedType) and e.per_axis for e in elements)
 
 
-class SinkBelowAdd(RewritePattern):
-    """add(transpose(a), b) -> transpose(add(a, transpose back(b)))."""
+class SinkBelowPair(RewritePattern):
+    """add(transpose(a), b) -> transpose(add(a, transpose back(b))), also for products."""
 
     @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: quant.AddOp, rewriter: PatternRewriter) -> None:
+    def match_and_rewrite(self, op: quant.AddOp | quant.MulOp, rewriter: PatternRewriter) -> None:
+        if not broadcasts_channels_last(op):
+            return
         sources = [transposed(value, TO_FIRST) for value in op.operands]
         if all(source is None for source in sources):
             return
@@ -173,7 +176,7 @@ class SinkBelowAdd(RewritePattern):
                 moved.append(back)
                 source = back.result
             operands.append(source)
-        new = quant.AddOp.create(
+        new = type(op).create(
             operands=operands, properties=op.properties, result_types=[last_type(op.result.type)]
         )
         after = graph.TransposeOp(new.result, TO_FIRST)
@@ -182,16 +185,54 @@ class SinkBelowAdd(RewritePattern):
 
 
 class SinkBelowConcat(RewritePattern):
-    """concat(transpose(a), transpose(b), ...) -> transpose(concat(a, b, ...))."""
+    """concat(transpose(a), transpose(b), ...) -> transpose(concat(a, b, ...)), constants too."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: graph.ConcatOp, rewriter: PatternRewriter) -> None:
-        sources = [transposed(value, TO_FIRST) for value in op.operands]
-        operands = [source for source in sources if source is not None]
-        if len(operands) != len(sources):
+        moved: list[Operation] = []
+        operands: list[SSAValue] = []
+        for value in op.operands:
+            source = transposed(value, TO_FIRST)
+            if source is None and isinstance(value.owner, graph.ConstantOp):
+                moved.append(graph.TransposeOp(value, TO_LAST))
+                source = moved[-1].results[0]
+            if source is None:
+                return
+            operands.append(source)
+        if len(moved) == len(operands):
             return
         axis = op.axis.value.data % 4
         new = graph.ConcatOp(operands, TO_FIRST[axis])
+        after = graph.TransposeOp(new.result, TO_FIRST)
+        new.location = after.location = op.location
+        rewriter.replace(op, [*moved, new, after])
+
+
+def broadcasts_channels_last(op: quant.AddOp | quant.MulOp) -> bool:
+    """Whether the axes of a 4-D factor are neighbours in the other order too."""
+    shapes = [quant.shape_of(value) for value in op.operands]
+    if any(len(shape) != 4 for shape in shapes):
+        return False
+    moved = ([shape[axis] for axis in TO_LAST] for shape in shapes)
+    return quant.broadcast_runs(*moved) is not None
+
+
+class SinkBelowMovement(RewritePattern):
+    """slice(transpose(x)) -> transpose(slice(x)), also for pads."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: graph.SliceOp | graph.PadOp, rewriter: PatternRewriter) -> None:
+        source = transposed(op.input, TO_FIRST)
+        if source is None:
+            return
+        if isinstance(op, graph.SliceOp):
+            numbers = (x.get_values() for x in (op.offsets, op.sizes, op.strides))
+            offsets, sizes, strides = ([n[axis] for axis in TO_LAST] for n in numbers)
+            new = graph.SliceOp(source, offsets=offsets, sizes=sizes, strides=strides)
+        else:
+            pairs = [op.pad_pairs()[axis] for axis in TO_LAST]
+            pads = [pair[end] for end in (0, 1) for pair in pairs]
+            new = graph.PadOp(source, pads, op.mode.data, op.value.value.data)
         after = graph.TransposeOp(new.result, TO_FIRST)
         new.location = after.location = op.location
         rewriter.replace(op, [new, after])

@@ -19,10 +19,10 @@ from ...dialects.diagnostics import OpError, RunnelError, emit_remark
 from .blocks import BLOCKS, MOST, Blocks, blocked
 from .calibrate import argument_attributes, is_float, range_of
 from .grids import bias_room, codes_of, grid_type, weight_axis, weight_type
-from .integer_forms import PRODUCTS, form_problem
+from .integer_forms import PAIRS, PRODUCTS, form_problem
 from .notes import FLOAT, REAL, given_bits, given_type, given_weight_bits
-from .placement import Placement
-from .rules import Rules
+from .placement import Placement, is_scalar
+from .rules import Rules, scheme_for
 from .scheme import Grid, Scheme
 
 FIXED_GRIDS: dict[type[Operation], Grid] = {
@@ -128,8 +128,10 @@ class Inserter:
                 )
                 self.pair(argument, element, self.block.first_op)
         for op in ops:
-            if isinstance(op, PRODUCTS) and self.is_quantized_product(op):
+            if isinstance(op, PRODUCTS) and self.is_integer(op):
                 self.quantize_weight(op)
+            if isinstance(op, PAIRS) and self.is_integer(op):
+                self.quantize_constants(op)
             if len(op.results) != 1 or not is_float(op.results[0].type) or not op.operands:
                 continue
             result = op.results[0]
@@ -154,7 +156,8 @@ class Inserter:
             if reason is not None and blamed and op.operands and is_float(op.results[0].type):
                 emit_remark("missed", InsertQuantCasts.name, op, f"stays in float: {reason}")
 
-    def is_quantized_product(self, op: Operation) -> bool:
+    def is_integer(self, op: Operation) -> bool:
+        """A product or a pair whose constants are quantized."""
         everywhere = self.wanted.everywhere and form_problem(op) is None
         return everywhere or op in self.placement.integer
 
@@ -184,6 +187,8 @@ class Inserter:
         fixed, given = FIXED_GRIDS.get(type(op)), given_type(op.attributes)
         if isinstance(op, graph.SoftmaxOp):
             element = grid_type(FIXED_GRIDS[type(op)], 8)
+            if scheme.bits == 16:
+                element = quant.UniformQuantizedType.get([1 / 32768], bits=16)
             self.check_unused(op, element, "has the grid of the integer softmax")
             return element
         if given is not None:
@@ -216,6 +221,22 @@ class Inserter:
         there.operands[0] = value
         self.block.insert_ops_before([there, back], before)
         self.types[back.result] = element
+
+    def quantize_constants(self, op: Operation) -> None:
+        """Quantize the constant tensor that an integer op takes beside an activation."""
+        rule, width = self.placement.rule_of(op), self.placement.width_of
+        for index, value in enumerate(op.operands):
+            array = graph.constant_array(value)
+            if array is None or is_scalar(value):
+                continue
+            scheme = scheme_for([rule], width(value))
+            bounds = min(float(array.min()), 0.0), max(float(array.max()), 0.0)
+            element = grid_type(scheme.grid(*bounds), scheme.bits)
+            there = quant.QuantizeCastOp(value, TensorType(element, array.shape))
+            back = quant.DequantizeCastOp(there.result, TensorType(f32, array.shape))
+            there.location = back.location = op.location
+            self.block.insert_ops_before([there, back], op)
+            op.operands[index] = back.result
 
     def quantize_weight(self, op: Operation) -> None:
         """Replace a constant float weight by its integers behind a dcast."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import prod
 
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from ...dialects import graph
 from ...dialects.graph_base import ints, shape_of
+from ...dialects.quant_pointwise import broadcast_runs
 from ...dialects.quantization import Rule
 
 PRODUCTS = (graph.ConvOp, graph.GemmOp, graph.MatmulOp)
+PAIRS = (graph.AddOp, graph.SubOp, graph.MulOp)
+"""Integer ops of two tensors, either of which may be a constant."""
 
 
 def form_problem(op: Operation) -> str | None:
@@ -22,7 +25,7 @@ def form_problem(op: Operation) -> str | None:
     if isinstance(op, PRODUCTS):
         return product_problem(op)
     match op:
-        case graph.AddOp() if shape_of(op.lhs) != shape_of(op.rhs):
+        case graph.AddOp() | graph.SubOp() if shape_of(op.lhs) != shape_of(op.rhs):
             return "has no integer form: its operands have different shapes"
         case graph.GlobalAveragePoolOp() if len(shape_of(op.input)) != 4:
             return "has no integer form: only images are pooled in integers"
@@ -32,12 +35,37 @@ def form_problem(op: Operation) -> str | None:
             return None if plain else "has no integer form: padding is not counted, or dilated"
         case graph.SoftmaxOp() if op.axis.value.data not in (-1, len(shape_of(op.input)) - 1):
             return "has no integer form: a softmax is over the last axis"
+        case graph.MulOp() if factor_of(op) is None:
+            return "has no integer form: an operand is broadcast along axes between its own"
+        case graph.PadOp() if not pads_with_zero(op):
+            return "has no integer form: it pads with more than zeros"
         case graph.AddOp() | graph.GlobalAveragePoolOp() | graph.SoftmaxOp():
+            return None
+        case graph.SubOp() | graph.MulOp():
+            return None
+        case graph.ConcatOp() | graph.SliceOp() | graph.PadOp():
             return None
         case graph.MaxPoolOp() | graph.ReshapeOp() | graph.TransposeOp():
             return None
         case _:
             return "has no integer form"
+
+
+def pads_with_zero(op: graph.PadOp) -> bool:
+    """Padding that every grid has."""
+    return op.mode.data == "constant" and op.value.value.data == 0
+
+
+def factor_of(op: graph.MulOp) -> tuple[SSAValue, SSAValue] | None:
+    """The operand that has the shape of the result, and the other, which an integer op broadcasts;
+    None where it cannot.
+    """
+    shape = shape_of(op.result)
+    for value, factor in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
+        extents = (*[1] * (len(shape) - len(shape_of(factor))), *shape_of(factor))
+        if shape_of(value) == shape and broadcast_runs(shape, extents) is not None:
+            return value, factor
+    return None
 
 
 def product_problem(op: Operation) -> str | None:

@@ -18,12 +18,18 @@ from ...dialects.diagnostics import describe
 from ...dialects.graph_base import shape_of
 from ...dialects.graph_math import BinaryOp, UnaryOp
 from ...dialects.quantization import Rule
-from .integer_forms import PRODUCTS, form_problem, rule_problem
+from .integer_forms import PAIRS, PRODUCTS, form_problem, pads_with_zero, rule_problem
 from .rules import Rules, kernel_of, rules_of, scheme_for
 from .scheme import Scheme
 
-GRID_PRESERVING = (graph.ReshapeOp, graph.TransposeOp, graph.MaxPoolOp)
-"""Their results lie on the grid of their input: they need no quantizer."""
+GRID_PRESERVING = (
+    graph.ReshapeOp,
+    graph.TransposeOp,
+    graph.SliceOp,
+    graph.PadOp,
+    graph.MaxPoolOp,
+)
+"""Their results lie on the grid of their input (of a pad with zeros): they need no quantizer."""
 
 ACTIVATIONS = (graph.ReluOp, graph.ClipOp)
 
@@ -44,6 +50,10 @@ def is_scalar(value: SSAValue) -> bool:
     """A constant of one element."""
     array = graph.constant_array(value)
     return array is not None and array.size == 1
+
+
+def is_constant(value: SSAValue) -> bool:
+    return graph.constant_array(value) is not None
 
 
 @dataclass
@@ -146,13 +156,25 @@ class Placement:
         source = self.sources.get(op.results[0])
         if source is None and (problem := form_problem(op)) is not None:
             return problem
+        if isinstance(op, graph.ConcatOp):
+            return self.joined_refusal(op)
         operands = op.operands if source is None else [source]
+        if isinstance(op, PAIRS) and source is None:
+            operands = [value for value in op.operands if not is_constant(value)]
         for value in operands:
             if value not in self.quantized:
                 return f"reads what {maker_of(self.root_of(value))} makes in float"
         if source is not None and self.is_inner(op.results[0]):
             return None
         return self.refused(op, operands)
+
+    def joined_refusal(self, op: graph.ConcatOp) -> str | None:
+        """The same of a concatenation: what it reads is made on its own grid."""
+        if not any(value in self.quantized for value in op.inputs):
+            return "reads nothing that is made in integers"
+        if not self.rule_of(op).integer:
+            return self.refused(op, [])
+        return None
 
     def product_refusal(self, op: Operation) -> str | None:
         """The same of a product, wherever it is."""
@@ -211,6 +233,8 @@ class Placement:
 
     def preserves(self, op: Operation) -> bool:
         """What `op` makes lies on the grid of what it reads."""
+        if isinstance(op, graph.PadOp) and not pads_with_zero(op):
+            return False
         return isinstance(op, GRID_PRESERVING) and self.rules.rule(op).integer
 
     def uses_of(self, value: SSAValue) -> Iterator[Operation]:
@@ -232,7 +256,7 @@ class Placement:
         """The integer ops that make, move and read `value`."""
         ops = [op for op in self.uses_of(value) if op in self.integer or self.preserves(op)]
         if isinstance(value.owner, Operation) and value.owner in self.integer:
-            ops.append(self.core_of(value.owner))
+            ops += self.makers_of(self.core_of(value.owner))
         return ops
 
     def has_width(self, value: SSAValue, bits: int) -> bool:
@@ -241,11 +265,23 @@ class Placement:
         """
         ops = self.integer_ops_at(value)
         core = self.core_of(value.owner) if isinstance(value.owner, Operation) else None
-        kernels = [self.kernel_of(op) for op in ops if op is core or isinstance(op, PRODUCTS)]
+        kernels = [
+            self.kernel_of(op)
+            for op in ops
+            if isinstance(op, PRODUCTS) or (op is core and not isinstance(op, graph.ConcatOp))
+        ]
         asked = [self.rule_of(op).widths for op in ops]
         return all(self.rules.has_width(kernel, bits) for kernel in kernels) and all(
             bits in widths for widths in asked if widths
         )
+
+    def makers_of(self, core: Operation) -> Iterator[Operation]:
+        """`core`, and what makes the operands that it joins."""
+        yield core
+        for value in core.operands if isinstance(core, graph.ConcatOp) else ():
+            owner = value.owner
+            if self.is_joined(value) and isinstance(owner, Operation) and owner in self.integer:
+                yield from self.makers_of(self.core_of(owner))
 
     def range_of(self, value: SSAValue) -> tuple[float, float] | None:
         """The range that the platform asks for what makes `value`."""
@@ -260,7 +296,7 @@ class Placement:
         """
         if value in self.given:
             return True
-        if self.is_inner(value):
+        if self.is_inner(value) or self.is_joined(value):
             return False
         owner = value.owner
         if self.is_read(value):
@@ -301,6 +337,20 @@ class Placement:
     def is_inner(self, value: SSAValue) -> bool:
         """A table computes `value` on the way."""
         return value in self.sources and self.is_within(value, self.sources)
+
+    def is_joined(self, value: SSAValue) -> bool:
+        """Only concatenations on integers read `value`: it is made on the grid of their results."""
+        readers = [use.operation for use in value.uses]
+        return bool(readers) and all(
+            isinstance(op, graph.ConcatOp) and self.is_on_grid(op) for op in readers
+        )
+
+    def is_on_grid(self, op: Operation) -> bool:
+        """What `op` makes has a quantizer: its own, one behind its activations, or that of what it
+        is joined to.
+        """
+        end = self.end_of(op)
+        return op in self.integer and (self.is_joined(end) or self.needs_quantizer(end))
 
     def readers_of(self, value: SSAValue) -> Iterator[Operation]:
         """What reads `value`, moved or at the end of a chain."""

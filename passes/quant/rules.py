@@ -15,6 +15,7 @@ from ...dialects.graph_math import BinaryOp, UnaryOp
 from ...dialects.platform import KEY, PlatformAttr
 from ...dialects.quantization import ANYTHING, Quantization, Rule
 from ...lowering.kernels import Kernel, all_kernels
+from .integer_forms import factor_of
 from .scheme import Scheme
 
 STRICTNESS = ("asymmetric", "symmetric", "strict")
@@ -86,8 +87,10 @@ def kernel_of(op: Operation) -> str:
             return "depthwise_conv2d" if depthwise else "conv2d"
         case graph.GemmOp() | graph.MatmulOp():
             return "fully_connected"
-        case graph.AddOp() if shape_of(op.lhs) == shape_of(op.rhs):
+        case graph.AddOp() | graph.SubOp() if shape_of(op.lhs) == shape_of(op.rhs):
             return "add"
+        case graph.MulOp() if factor_of(op) is not None:
+            return "mul"
         case graph.AveragePoolOp() | graph.GlobalAveragePoolOp():
             return "avg_pool2d"
         case graph.MaxPoolOp():

@@ -57,7 +57,7 @@ def unpack_chunk(
 
 
 def requantize(
-    op: cluster.ProductOp | cluster.AveragePool2DOp,
+    op: cluster.ProductOp | cluster.AveragePool2DOp | cluster.MulOp,
     accumulator: NDArray[np.int64],
     multipliers: NDArray[np.int64],
     shifts: NDArray[np.int64],
@@ -141,6 +141,14 @@ class ClusterFunctions(InterpreterFunctions):
     def add(self, _: Interpreter, op: cluster.AddOp, args: Values) -> Values:
         a, b, y = args[:3]
         y[...] = integer.scaled_sum(a, b, *op.numbers)
+        return ()
+
+    @impl(cluster.MulOp)
+    def mul(self, _: Interpreter, op: cluster.MulOp, args: Values) -> Values:
+        zeros = [quant.quantized(value).zero_point for value in op.ins]
+        multiplier, shift = (np.array([n.value.data]) for n in (op.multiplier, op.shift))
+        accumulator = integer.product(args[0], args[1], zeros[0], zeros[1])
+        args[2][...] = requantize(op, accumulator, multiplier, shift)
         return ()
 
     @impl(cluster.AveragePool2DOp)

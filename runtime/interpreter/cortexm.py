@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
 
 from ...dialects import cortexm, quant
-from ...dialects.quant_types import storage_bounds
 from . import integer
 
 Values = tuple[Any, ...]
@@ -22,7 +21,7 @@ def unpacked(op: cortexm.ProductOp) -> NDArray[np.int8]:
 
 
 def requantize(
-    op: cortexm.ProductOp | cortexm.AveragePool2DOp,
+    op: cortexm.ProductOp | cortexm.AveragePool2DOp | cortexm.MulOp,
     accumulator: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     return integer.requantize(
@@ -83,6 +82,15 @@ class CortexMFunctions(InterpreterFunctions):
         y[...] = integer.scaled_sum(a, b, *op.numbers)
         return ()
 
+    @impl(cortexm.MulOp)
+    def mul(self, _: Interpreter, op: cortexm.MulOp, args: Values) -> Values:
+        a, b, y = args
+        zeros = [quant.quantized(value).zero_point for value in op.ins]
+        runs = op.runs.get_values()
+        accumulator = integer.product(a.reshape(runs), b.reshape(1, -1, 1), *zeros)
+        y[...] = requantize(op, accumulator).reshape(y.shape)
+        return ()
+
     @impl(cortexm.AveragePool2DOp)
     def avg_pool2d(self, _: Interpreter, op: cortexm.AveragePool2DOp, args: Values) -> Values:
         x, y = args[:2]
@@ -104,16 +112,15 @@ class CortexMFunctions(InterpreterFunctions):
     @impl(cortexm.TableOp)
     def table(self, _: Interpreter, op: cortexm.TableOp, args: Values) -> Values:
         x, y = args
-        least = storage_bounds(quant.quantized(op.ins[0]).storage)[0]
-        y[...] = cortexm.constant(op, op.table)[x.astype(np.int64) - least]
+        y[...] = integer.lookup(x, cortexm.constant(op, op.table), y.dtype)
         return ()
 
     @impl(cortexm.SoftmaxOp)
     def softmax(self, _: Interpreter, op: cortexm.SoftmaxOp, args: Values) -> Values:
         x, y = args[:2]
         element = quant.quantized(op.outs[0])
-        table = cortexm.constant(op, op.table).astype(np.int64)
-        y[...] = integer.softmax(x, table, element.zero_point, element.bounds)
+        table = cortexm.constant(op, op.table)
+        y[...] = integer.softmax(x, table, y.dtype, element.zero_point, element.bounds)
         return ()
 
     @impl(cortexm.QuantizeOp)
@@ -136,4 +143,22 @@ class CortexMFunctions(InterpreterFunctions):
     def transpose(self, _: Interpreter, op: cortexm.TransposeOp, args: Values) -> Values:
         x, y = args
         y[...] = x.transpose(op.permutation.get_values())
+        return ()
+
+    @impl(cortexm.CopyOp)
+    def copy(self, _: Interpreter, op: cortexm.CopyOp, args: Values) -> Values:
+        x, y = args
+        sizes, offsets, strides, target = op.numbers()
+        taken = x
+        for axis, (n, offset, stride) in enumerate(zip(sizes, offsets, strides, strict=True)):
+            taken = taken.take([offset + i * stride for i in range(n)], axis)
+        y[tuple(slice(at, at + n) for at, n in zip(target, sizes, strict=True))] = taken
+        return ()
+
+    @impl(cortexm.PadOp)
+    def pad(self, _: Interpreter, op: cortexm.PadOp, args: Values) -> Values:
+        x, y = args
+        y[...] = op.value.value.data
+        before = op.before.get_values()
+        y[tuple(slice(at, at + n) for at, n in zip(before, x.shape, strict=True))] = x
         return ()

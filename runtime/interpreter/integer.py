@@ -127,12 +127,39 @@ def scaled_sum(
     return np.clip(total >> shift, low, high)
 
 
-def softmax(x: IntArray, table: IntArray, zero_point: int, clamp: tuple[int, int]) -> IntArray:
-    """round(256 e / sum e) + zero_point over the last axis, e = table[max - x]; u32 arithmetic."""
+def product(a: IntArray, b: IntArray, a_zero: int, b_zero: int) -> NDArray[np.int64]:
+    """Accumulators of an elementwise product; `b` may broadcast."""
+    return (a.astype(np.int64) - a_zero) * (b.astype(np.int64) - b_zero)
+
+
+def lookup(x: IntArray, table: IntArray, result: np.dtype[Any]) -> IntArray:
+    """The pointwise function that `table` has, of 8-bit or 16-bit `x`; see quant.table."""
+    from_least = x.astype(np.int64) - int(np.iinfo(x.dtype).min)
+    entries = table.astype(np.int64)
+    if x.dtype.itemsize == 1:
+        return entries[from_least]
+    index, rest = from_least >> 7, from_least & 127
+    fine = 128 * entries[index] + (entries[index + 1] - entries[index]) * rest
+    return round_shift(fine, 7 if result.itemsize == 2 else 15, "single")
+
+
+def softmax(
+    x: IntArray, table: IntArray, result: np.dtype[Any], zero_point: int, clamp: tuple[int, int]
+) -> IntArray:
+    """Over the last axis, of 8-bit or 16-bit `x`; unsigned arithmetic. See quant.softmax."""
     wide = x.astype(np.int64)
-    e = table.astype(np.int64)[wide.max(-1, keepdims=True) - wide]
+    distance, entries = wide.max(-1, keepdims=True) - wide, table.astype(np.int64)
+    if x.dtype.itemsize == 1:
+        e = entries[distance]
+    else:
+        e = round_shift(entries[distance >> 8] * entries[256 + (distance & 255)], 30, "single")
     total = e.sum(-1, keepdims=True)
-    return np.clip((512 * e + total) // (2 * total) + zero_point, clamp[0], clamp[1])
+    if (x.dtype.itemsize, result.itemsize) == (1, 1):
+        shares = (512 * e + total) // (2 * total)
+    else:
+        bits = 8 if result.itemsize == 1 else 15
+        shares = round_shift(e * ((1 << 62) // total), 62 - bits, "single")
+    return np.clip(shares + zero_point, clamp[0], clamp[1])
 
 
 def quantize(

@@ -10,7 +10,6 @@ from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_i
 from xdsl.ir import SSAValue
 
 from ...dialects import quant
-from ...dialects.quant_types import storage_bounds
 from ...dialects.types import dtype_of
 from . import integer
 
@@ -87,6 +86,12 @@ class QuantFunctions(InterpreterFunctions):
         a, b = args
         return (stored(op.result, integer.scaled_sum(a, b, *op.numbers)),)
 
+    @impl(quant.MulOp)
+    def mul(self, _: Interpreter, op: quant.MulOp, args: Values) -> Values:
+        zeros = [quant.quantized(value).zero_point for value in op.operands]
+        y = apply_requant(integer.product(*args, *zeros), op.requant, op.result)
+        return (stored(op.result, y),)
+
     @impl(quant.AveragePool2DOp)
     def avg_pool2d(self, _: Interpreter, op: quant.AveragePool2DOp, args: Values) -> Values:
         layout, zero = op.layout.data, quant.quantized(op.input).zero_point
@@ -106,14 +111,14 @@ class QuantFunctions(InterpreterFunctions):
     @impl(quant.TableOp)
     def table(self, _: Interpreter, op: quant.TableOp, args: Values) -> Values:
         x, table = args
-        least = storage_bounds(quant.quantized(op.input).storage)[0]
-        return (table[x.astype(np.int64) - least],)
+        result = dtype_of(quant.quantized(op.result))
+        return (integer.lookup(x, table, result).astype(result),)
 
     @impl(quant.SoftmaxOp)
     def softmax(self, _: Interpreter, op: quant.SoftmaxOp, args: Values) -> Values:
         x, table = args
         element = quant.quantized(op.result)
-        y = integer.softmax(x, table, element.zero_point, element.bounds)
+        y = integer.softmax(x, table, dtype_of(element), element.zero_point, element.bounds)
         return (stored(op.result, y),)
 
     @impl(quant.QuantizeCastOp)

@@ -20,7 +20,6 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects import quant, tile
 from ...dialects.diagnostics import refuse
 from ...dialects.graph import constant_array
-from ...dialects.quant_types import storage_bounds
 from ...dialects.tiling import Access, Box, Interval, Numbers, shape_of, tiling_of
 from ...dialects.types import dtype_of
 from . import integer
@@ -195,6 +194,13 @@ def _(op: quant.AddOp, made: Box[int], operands: list[Array]) -> Array:
 
 
 @compute.register
+def _(op: quant.MulOp, made: Box[int], operands: list[Array]) -> Array:
+    zeros = [quant.quantized(value).zero_point for value in op.operands]
+    accumulator = integer.product(operands[0], operands[1], *zeros)
+    return requantized(accumulator, op.requant, op.result, channels(made))
+
+
+@compute.register
 def _(op: quant.AveragePool2DOp, made: Box[int], operands: list[Array]) -> Array:
     view = integer.windows(operands[0], op.kernel_size(), op.strides.get_values())
     zero = quant.quantized(op.input).zero_point
@@ -209,5 +215,5 @@ def _(op: quant.MaxPool2DOp, made: Box[int], operands: list[Array]) -> Array:
 
 @compute.register
 def _(op: quant.TableOp, made: Box[int], operands: list[Array]) -> Array:
-    least = storage_bounds(quant.quantized(op.input).storage)[0]
-    return constants(op, op.table)[operands[0].astype(np.int64) - least]
+    result = dtype_of(quant.quantized(op.result))
+    return integer.lookup(operands[0], constants(op, op.table), result)

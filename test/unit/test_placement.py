@@ -68,8 +68,8 @@ def test_a_chain_that_something_else_reads_is_cut_there() -> None:
     nodes: list[Node] = [("MatMul", ["x", "w"], ["h"], {}), *GELU[:2]]
     nodes += [("MatMul", ["t", "v"], ["q"], {}), *GELU[2:], ("Add", ["g", "q"], ["y"], {})]
     module = network([1, 8], nodes, CONSTANTS)
-    # t is read by a product, so a is made of it, and g of two tensors: in float, and so is the sum.
-    assert quantized(module) == {"x", "h", "t", "q"}
+    # t is read by a product: a is a table of it, and g a product of two tensors.
+    assert quantized(module) == {"x", "h", "t", "q", "a", "g", "y"}
 
 
 def test_between_float_ops_nothing_is_quantized() -> None:

@@ -75,16 +75,16 @@ RN_INLINE void rn_conv2d_row_mve(const rn_conv2d_shape *s, const rn_conv2d_sprea
 
 /* The strip of `outputs` output columns from ox in output row oy. */
 RN_INLINE void rn_conv2d_fill_mve(const rn_conv2d_shape *s, const rn_conv2d_spread_mve *spread, int32_t oy, int32_t ox,
-                                  int32_t outputs, const int8_t *x, int8_t *strip) {
+                                  int32_t outputs, const int8_t *x, int8_t *strip, int wide) {
     const int32_t first = ox * s->stride_w - s->pad_left;
     const int32_t end = first + (outputs - 1) * s->stride_w + s->k_w;
     const int32_t inside = rn_clamp(0, first, end);        /* [first, inside) is padding */
     const int32_t beyond = rn_clamp(s->in_w, inside, end); /* and [beyond, end) */
     const int32_t pitch = s->k_h * s->in_c;
     int8_t zero[16];
-    vstrbq_s8(zero, vdupq_n_s8((int8_t)s->in_zero));
-    rn_fill_mve(strip, (inside - first) * pitch, s->in_zero);
-    rn_fill_mve(strip + (beyond - first) * pitch, (end - beyond) * pitch, s->in_zero);
+    rn_fill_mve(zero, 16, s->in_zero, wide);
+    rn_fill_mve(strip, (inside - first) * pitch, s->in_zero, wide);
+    rn_fill_mve(strip + (beyond - first) * pitch, (end - beyond) * pitch, s->in_zero, wide);
     if (beyond == inside) return;
     for (int32_t ky = 0; ky < s->k_h; ky++) {
         const int32_t iy = oy * s->stride_h - s->pad_top + ky * s->dil_h;
@@ -96,22 +96,48 @@ RN_INLINE void rn_conv2d_fill_mve(const rn_conv2d_shape *s, const rn_conv2d_spre
 
 /* 1x1 kernel, no padding. */
 RN_INLINE void rn_conv2d_point_mve(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c,
-                                   const int8_t *x, const int8_t *w, int8_t *y, int8_t *scratch) {
+                                   const int8_t *x, const int8_t *w, int8_t *y, int8_t *scratch, int x_wide,
+                                   int y_wide) {
     const int32_t blocks = (s->in_c + 15) / 16;
     const int32_t dense = s->stride_h == 1 && s->stride_w == 1; /* then all rows are one long row */
     const int32_t rows = dense ? 1 : s->out_h;
     const int32_t pixels = dense ? s->out_h * s->out_w : s->out_w;
-    const int32_t step = s->stride_w * s->in_c;
+    const int32_t step = s->stride_w * s->in_c, pixel = y_wide ? 2 * s->out_c : s->out_c;
     for (int32_t oy = 0; oy < rows; oy++) {
         const int8_t *row = x + oy * s->stride_h * s->in_w * s->in_c;
         /* Pixels of this row whose vectors stay inside x. */
         const int32_t available = (s->in_h * s->in_w - oy * s->stride_h * s->in_w) * s->in_c;
         const int32_t safe = rn_max(rn_min((available - 16 * blocks + step) / step, pixels), 0);
-        rn_matmul_s8_mve(safe, blocks, s->out_c, step, q, c, row, w, y);
-        y += safe * s->out_c;
-        for (int32_t p = safe; p < pixels; p++, y += s->out_c) {
+        rn_matmul_mve(safe, blocks, s->out_c, step, q, c, row, w, y, x_wide, y_wide);
+        y += safe * pixel;
+        for (int32_t p = safe; p < pixels; p++, y += pixel) {
             memcpy(scratch, row + p * step, (size_t)s->in_c);
-            rn_matmul_s8_mve(1, blocks, s->out_c, 0, q, c, scratch, w, y);
+            rn_matmul_mve(1, blocks, s->out_c, 0, q, c, scratch, w, y, x_wide, y_wide);
+        }
+    }
+}
+
+/* x is int8 or (x_wide) int16, y likewise; all but the products counts bytes. */
+RN_INLINE void rn_conv2d_mve_mixed(const rn_conv2d_shape *shape, const rn_requant *q, const rn_channels *c,
+                                   const void *x, const int8_t *w, void *y, void *scratch, int x_wide, int y_wide) {
+    rn_conv2d_shape in_bytes = *shape;
+    if (x_wide) in_bytes.in_c *= 2;
+    const rn_conv2d_shape *const s = &in_bytes;
+    int8_t *strip = (int8_t *)scratch;
+    if (s->k_h == 1 && s->k_w == 1 && s->pad_top == 0 && s->pad_left == 0 &&
+        (s->out_h - 1) * s->stride_h < s->in_h && (s->out_w - 1) * s->stride_w < s->in_w) {
+        rn_conv2d_point_mve(s, q, c, (const int8_t *)x, w, (int8_t *)y, strip, x_wide, y_wide);
+        return;
+    }
+    const int32_t outputs = rn_conv2d_strip_mve(s), pixel = y_wide ? 2 * s->out_c : s->out_c;
+    const int32_t blocks = (s->k_h * s->k_w * s->in_c + 15) / 16;
+    const rn_conv2d_spread_mve spread = rn_conv2d_spread_of_mve(s);
+    for (int32_t oy = 0; oy < s->out_h; oy++) {
+        for (int32_t ox = 0; ox < s->out_w; ox += outputs) {
+            const int32_t n = rn_min(outputs, s->out_w - ox);
+            rn_conv2d_fill_mve(s, &spread, oy, ox, n, (const int8_t *)x, strip, x_wide);
+            rn_matmul_mve(n, blocks, s->out_c, s->stride_w * s->k_h * s->in_c, q, c, strip, w,
+                          (int8_t *)y + (oy * s->out_w + ox) * pixel, x_wide, y_wide);
         }
     }
 }
@@ -120,23 +146,7 @@ RN_INLINE void rn_conv2d_point_mve(const rn_conv2d_shape *s, const rn_requant *q
  * ((rn_conv2d_strip_mve(s) - 1) * stride_w + k_w) * k_h * in_c + 15 bytes. */
 RN_INLINE void rn_conv2d_s8_mve(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c, const int8_t *x,
                                 const int8_t *w, int8_t *y, void *scratch) {
-    int8_t *strip = (int8_t *)scratch;
-    if (s->k_h == 1 && s->k_w == 1 && s->pad_top == 0 && s->pad_left == 0 &&
-        (s->out_h - 1) * s->stride_h < s->in_h && (s->out_w - 1) * s->stride_w < s->in_w) {
-        rn_conv2d_point_mve(s, q, c, x, w, y, strip);
-        return;
-    }
-    const int32_t outputs = rn_conv2d_strip_mve(s);
-    const int32_t blocks = (s->k_h * s->k_w * s->in_c + 15) / 16;
-    const rn_conv2d_spread_mve spread = rn_conv2d_spread_of_mve(s);
-    for (int32_t oy = 0; oy < s->out_h; oy++) {
-        for (int32_t ox = 0; ox < s->out_w; ox += outputs) {
-            const int32_t n = rn_min(outputs, s->out_w - ox);
-            rn_conv2d_fill_mve(s, &spread, oy, ox, n, x, strip);
-            rn_matmul_s8_mve(n, blocks, s->out_c, s->stride_w * s->k_h * s->in_c, q, c, strip, w,
-                             y + (oy * s->out_w + ox) * s->out_c);
-        }
-    }
+    rn_conv2d_mve_mixed(s, q, c, x, w, y, scratch, 0, 0);
 }
 
 #endif

@@ -17,7 +17,7 @@
 #ifndef RN_DEPTHWISE_CONV2D_S8_DSP_H
 #define RN_DEPTHWISE_CONV2D_S8_DSP_H
 
-#include "rn_dsp.h"
+#include "rn_dsp_s16.h"
 
 #ifndef RN_DEPTHWISE_DSP_BYTES
 #define RN_DEPTHWISE_DSP_BYTES 4096
@@ -43,9 +43,17 @@ RN_INLINE int32_t rn_depthwise_conv2d_s8_dsp_scratch(const rn_conv2d_shape *s) {
     return 8 * p.columns * p.in_band;
 }
 
-/* Two neighbouring pixels, four channels each, to one word in each of the four planes. */
-RN_INLINE void rn_depthwise_dsp_split(uint32_t left, uint32_t right, uint32_t *to, int32_t plane) {
-    const uint32_t low = rn_pkhbt(left, right), high = rn_pkhtb(left, right);
+/* Two neighbouring pixels, four channels each (int8 or, wide, int16), to one word in each of the four planes. */
+RN_INLINE void rn_depthwise_dsp_split(const int8_t *left, const int8_t *right, uint32_t *to, int32_t plane, int wide) {
+    if (wide) {
+        for (int32_t i = 0; i < 2; i++, to += 2 * plane) {
+            const uint32_t l = rn_load4(left + 4 * i), r = rn_load4(right + 4 * i);
+            to[0] = rn_pkhbt(l, r);
+            to[plane] = rn_pkhtb(l, r);
+        }
+        return;
+    }
+    const uint32_t l = rn_load4(left), r = rn_load4(right), low = rn_pkhbt(l, r), high = rn_pkhtb(l, r);
     to[0] = rn_sxtb16(low);
     to[plane] = rn_sxtb16_ror8(low);
     to[2 * plane] = rn_sxtb16(high);
@@ -53,18 +61,20 @@ RN_INLINE void rn_depthwise_dsp_split(uint32_t left, uint32_t right, uint32_t *t
 }
 
 /* Word i of a row of the planes: columns 2i and 2i + 1 less the padding, either of which may be outside. */
-RN_INLINE void rn_depthwise_dsp_edge(const rn_conv2d_shape *s, const int8_t *row, int32_t i, uint32_t *to,
-                                     int32_t plane) {
-    const uint32_t zero = ((uint32_t)s->in_zero & 0xff) * 0x01010101u;
+RN_INLINE void rn_depthwise_dsp_edge(const rn_conv2d_shape *s, const int8_t *row, int32_t pixel, int32_t i,
+                                     uint32_t *to, int32_t plane, int wide) {
+    const uint32_t same = wide ? rn_pair(s->in_zero, s->in_zero) : ((uint32_t)s->in_zero & 0xff) * 0x01010101u;
+    const uint32_t zero[2] = {same, same};
     const int32_t ix = 2 * i - s->pad_left;
-    const uint32_t left = ix >= 0 && ix < s->in_w ? rn_load4(row + ix * s->in_c) : zero;
-    const uint32_t right = ix + 1 >= 0 && ix + 1 < s->in_w ? rn_load4(row + (ix + 1) * s->in_c) : zero;
-    rn_depthwise_dsp_split(left, right, to + i, plane);
+    const int8_t *const left = ix >= 0 && ix < s->in_w ? row + ix * pixel : (const int8_t *)zero;
+    const int8_t *const right = ix + 1 >= 0 && ix + 1 < s->in_w ? row + (ix + 1) * pixel : (const int8_t *)zero;
+    rn_depthwise_dsp_split(left, right, to + i, plane, wide);
 }
 
-/* Four channels of input row iy, from column -pad_left on. */
+/* Four channels of input row iy, from column -pad_left on; x in bytes. */
 RN_INLINE void rn_depthwise_dsp_row(const rn_conv2d_shape *s, int32_t words, const int8_t *x, int32_t iy, uint32_t *to,
-                                    int32_t plane) {
+                                    int32_t plane, int wide) {
+    const int32_t pixel = wide ? 2 * s->in_c : s->in_c;
     int32_t i = 0;
     if (iy < 0 || iy >= s->in_h) {
         const uint32_t zero = rn_pair(s->in_zero, s->in_zero);
@@ -74,16 +84,14 @@ RN_INLINE void rn_depthwise_dsp_row(const rn_conv2d_shape *s, int32_t words, con
     /* words [first, last) lie inside the image with both columns */
     const int32_t first = rn_min((s->pad_left + 1) / 2, words);
     const int32_t last = rn_max(first, rn_min((s->in_w + s->pad_left) / 2, words));
-    const int8_t *const row = x + iy * s->in_w * s->in_c;
-    for (; i < first; i++) rn_depthwise_dsp_edge(s, row, i, to, plane);
+    const int8_t *const row = x + iy * s->in_w * pixel;
+    for (; i < first; i++) rn_depthwise_dsp_edge(s, row, pixel, i, to, plane, wide);
     if (first < last) {
-        const int8_t *from = row + (2 * first - s->pad_left) * s->in_c;
+        const int8_t *from = row + (2 * first - s->pad_left) * pixel;
         RN_UNROLL(4)
-        for (; i < last; i++, from += 2 * s->in_c) {
-            rn_depthwise_dsp_split(rn_load4(from), rn_load4(from + s->in_c), to + i, plane);
-        }
+        for (; i < last; i++, from += 2 * pixel) rn_depthwise_dsp_split(from, from + pixel, to + i, plane, wide);
     }
-    for (; i < words; i++) rn_depthwise_dsp_edge(s, row, i, to, plane);
+    for (; i < words; i++) rn_depthwise_dsp_edge(s, row, pixel, i, to, plane, wide);
 }
 
 /* One channel: weight pairs of the three kernel rows, and its requantisation. The assembly below reads
@@ -101,8 +109,8 @@ RN_INLINE uint32_t rn_depthwise_dsp_taps(int8_t first, int8_t second) {
 }
 
 RN_INLINE rn_depthwise_dsp_channel rn_depthwise_dsp_prepare(const rn_channels *c, const rn_requant *q, const int8_t *w,
-                                                            int32_t o) {
-    const rn_dsp_channel ch = rn_dsp_prepare(c, q, o);
+                                                            int32_t o, int wide) {
+    const rn_dsp_channel ch = rn_dsp_prepare_as(c, q, o, wide);
     const rn_depthwise_dsp_channel r = {
         rn_depthwise_dsp_taps(w[0], w[1]), rn_depthwise_dsp_taps(w[1], w[2]), rn_depthwise_dsp_taps(w[3], w[4]),
         rn_depthwise_dsp_taps(w[4], w[5]), rn_depthwise_dsp_taps(w[6], w[7]), rn_depthwise_dsp_taps(w[7], w[8]),
@@ -145,66 +153,77 @@ RN_INLINE int32_t rn_depthwise_dsp_sum(const rn_depthwise_dsp_channel *ch, const
     RN_ROW_S2("ldrd r12, lr, [%[x]], #8\n\t", "ldr r12, [%[x]]\n\t", "r3", "r4", "r11", "r11")                  \
     RN_ROW_S2("ldrd r12, lr, [%[x], %[row1]]\n\t", "ldr r12, [%[x], %[row1] + 8]\n\t", "r5", "r6", "r10", "r11") \
     RN_ROW_S2("ldrd r12, lr, [%[x], %[row2]]\n\t", "ldr r12, [%[x], %[row2] + 8]\n\t", "r8", "r9", "r10", "r11")
-#define RN_STORE(first, second)                                                            \
+/* `bits` and `store`: "8" and "strb", or "16" and "strh". */
+#define RN_STORE(bits, store, first, second)                                               \
     "ldrd r12, lr, [%[ch], #28]\n\t"                                                       \
     "smmla r10, r10, r12, lr\n\tsmmla r11, r11, r12, lr\n\tldr r12, [%[ch], #36]\n\t"      \
     "asr r10, r10, r12\n\tasr r11, r11, r12\n\t"                                           \
-    "ssat r10, #8, r10, asr #1\n\tssat r11, #8, r11, asr #1\n\t"                           \
-    "strb r10, [%[y], " first "]\n\tstrb r11, [%[y], " second "]\n\t"
-#define RN_FOUR(sums)                                                                    \
-    "1:\n\t" sums RN_STORE("#0", "%[c1]") sums RN_STORE("%[c2]", "%[c3]")                \
+    "ssat r10, #" bits ", r10, asr #1\n\tssat r11, #" bits ", r11, asr #1\n\t"             \
+    store " r10, [%[y], " first "]\n\t" store " r11, [%[y], " second "]\n\t"
+#define RN_FOUR(sums, bits, store)                                                       \
+    "1:\n\t" sums RN_STORE(bits, store, "#0", "%[c1]") sums RN_STORE(bits, store, "%[c2]", "%[c3]") \
     "add %[y], %[y], %[c4]\n\tldr r12, [%[ch], #40]\n\tcmp %[x], r12\n\tbne 1b"
-#define RN_TWO(sums) sums RN_STORE("#0", "%[c1]") "add %[y], %[y], %[c2]"
+#define RN_TWO(sums, bits, store) sums RN_STORE(bits, store, "#0", "%[c1]") "add %[y], %[y], %[c2]"
 /* The last output of an odd row; the same with both strides. */
-#define RN_ONE                                                                                       \
+#define RN_ONE(bits, store)                                                                          \
     "ldr r10, [%[ch], #24]\n\tldrd r12, lr, [%[x]], #4\n\t"                                          \
     "smlad r10, r12, r3, r10\n\tsmlabt r10, lr, r4, r10\n\tldrd r12, lr, [%[x], %[row1]]\n\t"       \
     "smlad r10, r12, r5, r10\n\tsmlabt r10, lr, r6, r10\n\tldrd r12, lr, [%[x], %[row2]]\n\t"       \
     "smlad r10, r12, r8, r10\n\tsmlabt r10, lr, r9, r10\n\tldrd r12, lr, [%[ch], #28]\n\t"          \
     "smmla r10, r10, r12, lr\n\tldr r12, [%[ch], #36]\n\tasr r10, r10, r12\n\t"                     \
-    "ssat r10, #8, r10, asr #1\n\tstrb r10, [%[y]]"
+    "ssat r10, #" bits ", r10, asr #1\n\t" store " r10, [%[y]]"
 #define RN_OUTPUTS(body, advance)                                                                             \
     __asm__ volatile("ldmia %[ch], {r3, r4, r5, r6, r8, r9}\n\t" body                                         \
                      : [x] "+r"(x), [y] "+r"(y)                                                               \
                      : [ch] "r"(ch), "m"(*ch), [row1] "i"(4 * pitch - (advance)),                              \
-                       [row2] "i"(8 * pitch - (advance)), [c1] "i"(c), [c2] "i"(2 * c), [c3] "i"(3 * c),       \
-                       [c4] "i"(4 * c)                                                                        \
+                       [row2] "i"(8 * pitch - (advance)), [c1] "i"(step), [c2] "i"(2 * step), [c3] "i"(3 * step), \
+                       [c4] "i"(4 * step)                                                                        \
                      : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory")
 /* Offsets become immediates: they must be constants, within the reach of LDRD and ADDW. */
-#define RN_ROW_ASM(s, q, pitch)                                                                          \
+#define RN_ROW_ASM(s, q, pitch, wide)                                                                    \
     (__builtin_constant_p(pitch) && __builtin_constant_p((s)->out_c) && 8 * (pitch) <= 1020 &&           \
-     (s)->out_c <= 1023 && (q)->acc_shift == 0 && (q)->lo <= -128 && (q)->hi >= 127)
+     ((wide) ? 2 : 1) * (s)->out_c <= 1023 && (q)->acc_shift == 0 &&                                     \
+     ((wide) ? (q)->out_zero == 0 && (q)->lo <= -32768 && (q)->hi >= 32767 : (q)->lo <= -128 && (q)->hi >= 127))
 #else
-#define RN_ROW_ASM(s, q, pitch) 0
-#define RN_OUTPUTS(body, advance) (void)c
+#define RN_ROW_ASM(s, q, pitch, wide) 0
+#define RN_OUTPUTS(body, advance) (void)step
 #endif
 
-/* One row of output of one channel; x and pitch in words. */
+#define RN_ROW(bits, store)                                                          \
+    do {                                                                             \
+        if (s->stride_w == 1) {                                                      \
+            ch->end = x + 2 * fours;                                                 \
+            if (fours > 0) RN_OUTPUTS(RN_FOUR(RN_SUMS_S1, bits, store), 4);          \
+            if (s->out_w & 2) RN_OUTPUTS(RN_TWO(RN_SUMS_S1, bits, store), 4);        \
+        } else {                                                                     \
+            ch->end = x + 4 * fours;                                                 \
+            if (fours > 0) RN_OUTPUTS(RN_FOUR(RN_SUMS_S2, bits, store), 8);          \
+            if (s->out_w & 2) RN_OUTPUTS(RN_TWO(RN_SUMS_S2, bits, store), 8);        \
+        }                                                                            \
+        if (s->out_w & 1) RN_OUTPUTS(RN_ONE(bits, store), 4);                        \
+    } while (0)
+
+/* One row of output of one channel, int8 or (wide) int16; x and pitch in words. */
 RN_INLINE void rn_depthwise_dsp_out_row(const rn_conv2d_shape *s, const rn_requant *q, rn_depthwise_dsp_channel *ch,
-                                        const uint32_t *x, int32_t pitch, int8_t *y) {
+                                        const uint32_t *x, int32_t pitch, void *y, int wide) {
     const rn_dsp_channel scale = {ch->bias, ch->multiplier, ch->shift, ch->addend};
-    const int32_t c = s->out_c;
-    if (RN_ROW_ASM(s, q, pitch)) {
-        const int32_t fours = s->out_w / 4;
-        if (s->stride_w == 1) {
-            ch->end = x + 2 * fours;
-            if (fours > 0) RN_OUTPUTS(RN_FOUR(RN_SUMS_S1), 4);
-            if (s->out_w & 2) RN_OUTPUTS(RN_TWO(RN_SUMS_S1), 4);
-        } else {
-            ch->end = x + 4 * fours;
-            if (fours > 0) RN_OUTPUTS(RN_FOUR(RN_SUMS_S2), 8);
-            if (s->out_w & 2) RN_OUTPUTS(RN_TWO(RN_SUMS_S2), 8);
-        }
-        if (s->out_w & 1) RN_OUTPUTS(RN_ONE, 4);
+    if (RN_ROW_ASM(s, q, pitch, wide)) {
+        const int32_t fours = s->out_w / 4, step = wide ? 2 * s->out_c : s->out_c;
+        (void)fours;
+        if (wide)
+            RN_ROW("16", "strh");
+        else
+            RN_ROW("8", "strb");
         return;
     }
-    for (int32_t i = 0; i < s->out_w; i++, y += c) {
+    for (int32_t i = 0; i < s->out_w; i++) {
         const int odd = s->stride_w == 1 && i % 2 == 1;
-        *y = rn_dsp_requantize(rn_depthwise_dsp_sum(ch, x, pitch, odd), &scale, q);
+        rn_dsp_put(y, i * s->out_c, rn_depthwise_dsp_sum(ch, x, pitch, odd), &scale, q, wide);
         x += s->stride_w == 2 || odd;
     }
 }
 
+#undef RN_ROW
 #undef RN_ROW_S1
 #undef RN_ROW_S2
 #undef RN_SUMS_S1
@@ -216,27 +235,30 @@ RN_INLINE void rn_depthwise_dsp_out_row(const rn_conv2d_shape *s, const rn_requa
 #undef RN_OUTPUTS
 #undef RN_ROW_ASM
 
-RN_INLINE void rn_depthwise_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c,
-                                          const int8_t *x, const int8_t *w, int8_t *y, void *scratch) {
+/* x is int8 or (x_wide) int16, y likewise. */
+RN_INLINE void rn_depthwise_conv2d_dsp_mixed(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c,
+                                             const void *x, const int8_t *w, void *y, void *scratch, int x_wide,
+                                             int y_wide) {
     const rn_depthwise_dsp_plan p = rn_depthwise_dsp_make_plan(s);
     const int32_t words = p.columns / 2, plane = p.in_band * words;
     const int32_t kept = rn_max(3 - s->stride_h, 0); /* rows that the next band shares */
     uint32_t *const planes = (uint32_t *)scratch;
     for (int32_t group = 0; group < s->in_c; group += 4) {
+        const int8_t *const in_group = (const int8_t *)rn_at(x, group, x_wide);
         int32_t ready = 0; /* input rows in the planes */
         for (int32_t oy = 0; oy < s->out_h; oy += p.band) {
             const int32_t band = rn_min(p.band, s->out_h - oy);
             const int32_t iy = oy * s->stride_h - s->pad_top;
             for (; ready < (band - 1) * s->stride_h + 3; ready++) {
-                rn_depthwise_dsp_row(s, words, x + group, iy + ready, planes + ready * words, plane);
+                rn_depthwise_dsp_row(s, words, in_group, iy + ready, planes + ready * words, plane, x_wide);
             }
             for (int32_t i = 0; i < 4; i++) {
-                rn_depthwise_dsp_channel ch = rn_depthwise_dsp_prepare(c, q, w + 9 * (group + i), group + i);
+                rn_depthwise_dsp_channel ch = rn_depthwise_dsp_prepare(c, q, w + 9 * (group + i), group + i, y_wide);
                 uint32_t *const own = planes + i * plane;
-                int8_t *out = y + oy * s->out_w * s->out_c + group + i;
+                int32_t at = oy * s->out_w * s->out_c + group + i;
                 const uint32_t *in = own;
-                for (int32_t r = 0; r < band; r++, out += s->out_w * s->out_c, in += s->stride_h * words) {
-                    rn_depthwise_dsp_out_row(s, q, &ch, in, words, out);
+                for (int32_t r = 0; r < band; r++, at += s->out_w * s->out_c, in += s->stride_h * words) {
+                    rn_depthwise_dsp_out_row(s, q, &ch, in, words, rn_at_out(y, at, y_wide), y_wide);
                 }
                 if (oy + band < s->out_h) {
                     memmove(own, own + band * s->stride_h * words, (size_t)(kept * words * 4));
@@ -245,6 +267,11 @@ RN_INLINE void rn_depthwise_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_req
             ready = kept;
         }
     }
+}
+
+RN_INLINE void rn_depthwise_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c,
+                                          const int8_t *x, const int8_t *w, int8_t *y, void *scratch) {
+    rn_depthwise_conv2d_dsp_mixed(s, q, c, x, w, y, scratch, 0, 0);
 }
 
 #endif

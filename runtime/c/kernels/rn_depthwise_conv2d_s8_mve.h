@@ -84,9 +84,9 @@ RN_INLINE void rn_depthwise_fill_mve(const rn_conv2d_shape *s, const rn_depthwis
         step[i] = within ? pitch : 0;
     }
     /* Left to right: each piece may write a little into the next one. */
-    rn_fill_mve(to, left * width, s->in_zero);
+    rn_fill_mve(to, left * width, s->in_zero, 0);
     rn_interleave_mve(inside * p->channels, row, step, to + left * width);
-    rn_fill_mve(to + (left + inside) * width, (seen - left - inside) * width, s->in_zero);
+    rn_fill_mve(to + (left + inside) * width, (seen - left - inside) * width, s->in_zero, 0);
 }
 
 /* Of one channel. `zero` is the output zero point, shifted to where the scaled sum still has its fraction. */
@@ -257,7 +257,7 @@ RN_INLINE void rn_depthwise_conv2d_s8_mve(const rn_conv2d_shape *s, const rn_req
     const rn_depthwise_lanes_mve l = rn_depthwise_lanes_of_mve(s, &p);
     const int32_t width = 4 * p.channels, patch_bytes = p.columns * width, group_bytes = p.high * patch_bytes;
     int8_t *zero = (int8_t *)scratch, *words = zero + 16;
-    rn_fill_mve(zero, 16, s->in_zero);
+    rn_fill_mve(zero, 16, s->in_zero, 0);
     for (int32_t first = 0; first < s->in_c; first += p.channels) {
         for (int32_t start = 0; start < p.groups; start += p.at_once) {
             const int32_t groups = rn_min(p.at_once, p.groups - start);

@@ -81,6 +81,19 @@ RN_INLINE int32_t rn_fully_connected_dsp_row(const int8_t *x, int32_t in_c, int1
     return sum;
 }
 
+/* The dot products of a widened row with two rows of weights; the even one has 128 times the row's sum in it. */
+RN_INLINE void rn_fully_connected_dsp_pair(const rn_fully_connected_shape *s, const int16_t *wide, const int8_t *w,
+                                           int32_t *even, int32_t *odd) {
+    const int32_t k = (s->in_c + 7) & ~7;
+    *even = *odd = 0;
+    for (int32_t i = 0; i < k; i += RN_FULLY_CONNECTED_DSP_BLOCK) {
+        int32_t low = 0, whole = 0;
+        rn_mac_low_whole(&low, &whole, wide + i, w + 2 * i, rn_min(k - i, RN_FULLY_CONNECTED_DSP_BLOCK));
+        *even += low;
+        *odd += (int32_t)((uint32_t)whole - (uint32_t)low) >> 8;
+    }
+}
+
 RN_INLINE void rn_fully_connected_s8_dsp(const rn_fully_connected_shape *s, const rn_requant *q, const rn_channels *c,
                                          const int8_t *x, const int8_t *w, int8_t *y, void *scratch) {
     const int32_t k = (s->in_c + 7) & ~7;
@@ -88,16 +101,10 @@ RN_INLINE void rn_fully_connected_s8_dsp(const rn_fully_connected_shape *s, cons
     for (int32_t r = 0; r < s->rows; r++, x += s->in_c, y += s->out_c) {
         const int32_t offset = 128 * rn_fully_connected_dsp_row(x, s->in_c, wide);
         for (int32_t o = 0; o < s->out_c; o += 2) {
-            int32_t even = c->bias[o] - offset, odd = 0;
-            for (int32_t i = 0; i < k; i += RN_FULLY_CONNECTED_DSP_BLOCK) {
-                const int32_t columns = rn_min(k - i, RN_FULLY_CONNECTED_DSP_BLOCK);
-                int32_t low = 0, whole = 0;
-                rn_mac_low_whole(&low, &whole, wide + i, w + o * k + 2 * i, columns);
-                even += low;
-                odd += (int32_t)((uint32_t)whole - (uint32_t)low) >> 8;
-            }
+            int32_t even, odd;
+            rn_fully_connected_dsp_pair(s, wide, w + o * k, &even, &odd);
             const rn_dsp_channel ch = rn_dsp_prepare(c, q, o);
-            y[o] = rn_dsp_requantize(even, &ch, q);
+            y[o] = rn_dsp_requantize(ch.bias - offset + even, &ch, q);
             if (o + 1 < s->out_c) {
                 const rn_dsp_channel next = rn_dsp_prepare(c, q, o + 1);
                 y[o + 1] = rn_dsp_requantize(odd + next.bias, &next, q);

@@ -21,9 +21,9 @@ RN_INLINE int32x4_t rn_lanes_mve(int32_t a, int32_t b, int32_t c, int32_t d) {
     return v;
 }
 
-/* n bytes of one value, in whole vectors: up to 15 bytes more are written. */
-RN_INLINE void rn_fill_mve(int8_t *to, int32_t n, int32_t value) {
-    const int8x16_t v = vdupq_n_s8((int8_t)value);
+/* n bytes of one int8 or (wide) int16, in whole vectors: up to 15 bytes more are written. */
+RN_INLINE void rn_fill_mve(int8_t *to, int32_t n, int32_t value, int wide) {
+    const int8x16_t v = wide ? vreinterpretq_s8_s16(vdupq_n_s16((int16_t)value)) : vdupq_n_s8((int8_t)value);
     for (; n > 0; n -= 16, to += 16) vstrbq_s8(to, v);
 }
 
@@ -68,13 +68,59 @@ RN_INLINE int32x4_t rn_saturate_mve(int32x4_t v, const rn_requant *q) {
     return vminq_s32(vmaxq_s32(v, vdupq_n_s32(q->lo)), vdupq_n_s32(q->hi));
 }
 
+/* The same for int16. */
+RN_INLINE int32x4_t rn_saturate_s16_mve(int32x4_t v, const rn_requant *q) {
+    if (q->lo == INT16_MIN && q->hi == INT16_MAX) {
+        __asm__("vqmovnb.s32 %q0, %q0" : "+w"(v));
+        return v;
+    }
+    return vminq_s32(vmaxq_s32(v, vdupq_n_s32(q->lo)), vdupq_n_s32(q->hi));
+}
+
 /* floor((floor(p / 2^32) + 2^(s-33)) / 2^(s-32)) = floor((p + 2^(s-1)) / 2^s) for every s >= 33:
  * taking the high half first loses nothing, because 2^(s-33) is an integer. */
-RN_INLINE int32x4_t rn_requant_mve(int32x4_t acc, rn_quad_mve k, const rn_requant *q) {
+RN_INLINE int32x4_t rn_scale_mve(int32x4_t acc, rn_quad_mve k, const rn_requant *q) {
     acc = vaddq_s32(acc, k.bias);
     if (q->acc_shift > 0) acc = vqshlq_r_s32(acc, q->acc_shift); /* what saturates here would be clamped anyway */
-    acc = vrshlq_s32(vmulhq_s32(acc, k.multiplier), k.shift);
-    return rn_saturate_mve(vaddq_n_s32(acc, q->out_zero), q);
+    return vaddq_n_s32(vrshlq_s32(vmulhq_s32(acc, k.multiplier), k.shift), q->out_zero);
+}
+
+RN_INLINE int32x4_t rn_requant_mve(int32x4_t acc, rn_quad_mve k, const rn_requant *q) {
+    return rn_saturate_mve(rn_scale_mve(acc, k, q), q);
+}
+
+/* Four accumulators of channels `first` on to the row at y, of int8 or (wide) int16. */
+RN_INLINE void rn_put_quad_mve(int8_t *y, int32x4_t acc, rn_quad_mve k, const rn_requant *q, int32_t first,
+                               int32_t out_c, int wide) {
+    if (!wide) {
+        rn_store_quad_mve(y + first, rn_requant_mve(acc, k, q), first, out_c);
+        return;
+    }
+    const int32x4_t v = rn_saturate_s16_mve(rn_scale_mve(acc, k, q), q);
+    int16_t *const to = (int16_t *)y + first;
+    if (out_c % 4 == 0) {
+        vstrhq_s32(to, v);
+    } else {
+        vstrhq_p_s32(to, v, vctp32q((uint32_t)(out_c - first)));
+    }
+}
+
+/* Four int8 or (wide) int16 as lanes of 32 bits; `at` counts elements. */
+RN_INLINE int32x4_t rn_load_lanes_mve(const void *x, int32_t at, mve_pred16_t lanes, int wide) {
+    return wide ? vldrhq_z_s32((const int16_t *)x + at, lanes) : vldrbq_z_s32((const int8_t *)x + at, lanes);
+}
+
+/* The low halves or bytes of four lanes. */
+RN_INLINE void rn_store_lanes_mve(void *y, int32_t at, int32x4_t v, mve_pred16_t lanes, int wide) {
+    if (wide)
+        vstrhq_p_s32((int16_t *)y + at, v, lanes);
+    else
+        vstrbq_p_s32((int8_t *)y + at, v, lanes);
+}
+
+RN_INLINE int32x4_t rn_requant_as_mve(int32x4_t acc, rn_quad_mve k, const rn_requant *q, int wide) {
+    const int32x4_t v = rn_scale_mve(acc, k, q);
+    return wide ? rn_saturate_s16_mve(v, q) : rn_saturate_mve(v, q);
 }
 
 #endif

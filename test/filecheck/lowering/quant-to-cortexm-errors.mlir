@@ -23,7 +23,7 @@ graph.global @c : tensor<1x4x!quant.uniform<i8:f32, 0.5>> = dense<1>
 func.func @f(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5>> {
   %c = graph.constant @c : tensor<1x4x!quant.uniform<i8:f32, 0.5>>
   // expected-error@+1 {{quant.add: reads a constant where kernels read a buffer; fold it before}}
-  %0 = quant.add %x, %c {multipliers = array<i32: 1, 1>, bias = 0 : i32, shift = 1 : i32, clamp = array<i32: -128, 127>} : (tensor<1x4x!quant.uniform<i8:f32, 0.5>>, tensor<1x4x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5>>
+  %0 = quant.add %c, %c {multipliers = array<i32: 1, 1>, bias = 0 : i32, shift = 1 : i32, clamp = array<i32: -128, 127>} : (tensor<1x4x!quant.uniform<i8:f32, 0.5>>, tensor<1x4x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5>>
   func.return %0 : tensor<1x4x!quant.uniform<i8:f32, 0.5>>
 }
 

@@ -26,3 +26,29 @@ func.func @net(%x: tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>> {graph.name = "im
   %2 = quant.table %1, %t : (tensor<1x4x!quant.uniform<i8:f32, 0.5>>, tensor<256xi8>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5>>
   func.return %2 : tensor<1x4x!quant.uniform<i8:f32, 0.5>>
 }
+
+graph.global @c : tensor<1x2x2x1x!quant.uniform<i8:f32, 0.5:-3>> = dense<7>
+
+// A factor per channel is read again for each pixel (2 * 2 pixels, 4 channels).
+// CHECK: func.func @scaled() {
+// CHECK: cortexm.mul ins(%x, %f : {{.*}}) outs({{.*}}) {kernel = "rn_mul_s8", runs = array<i64: 4, 4, 1>, requant = #quant.requant<[2000000000], [35], single, [-128, 127]>, acc_shift = 0 : i32}
+// DSP: cortexm.mul {{.*}} {kernel = "rn_mul_s8_dsp"
+func.func @scaled(%x: tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>>, %f: tensor<1x1x1x4x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>> {
+  %0 = quant.mul %x, %f {requant = #quant.requant<[2000000000], [35], single, [-128, 127]>} : (tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>>, tensor<1x1x1x4x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>>
+  func.return %0 : tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>>
+}
+
+// A concatenation is a copy per operand; a constant is read where the code is. Around a pad stands the zero point.
+// CHECK: func.func @moved() {
+// CHECK: cortexm.copy ins(%x : {{.*}}) outs(%[[J:.*]] : {{.*}}) {kernel = "rn_copy_box", sizes = array<i64: 1, 2, 2, 4>, offsets = array<i64: 0, 0, 0, 0>, strides = array<i64: 1, 1, 1, 1>, target = array<i64: 0, 0, 0, 0>}
+// CHECK: %[[C:.*]] = dma.constant @c : memref<1x2x2x1x!quant.uniform<i8:f32, 0.5:-3>, "flash">
+// CHECK: cortexm.copy ins(%[[C]] : {{.*}}) outs(%[[J]] : {{.*}}) {{.*}}sizes = array<i64: 1, 2, 2, 1>, {{.*}}target = array<i64: 0, 0, 0, 4>}
+// CHECK: cortexm.copy ins(%[[J]] : {{.*}}) outs(%[[S:.*]] : {{.*}}) {{.*}}sizes = array<i64: 1, 1, 2, 2>, offsets = array<i64: 0, 1, 0, 4>, strides = array<i64: 1, 1, 1, -2>, target = array<i64: 0, 0, 0, 0>}
+// CHECK: cortexm.pad ins(%[[S]] : {{.*}}) outs({{.*}}) {kernel = "rn_pad_box", before = array<i64: 0, 1, 0, 0>, value = -3 : i32, header = "rn_copy_box.h"}
+func.func @moved(%x: tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x2x2x2x!quant.uniform<i8:f32, 0.5:-3>> {
+  %c = graph.constant @c : tensor<1x2x2x1x!quant.uniform<i8:f32, 0.5:-3>>
+  %0 = graph.concat %x, %c {axis = 3 : i64} : (tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5:-3>>, tensor<1x2x2x1x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x2x2x5x!quant.uniform<i8:f32, 0.5:-3>>
+  %1 = graph.slice %0 {offsets = array<i64: 0, 1, 0, 4>, sizes = array<i64: 1, 1, 2, 2>, strides = array<i64: 1, 1, 1, -2>} : (tensor<1x2x2x5x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x1x2x2x!quant.uniform<i8:f32, 0.5:-3>>
+  %2 = graph.pad %1 {pads = array<i64: 0, 1, 0, 0, 0, 0, 0, 0>, mode = "constant", value = 0.0 : f32} : (tensor<1x1x2x2x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x2x2x2x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %2 : tensor<1x2x2x2x!quant.uniform<i8:f32, 0.5:-3>>
+}

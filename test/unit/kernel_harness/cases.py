@@ -74,11 +74,25 @@ def scratch_definition(size: int) -> str:
     return f"static int8_t scratch[{size}] ALIGNED;"
 
 
-def random_requant(rng: np.random.Generator, acc: Array, **fields: int) -> Requant:
-    """Multipliers that spread `acc` [..., channels] (before the bias) over more than int8."""
-    channels = acc.shape[-1]
+Types = tuple[str, str]
+"""Of x and y."""
+NARROW: Types = ("int8", "int8")
+
+
+def random_values(rng: np.random.Generator, kind: str, shape: tuple[int, ...]) -> Array:
+    """Over the whole range of `kind`."""
+    info = np.iinfo(kind)
+    return rng.integers(info.min, info.max + 1, shape).astype(kind)
+
+
+def random_requant(
+    rng: np.random.Generator, acc: Array, kind: str = "int8", **fields: int
+) -> Requant:
+    """Multipliers that spread `acc` [..., channels] (before the bias) over more than `kind`."""
+    channels, info = acc.shape[-1], np.iinfo(kind)
+    limits = {"lo": int(info.min), "hi": int(info.max), **fields}
     spread = np.abs(acc.reshape(-1, channels)).max(0).astype(float) + 1.0
-    real = rng.uniform(100, 200, channels) / spread
+    real = rng.uniform(100, 200, channels) / spread * (int(info.max) + 1) / 128
     acc_shift = max(0, int(np.ceil(np.log2(real.max()))) + 2)
     exponent = (
         np.floor(np.log2(real)).astype(int) + 1
@@ -87,7 +101,7 @@ def random_requant(rng: np.random.Generator, acc: Array, **fields: int) -> Requa
     # `multiplier / 2**shift` with acc shifted up first by acc_shift
     shift = 31 - exponent + acc_shift
     bias = rng.integers(-1 - spread // 4, 1 + spread // 4)
-    return Requant(bias, multiplier, shift, acc_shift=acc_shift, **fields)
+    return Requant(bias, multiplier, shift, acc_shift=acc_shift, kind=kind, **limits)
 
 
 def conv_shape(g: Window) -> str:
@@ -103,18 +117,19 @@ def scratch_case(name: str, g: Window, symbol: str, size: int) -> Case:
 
 
 def conv_case(
-    name: str, g: Window, symbol: str, packing: Packing, scratch: int, seed: int = 0, **fields: int
-) -> Case:
+    name: str, g: Window, symbol: str, packing: Packing, scratch: int, seed: int = 0,
+    types: Types = NARROW, header: str = "", **fields: int,
+) -> Case:  # fmt: skip
     """Random data for a dense, grouped or depthwise convolution."""
     rng = np.random.default_rng(seed)
-    x = rng.integers(-128, 128, (g.in_h, g.in_w, g.in_c)).astype(np.int8)
+    x = random_values(rng, types[0], (g.in_h, g.in_w, g.in_c))
     taps = g.k_h * g.k_w
     matrix = (taps, g.in_c) if g.depthwise else (g.out_c, taps * g.in_c // g.groups)
     limit = 8 if packing.nibbles else 128
     w = rng.integers(-limit, limit, matrix).astype(np.int8)
     weights = w if g.depthwise else w.reshape(g.out_c, g.k_h, g.k_w, -1)
     acc = ref.conv2d_accumulators(x, weights, g)
-    q = random_requant(rng, acc, **fields)
+    q = random_requant(rng, acc, types[1], **fields)
     if packing.column_first:
         w = np.ascontiguousarray(weights.swapaxes(1, 2)).reshape(g.out_c, -1)
     definitions = [
@@ -125,22 +140,24 @@ def conv_case(
         scratch_definition(scratch),
     ]
     call = f"{symbol}(&shape, &requant, &channels, x, w, y, scratch);"
-    return Case(name, symbol, definitions, call, ref.requantize(acc + q.bias, q), g.macs)
+    expected = ref.requantize(acc + q.bias, q)
+    return Case(name, header or symbol, definitions, call, expected, g.macs)
 
 
 def fully_connected_case(
     name: str, rows: int, in_c: int, out_c: int, symbol: str, packing: Packing, scratch: int,
-    seed: int = 0, values: tuple[int, int] | None = None, **fields: int,
+    seed: int = 0, values: tuple[int, int] | None = None, types: Types = NARROW,
+    header: str = "", **fields: int,
 ) -> Case:  # fmt: skip
     """Random data, or all inputs and all weights equal to `values`."""
     rng = np.random.default_rng(seed)
-    x = rng.integers(-128, 128, (rows, in_c)).astype(np.int8)
+    x = random_values(rng, types[0], (rows, in_c))
     limit = 8 if packing.nibbles else 128
     w = rng.integers(-limit, limit, (out_c, in_c)).astype(np.int8)
     if values is not None:
         x[:], w[:] = values
     acc = x.astype(np.int64) @ w.astype(np.int64).T
-    q = random_requant(rng, acc, **fields)
+    q = random_requant(rng, acc, types[1], **fields)
     definitions = [
         c_struct("rn_fully_connected_shape", "shape", [rows, in_c, out_c]),
         *requant_definitions(q),
@@ -149,9 +166,8 @@ def fully_connected_case(
         scratch_definition(scratch),
     ]
     call = f"{symbol}(&shape, &requant, &channels, x, w, y, scratch);"
-    return Case(
-        name, symbol, definitions, call, ref.requantize(acc + q.bias, q), rows * in_c * out_c
-    )
+    expected = ref.requantize(acc + q.bias, q)
+    return Case(name, header or symbol, definitions, call, expected, rows * in_c * out_c)
 
 
 def pool_shape(g: Window) -> str:
@@ -159,43 +175,50 @@ def pool_shape(g: Window) -> str:
     return c_struct("rn_pool2d_shape", "shape", [*values, g.pad_top, g.pad_left, g.in_zero])
 
 
-def avg_pool_case(name: str, g: Window, symbol: str, seed: int = 0, **fields: int) -> Case:
+def avg_pool_case(
+    name: str, g: Window, symbol: str, seed: int = 0, types: Types = NARROW, header: str = "",
+    **fields: int,
+) -> Case:  # fmt: skip
     rng = np.random.default_rng(seed)
-    x = rng.integers(-128, 128, (g.in_h, g.in_w, g.in_c)).astype(np.int8)
+    x = random_values(rng, types[0], (g.in_h, g.in_w, g.in_c))
     area = g.k_h * g.k_w
     acc = ref.patches(x, g, g.in_zero).sum((2, 3))
-    q = random_requant(rng, acc.reshape(-1, 1), **fields)
+    q = random_requant(rng, acc.reshape(-1, 1), types[1], **fields)
     q.bias[:] = -area * g.in_zero
     numbers = f"{q.bias[0]}, {q.multiplier[0]}, {q.shift[0]}"
     definitions = [pool_shape(g), *requant_definitions(q), c_array("x", x)]
     call = f"(void)channels; {symbol}(&shape, &requant, {numbers}, x, y, 0);"
     outputs = ref.requantize((acc + q.bias[0])[..., None], q)[..., 0]
-    return Case(name, symbol, definitions, call, outputs, outputs.size)
+    return Case(name, header or symbol, definitions, call, outputs, outputs.size)
 
 
 def max_pool_case(
-    name: str, g: Window, symbol: str, lo: int = -128, hi: int = 127, seed: int = 0
-) -> Case:
-    x = np.random.default_rng(seed).integers(-128, 128, (g.in_h, g.in_w, g.in_c)).astype(np.int8)
+    name: str, g: Window, symbol: str, lo: int = -128, hi: int = 127, seed: int = 0,
+    kind: str = "int8", header: str = "",
+) -> Case:  # fmt: skip
+    x = random_values(np.random.default_rng(seed), kind, (g.in_h, g.in_w, g.in_c))
     call = f"{symbol}(&shape, {lo}, {hi}, x, y);"
     expected = ref.max_pool2d(x, g, lo, hi)
-    return Case(name, symbol, [pool_shape(g), c_array("x", x)], call, expected, expected.size)
+    return Case(
+        name, header or symbol, [pool_shape(g), c_array("x", x)], call, expected, expected.size
+    )
 
 
 def add_case(
     name: str, n: int, symbol: str, multipliers: tuple[int, int], shift: int,
-    lo: int = -128, hi: int = 127, seed: int = 0,
+    lo: int = -128, hi: int = 127, seed: int = 0, kind: str = "int8", header: str = "",
 ) -> Case:  # fmt: skip
     rng = np.random.default_rng(seed)
-    a, b = rng.integers(-128, 128, (2, n)).astype(np.int8)
+    a, b = random_values(rng, kind, (2, n))
     bias = int(rng.integers(-(1 << shift), 1 << shift)) + (1 << (shift - 1) if shift else 0)
     total = a.astype(np.int64) * multipliers[0] + b.astype(np.int64) * multipliers[1] + bias
     assert np.abs(total).max() < 2**31
-    expected = np.clip(total >> shift, lo, hi).astype(np.int8)
+    expected = np.clip(total >> shift, lo, hi).astype(kind)
     call = (
         f"{symbol}({n}, {multipliers[0]}, {multipliers[1]}, {bias}, {shift}, {lo}, {hi}, a, b, y);"
     )
-    return Case(name, symbol, [c_array("a", a), c_array("b", b)], call, expected, n)
+    definitions = [c_array("a", a), c_array("b", b)]
+    return Case(name, header or symbol, definitions, call, expected, n)
 
 
 def in_place(case: Case) -> Case:

@@ -142,7 +142,7 @@ def conv_case(
     w = rng.integers(-128, 128, matrix).astype(np.int8)
     weights = w if g.depthwise else w.reshape(g.out_c, g.k_h, g.k_w, -1)
     acc = ref.conv2d_accumulators(x, weights, g)
-    q = random_requant(rng, acc, **fields)
+    q = random_requant(rng, acc, "int8", **fields)
     expected = untouched(ref.requantize(acc + q.bias, q), y_gaps, 8)
     definitions = [
         conv_shape(g),
@@ -163,7 +163,7 @@ def fully_connected_case(
     x = rng.integers(-128, 128, (rows, in_c)).astype(np.int8)
     w = rng.integers(-128, 128, (out_c, in_c)).astype(np.int8)
     acc = x.astype(np.int64) @ w.astype(np.int64).T
-    q = random_requant(rng, acc, **fields)
+    q = random_requant(rng, acc, "int8", **fields)
     definitions = [
         c_struct("rn_fully_connected_shape", "shape", [rows, in_c, out_c]),
         *requant_definitions(q),
@@ -183,7 +183,7 @@ def avg_pool_case(
     rng = np.random.default_rng(seed)
     x = rng.integers(-128, 128, (g.in_h, g.in_w, g.in_c)).astype(np.int8)
     acc = ref.patches(x, g, g.in_zero).sum((2, 3))
-    q = random_requant(rng, acc.reshape(-1, 1), **fields)
+    q = random_requant(rng, acc.reshape(-1, 1), "int8", **fields)
     if divisor is not None:
         q.multiplier[:], q.shift[:], q.acc_shift = 2**30, 33 + int(np.log2(divisor)), 3
     q.bias[:] = -g.k_h * g.k_w * g.in_zero

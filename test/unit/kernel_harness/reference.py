@@ -62,6 +62,8 @@ class Requant:
     hi: int = 127
     acc_shift: int = 0
     rounding: int = SINGLE
+    kind: str = "int8"
+    """What the results are stored in."""
 
 
 def divide_pow2(product: Array, shift: Array, rounding: int) -> Array:
@@ -84,10 +86,10 @@ def divide_pow2(product: Array, shift: Array, rounding: int) -> Array:
 
 
 def requantize(acc: Array, q: Requant) -> Array:
-    """acc [..., channels] -> int8 of the same shape."""
+    """acc [..., channels] -> `q.kind` of the same shape."""
     product = (acc.astype(np.int64) << q.acc_shift).astype(object) * q.multiplier.astype(object)
     y = q.out_zero + divide_pow2(product, q.shift, q.rounding)
-    return np.clip(y, q.lo, q.hi).astype(np.int8)
+    return np.clip(y, q.lo, q.hi).astype(q.kind)
 
 
 def patches(x: Array, g: Window, fill: int) -> Array:
@@ -114,7 +116,8 @@ def conv2d_accumulators(x: Array, w: Array, g: Window) -> Array:
 
 
 def max_pool2d(x: Array, g: Window, lo: int, hi: int) -> Array:
-    return np.clip(patches(x, g, -128).max((2, 3)), lo, hi).astype(np.int8)
+    least = int(np.iinfo(x.dtype).min)
+    return np.clip(patches(x, g, least).max((2, 3)), lo, hi).astype(x.dtype)
 
 
 @dataclass

@@ -153,3 +153,34 @@ func.func @f() {
   cortexm.transpose ins(%0 : memref<1x2x3x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<1x2x2x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_transpose", permutation = array<i64: 0, 1, 1>}
   func.return
 }
+
+// -----
+
+func.func @f() {
+  %0 = dma.buffer : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  // expected-error@+1 {{2 elements of axis 3 leave [1, 2, 2, 4] or [1, 2, 2, 4]}}
+  cortexm.copy ins(%0 : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_copy_box", sizes = array<i64: 1, 2, 2, 2>, offsets = array<i64: 0, 0, 0, 1>, strides = array<i64: 1, 1, 1, -2>, target = array<i64: 0, 0, 0, 0>}
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  %0 = dma.buffer : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  // expected-error@+1 {{4 elements after 1 leave axis 3 of [1, 2, 2, 4]}}
+  cortexm.pad ins(%0 : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_pad_box", before = array<i64: 0, 0, 0, 1>, value = 0 : i32}
+  func.return
+}
+
+// -----
+
+func.func @f() {
+  %0 = dma.buffer : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %f = dma.buffer : memref<4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  // expected-error@+1 {{runs [2, 4, 1] of 16 by 4 elements}}
+  cortexm.mul ins(%0, %f : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_mul_s8", runs = array<i64: 2, 4, 1>, requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
+  func.return
+}

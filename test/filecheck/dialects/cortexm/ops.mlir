@@ -97,3 +97,17 @@ func.func @transpose() {
   cortexm.transpose ins(%0 : memref<1x2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<1x3x4x2x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_transpose", permutation = array<i64: 0, 2, 3, 1>}
   func.return
 }
+
+func.func @move_and_scale() {
+  %0 = dma.buffer : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %f = dma.buffer : memref<4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %w = dma.buffer : memref<1x2x2x6x!quant.uniform<i8:f32, 0.5>, "sram">
+  // CHECK: cortexm.mul ins(%0, %f : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_mul_s8", runs = array<i64: 4, 4, 1>, requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
+  cortexm.mul ins(%0, %f : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_mul_s8", runs = array<i64: 4, 4, 1>, requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
+  // CHECK: cortexm.copy ins(%0 : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%w : memref<1x2x2x6x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_copy_box", sizes = array<i64: 1, 2, 2, 2>, offsets = array<i64: 0, 0, 0, 3>, strides = array<i64: 1, 1, 1, -2>, target = array<i64: 0, 0, 0, 4>}
+  cortexm.copy ins(%0 : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%w : memref<1x2x2x6x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_copy_box", sizes = array<i64: 1, 2, 2, 2>, offsets = array<i64: 0, 0, 0, 3>, strides = array<i64: 1, 1, 1, -2>, target = array<i64: 0, 0, 0, 4>}
+  // CHECK: cortexm.pad ins(%0 : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%w : memref<1x2x2x6x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_pad_box", header = "rn_copy_box.h", before = array<i64: 0, 0, 0, 1>, value = 0 : i32}
+  cortexm.pad ins(%0 : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%w : memref<1x2x2x6x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_pad_box", header = "rn_copy_box.h", before = array<i64: 0, 0, 0, 1>, value = 0 : i32}
+  func.return
+}

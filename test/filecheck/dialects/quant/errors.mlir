@@ -305,9 +305,9 @@ func.func @f(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5>>, %t: tensor<256xi8>) {
 
 // -----
 
-func.func @f(%x: tensor<1x4x!quant.uniform<i16:f32, 0.5>>, %t: tensor<256xi8>) {
-  // expected-error@+1 {{a table takes 8-bit inputs, not 16-bit}}
-  %0 = quant.table %x, %t : (tensor<1x4x!quant.uniform<i16:f32, 0.5>>, tensor<256xi8>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5>>
+func.func @f(%x: tensor<1x4x!quant.uniform<i4:f32, 0.5>>, %t: tensor<256xi8>) {
+  // expected-error@+1 {{tables are for 8-bit and 16-bit inputs, not 4-bit}}
+  %0 = quant.table %x, %t : (tensor<1x4x!quant.uniform<i4:f32, 0.5>>, tensor<256xi8>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5>>
   func.return
 }
 
@@ -338,7 +338,7 @@ func.func @f(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5>>, %t: tensor<256xi8>) {
 // -----
 
 func.func @f(%x: tensor<1x4x!quant.uniform<i16:f32, 0.5>>, %t: tensor<256xi32>) {
-  // expected-error@+1 {{a table takes 8-bit inputs, not 16-bit}}
+  // expected-error@+1 {{the table has shape 256, expected 512}}
   %0 = quant.softmax %x, %t : (tensor<1x4x!quant.uniform<i16:f32, 0.5>>, tensor<256xi32>) -> tensor<1x4x!quant.uniform<i8:f32, 0.00390625:-128>>
   func.return
 }
@@ -401,5 +401,37 @@ func.func @f(%x: tensor<1x258x!quant.uniform<i8:f32, 0.5>>) {
   %b = graph.constant @b : tensor<1xi32>
   // expected-error@+1 {{quant.fully_connected: the accumulator may reach [-2147483649, -2139128319], beyond i32; use fewer weight bits or a larger weight scale}}
   %0 = quant.fully_connected %x, %w, %b {requant = #quant.requant<[1073741824], [36], single, [-128, 127]>} : (tensor<1x258x!quant.uniform<i8:f32, 0.5>>, tensor<1x258x!quant.uniform<i8:f32, 0.5>>, tensor<1xi32>) -> tensor<1x1x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x4x!quant.uniform<i16:f32, 0.5>>, %t: tensor<513xi8>) {
+  // expected-error@+1 {{the table holds i8, expected i16}}
+  %0 = quant.table %x, %t : (tensor<1x4x!quant.uniform<i16:f32, 0.5>>, tensor<513xi8>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%a: tensor<2x3x2x!quant.uniform<i8:f32, 0.5>>, %b: tensor<2x1x2x!quant.uniform<i8:f32, 0.5>>) {
+  // expected-error@+1 {{cannot be broadcast to tensor<2x3x2x!quant.uniform<i8:f32, 0.5>>: its own axes must be neighbours}}
+  %0 = quant.mul %a, %b {requant = #quant.requant<[1073741824], [33], single, [-128, 127]>} : (tensor<2x3x2x!quant.uniform<i8:f32, 0.5>>, tensor<2x1x2x!quant.uniform<i8:f32, 0.5>>) -> tensor<2x3x2x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%a: tensor<2x3x!quant.uniform<i8:f32, 0.5>>, %b: tensor<2x3x!quant.uniform<i8:f32, 0.5>>) {
+  // expected-error@+1 {{the result has shape 3x2, expected 2x3}}
+  %0 = quant.mul %a, %b {requant = #quant.requant<[1073741824], [33], single, [-128, 127]>} : (tensor<2x3x!quant.uniform<i8:f32, 0.5>>, tensor<2x3x!quant.uniform<i8:f32, 0.5>>) -> tensor<3x2x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%a: tensor<4x!quant.uniform<i16:f32, 0.5:-32768>>, %b: tensor<4x!quant.uniform<i16:f32, 0.5:-32768>>) {
+  // expected-error@+1 {{a product may reach 4294836225, beyond i32}}
+  %0 = quant.mul %a, %b {requant = #quant.requant<[1073741824], [33], single, [-128, 127]>} : (tensor<4x!quant.uniform<i16:f32, 0.5:-32768>>, tensor<4x!quant.uniform<i16:f32, 0.5:-32768>>) -> tensor<4x!quant.uniform<i8:f32, 0.5>>
   func.return
 }

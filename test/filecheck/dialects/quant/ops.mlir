@@ -51,3 +51,18 @@ func.func @casts(%x: tensor<1x2xf32>) {
   %1 = quant.dcast %0 : tensor<1x2x!quant.uniform<i8:f32:1, {0.5, 0.25:3}>> to tensor<1x2xf32>
   func.return
 }
+
+// CHECK: quant.mul %a, %b {requant = #quant.requant<[1073741824], [33], single, [-128, 127]>} : (tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>>, tensor<1x1x1x4x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>>
+func.func @mul(%a: tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>>, %b: tensor<1x1x1x4x!quant.uniform<i8:f32, 0.5>>) {
+  %0 = quant.mul %a, %b {requant = #quant.requant<[1073741824], [33], single, [-128, 127]>} : (tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>>, tensor<1x1x1x4x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// Tables for 16-bit inputs.
+// CHECK: quant.table %x, %t : (tensor<1x4x!quant.uniform<i16:f32, 0.5>>, tensor<513xi16>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5>>
+// CHECK: quant.softmax %x, %e : (tensor<1x4x!quant.uniform<i16:f32, 0.5>>, tensor<512xi32>) -> tensor<1x4x!quant.uniform<i16:f32, 3.0517578e-05>>
+func.func @wide(%x: tensor<1x4x!quant.uniform<i16:f32, 0.5>>, %t: tensor<513xi16>, %e: tensor<512xi32>) {
+  %0 = quant.table %x, %t : (tensor<1x4x!quant.uniform<i16:f32, 0.5>>, tensor<513xi16>) -> tensor<1x4x!quant.uniform<i8:f32, 0.5>>
+  %1 = quant.softmax %x, %e : (tensor<1x4x!quant.uniform<i16:f32, 0.5>>, tensor<512xi32>) -> tensor<1x4x!quant.uniform<i16:f32, 3.0517578e-05>>
+  func.return
+}
