@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from ..dialects.platform import platform_of
 from .bufferizer import Bufferizer, memref_of
 from .fixed_point import MAX_SHIFT
 from .graph_to_linalg import has_loops, lower_layer
-from .kernels import Kernel, Problem, all_kernels, choose_kernel, read_kernels
+from .kernels import Kernel, Problem, all_kernels, choose_kernel, own_kernels
 
 HIGH_WORD = 33
 """The least shift with which the fast kernels round in the high word of the product."""
@@ -43,16 +42,13 @@ HIGH_WORD = 33
 class ConvertQuantToCortexM(ModulePass):
     """Turn quantized tensors into buffers and quant ops into kernel calls.
 
-    `kernels` names a TOML file with drop-in kernels that come before the runtime's own.
+    Drop-in kernels (`set-platform{kernels=...}`) come before the runtime's own.
     """
 
     name = "convert-quant-to-cortexm"
 
-    kernels: str | None = None
-
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        own = () if self.kernels is None else read_kernels(Path(self.kernels))
-        table = (*own, *all_kernels())
+        table = (*own_kernels(op, "cpu"), *all_kernels())
         platform = platform_of(op)
         unit = next((unit for unit in platform.units if unit.kind == "cpu"), None)
         if unit is None:

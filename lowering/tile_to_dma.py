@@ -27,7 +27,7 @@ from ..dialects.tiling import Box, Interval, Window, shape_of
 from ..dialects.types import memref_type
 from .bufferizer import memref_of
 from .index_math import Index, IndexMath
-from .kernels import all_kernels
+from .kernels import all_kernels, own_kernels
 from .quant_to_cortexm import KernelBufferizer
 from .tile_buffers import GroupBuffers, group_buffers
 from .units import TileOperands, UnitBackend, backend_of
@@ -49,12 +49,12 @@ class ConvertTileToDma(ModulePass):
         for group in op.walk():
             if isinstance(group, tile.GroupOp) and group.unit.data not in backends:
                 with blaming(group):
-                    backends[group.unit.data] = backend_of(platform, group.unit.data)
+                    backends[group.unit.data] = backend_of(op, group.unit.data)
         for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
             to = TileBufferizer(
                 op,
                 platform.board.data,
-                kernels=all_kernels(),
+                kernels=(*own_kernels(op, "cpu"), *all_kernels()),
                 isa=cluster.features,
                 platform=platform,
                 backends=backends,

@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.passes import ModulePass
 
-from ...dialects.platform import KEY
+from ...dialects.diagnostics import RunnelError
+from ...dialects.platform import KERNELS, KEY, PlatformAttr, platform_of
+from ...lowering.kernels import read_kernels
+from ...lowering.kernels_cluster import CLUSTER_KERNELS
 from ...runtime.platforms import load_platform
 
 
 @dataclass(frozen=True)
 class SetPlatform(ModulePass):
-    """Attach the platform `name` (one of `runnel platforms`, or the path of a TOML file)."""
+    """Attach the platform `name` (one of `runnel platforms`, or the path of a TOML file).
+
+    `kernels` names a TOML file with drop-in kernels, which its units take before the runtime's own.
+    """
 
     name = "set-platform"
 
     platform: str
+    kernels: str | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         op.attributes[KEY] = load_platform(self.platform)
+        if self.kernels is not None:
+            self._check_kernels(platform_of(op))
+            op.attributes[KERNELS] = StringAttr(self.kernels)
+
+    def _check_kernels(self, platform: PlatformAttr) -> None:
+        """Refuse a table of which no kernel can ever run on the platform."""
+        shared = () if platform.cluster is None else CLUSTER_KERNELS
+        ops = {kernel.op for kernel in shared}
+        kernels = read_kernels(Path(str(self.kernels)))
+        if any((kernel.unit == "cluster") == (kernel.op in ops) for kernel in kernels):
+            return
+        unit, example = ("cluster", "rn_cluster_add_s8") if ops else ("cpu", "rn_add_s8")
+        raise RunnelError(
+            f"{self.kernels}: no kernel for {platform.label}; those that it runs say "
+            f'unit = "{unit}" and have the parameters of a kernel such as {example}'
+        )
