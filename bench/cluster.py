@@ -1,10 +1,10 @@
-"""Cycles, DMA and overlap of the four MLPerf Tiny networks on the emulated cluster.
+"""Cycles, DMA and overlap of the four MLPerf Tiny networks and MobileNetV2 on the emulated cluster.
 
 python bench/cluster.py [--networks resnet8,dscnn] [--platforms siracusa,siracusa-cores]
                         [--l1 64,256] [--inputs 2] [--one-core resnet8] [--solvers heuristic,cp_sat]
                         [--json FILE]
 
-One inference of each QDQ model. Cycles are those of our emulator (runtime/emulator), which
+One inference of each network. Cycles are those of our emulator (runtime/emulator), which
 bench/emulator.py holds against the reference programs; not those of another simulator or of
 silicon. `DMA/floor` divides the bytes that moved by constants + network input + output. `hidden` is
 the share of the engine's time in which cores or NPU were at work: in all layers, and in those that
@@ -25,10 +25,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
 
-from runnel.bench.networks import NETWORKS, Network
-from runnel.bench.peers import CLUSTER_PEERS
+from runnel.bench.cluster_networks import L1_KIB, NAMES, PLATFORMS, Start, start, variant
+from runnel.bench.peers import CLUSTER_PEERS, ClusterPeer
 from runnel.dialects.diagnostics import RunnelError
 from runnel.runtime.emulator.cycles import CycleReport
 from runnel.runtime.platforms import load_platform
@@ -39,12 +38,10 @@ from runnel.tools.progress import Progress
 from runnel.tools.registry import new_context
 from runnel.tools.report.cycle_table import bound, floor_bytes
 from runnel.tools.report.text_table import Cell, text_table
-from runnel.tools.road import Options
 from runnel.tools.validation import check_program, run_level
 
-PLATFORMS = ("siracusa", "siracusa-cores", "siracusa-rv32")
-L1_KIB = (16, 64, 128, 256)
 PEER_L1_KIB = 64
+NO_PEER = ClusterPeer(None, None, None)
 
 Case = tuple[str, int, int | None]
 """Platform, KiB of L1, number of cores if not that of the platform."""
@@ -74,37 +71,6 @@ class Result:
         return self.dma_bytes / self.dma_floor
 
 
-@dataclass(frozen=True)
-class Start:
-    """A network as far as no platform matters, with inputs; `seconds` is what that took."""
-
-    network: Network
-    artifact: Artifact
-    samples: dict[str, Any]
-    seconds: float
-
-
-def variant(folder: Path, base: str, l1_kib: int, cores: int | None = None) -> str:
-    """The path of a TOML in `folder`: a shipped platform with another L1 and number of cores."""
-    name = f"{base}-{l1_kib}k" + ("" if cores is None else f"-{cores}")
-    text = f'base = "{base}"\nname = "{name}"\n[[memories]]\nname = "l1"\nsize = {l1_kib * 1024}\n'
-    if cores is not None:
-        text += f'[[units]]\nname = "cluster"\ncores = {cores}\n'
-    path = folder / f"{name}.toml"
-    path.write_text(text, encoding="utf-8")
-    return str(path)
-
-
-def start(name: str, inputs: int) -> Start:
-    """The integer network, channels last."""
-    network = NETWORKS[name]
-    begin = perf_counter()
-    road = api.lower(api.load(network.path("qdq"), name=name), Options(), until="channels-last")
-    seconds = perf_counter() - begin
-    samples = {road.start.signature.inputs[0].name: network.inputs(network.tests[0])[:inputs]}
-    return Start(network, Artifact(road), samples, seconds)
-
-
 def measured(here: Start, base: str, platform: str, solvers: Sequence[str]) -> Result:
     """Compile for the TOML `platform`, run, and put the numbers together."""
     begin = perf_counter()
@@ -118,7 +84,7 @@ def measured(here: Start, base: str, platform: str, solvers: Sequence[str]) -> R
     cluster = load_platform(platform).cluster
     assert cluster is not None
     return Result(
-        network=here.network.name,
+        network=here.name,
         platform=base,
         l1_kib=next(m.size for m in load_platform(platform).memories if m.name == "l1") // 1024,
         cores=cluster.cores,
@@ -166,7 +132,7 @@ def results(args: argparse.Namespace) -> Iterator[Result | None]:
                 count = "" if cores is None else ", 1 core"
                 try:
                     with progress.step(f"{network} on {base}, {l1} KiB{count}"):
-                        platform = variant(folder, base, l1, cores)
+                        platform = variant(folder, base, l1, cores=cores, external=here.external)
                         yield measured(here, base, platform, args.solvers)
                 except RunnelError as error:
                     print(f"{network} on {base}, {l1} KiB: {error}", file=sys.stderr)
@@ -183,15 +149,16 @@ def table(found: Sequence[Result], solvers: Sequence[str]) -> str:
 
 
 def row(r: Result) -> list[Cell]:
-    peer = CLUSTER_PEERS[r.network]
+    peer = CLUSTER_PEERS.get(r.network, NO_PEER)
     theirs = peer.npu_cycles if r.platform == "siracusa" else peer.cores_cycles
     if r.platform == "siracusa-rv32" or r.cores == 1:
         theirs = None
+    theirs_moved = peer.dma_ratio if r.l1_kib == PEER_L1_KIB else None
     return [
         *(r.network, r.platform, r.l1_kib, r.cores, r.cycles, f"{r.macs / r.cycles:.2f}"),
         *(theirs, None if theirs is None else f"{r.cycles / theirs:.2f}"),
         *(r.dma_bytes, f"{r.ratio:.2f}"),
-        f"{peer.dma_ratio:.1f}" if r.l1_kib == PEER_L1_KIB else None,
+        None if theirs_moved is None else f"{theirs_moved:.1f}",
         *(f"{100 * r.hidden:.1f}", f"{100 * r.hidden_compute:.1f}"),
         *("yes" if r.equal else "NO", f"{r.compile_seconds:.1f}"),
         *(f"{seconds:.1f}" for seconds in r.tile_seconds.values()),
@@ -226,7 +193,7 @@ def names(text: str) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Cycles, DMA and overlap on the emulated cluster.")
     add = parser.add_argument
-    add("--networks", type=names, default=list(NETWORKS), help=f"of {', '.join(NETWORKS)}")
+    add("--networks", type=names, default=list(NAMES), help=f"of {', '.join(NAMES)}")
     add("--platforms", type=names, default=list(PLATFORMS), help=f"of {', '.join(PLATFORMS)}")
     add(
         "--l1",

@@ -55,7 +55,7 @@ class ClusterPeer:
 
     cores_cycles: int | None
     npu_cycles: int | None
-    dma_ratio: float
+    dma_ratio: float | None
 
 
 CLUSTER_PEERS: dict[str, ClusterPeer] = {

@@ -31,10 +31,12 @@ class PackingAttr(ParametrizedAttribute):
     the rows are padded to a multiple of `rows`. Blocks of rows x cols follow one another, row block
     by row block. Element i of a packed block is element `order[i]` of the row-major block; rows in
     `flip` have their sign bits inverted. With `column_first` the columns (kh, kw, i) of a
-    convolution are put into the order (kw, kh, i) before all this.
+    convolution are put into the order (kw, kh, i) before all this. With `bits` 4 all elements lie
+    within [-8, 7], and two that follow one another share a byte, the first in its low half.
 
     ```mlir
     #cortexm.packing<2 x 4>
+    #cortexm.packing<1 x 2, bits 4>
     #cortexm.packing<2 x 2, segments 3, order [0, 2, 1, 3], flip [0], column_first>
     ```
     """
@@ -47,6 +49,8 @@ class PackingAttr(ParametrizedAttribute):
     order: DenseArrayBase[I64]
     flip: DenseArrayBase[I64]
     column_first: BoolAttr
+    bits: IntAttr
+    """Of an element: 8 or 4."""
 
     @staticmethod
     def get(
@@ -56,6 +60,7 @@ class PackingAttr(ParametrizedAttribute):
         order: Sequence[int] | None = None,
         flip: Sequence[int] = (),
         column_first: bool = False,
+        bits: int = 8,
     ) -> PackingAttr:
         indices = list(range(rows * cols)) if order is None else list(order)
         return PackingAttr(
@@ -65,6 +70,7 @@ class PackingAttr(ParametrizedAttribute):
             DenseArrayBase.from_list(i64, indices),
             DenseArrayBase.from_list(i64, list(flip)),
             BoolAttr.from_bool(column_first),
+            IntAttr(bits),
         )
 
     def verify(self) -> None:
@@ -76,6 +82,8 @@ class PackingAttr(ParametrizedAttribute):
         flip = self.flip.get_values()
         if not set(flip) <= set(range(rows)) or len(set(flip)) != len(flip):
             raise VerifyException(f"flip names rows of a block, each once, below {rows}")
+        if self.bits.data not in (4, 8):
+            raise VerifyException(f"packed elements have 4 or 8 bits, not {self.bits.data}")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
@@ -89,7 +97,7 @@ class PackingAttr(ParametrizedAttribute):
             cols = parser.parse_integer()
             while parser.parse_optional_punctuation(","):
                 match word := parser.parse_identifier():
-                    case "segments":
+                    case "segments" | "bits":
                         options[word] = parser.parse_integer()
                     case "order" | "flip":
                         options[word] = integers()
@@ -97,7 +105,7 @@ class PackingAttr(ParametrizedAttribute):
                         options[word] = True
                     case _:
                         parser.raise_error(
-                            f"'{word}' is none of segments, order, flip, column_first"
+                            f"'{word}' is none of segments, order, flip, column_first, bits"
                         )
         return cls.get(rows, cols, **options).parameters
 
@@ -112,6 +120,8 @@ class PackingAttr(ParametrizedAttribute):
             text += f", flip {list(self.flip.get_values())}"
         if self.column_first.value.data:
             text += ", column_first"
+        if self.bits.data != 8:
+            text += f", bits {self.bits.data}"
         printer.print_string(f"<{text}>")
 
     def _padded_shape(self, rows: int, columns: int) -> tuple[int, int, int]:
@@ -127,12 +137,18 @@ class PackingAttr(ParametrizedAttribute):
         )
 
     def packed_size(self, rows: int, columns: int) -> int:
-        """Elements of a packed matrix [rows, columns]."""
-        return int(np.prod(self._padded_shape(rows, columns)))
+        """Bytes of a packed matrix [rows, columns]."""
+        return -(-int(np.prod(self._padded_shape(rows, columns))) * self.bits.data // 8)
 
     def pack(self, matrix: NDArray[np.int8], kernel: tuple[int, int]) -> NDArray[np.int8]:
-        """The matrix [rows, columns] as a 1-D array; `kernel` is (kh, kw)."""
+        """The matrix [rows, columns] as a 1-D array of bytes; `kernel` is (kh, kw)."""
         rows, columns = matrix.shape
+        limit = 1 << (self.bits.data - 1)
+        if matrix.min(initial=0) < -limit or matrix.max(initial=0) >= limit:
+            raise VerifyException(
+                f"a weight does not fit {self.bits.data} bits: they lie within "
+                f"[{matrix.min()}, {matrix.max()}]"
+            )
         if self.column_first.value.data:
             matrix = swap_axes(matrix, kernel)
         full_rows, segments, width = self._padded_shape(rows, columns)
@@ -141,7 +157,8 @@ class PackingAttr(ParametrizedAttribute):
         r, c = self.rows.data, self.cols.data
         blocks = padded.reshape(full_rows // r, r, segments * width // c, c).transpose(0, 2, 1, 3)
         flipped = self._flipped(blocks).reshape(-1, r * c)
-        return flipped[:, list(self.order.get_values())].ravel()
+        ordered = flipped[:, list(self.order.get_values())].ravel()
+        return ordered if self.bits.data == 8 else share_bytes(ordered)
 
     def unpack(
         self, packed: NDArray[np.int8], shape: tuple[int, int], kernel: tuple[int, int]
@@ -150,6 +167,8 @@ class PackingAttr(ParametrizedAttribute):
         rows, columns = shape
         full_rows, segments, width = self._padded_shape(rows, columns)
         r, c = self.rows.data, self.cols.data
+        if self.bits.data == 4:
+            packed = part_bytes(packed, full_rows * segments * width)
         ordered = packed.reshape(-1, r * c)[:, np.argsort(self.order.get_values())]
         blocks = self._flipped(ordered.reshape(full_rows // r, -1, r, c))
         padded = blocks.transpose(0, 2, 1, 3).reshape(full_rows, segments, width)
@@ -160,8 +179,21 @@ class PackingAttr(ParametrizedAttribute):
         """[..., rows, cols] with the rows of `flip` inverted in their sign bits."""
         result = np.ascontiguousarray(blocks)
         for row in self.flip.get_values():
-            result[..., row, :] ^= np.int8(-128)
+            result[..., row, :] ^= np.int8(-(1 << (self.bits.data - 1)))
         return result
+
+
+def share_bytes(elements: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Two 4-bit elements in a byte, the first in the low half; an odd last one has a 0 above it."""
+    halves = np.zeros(len(elements) + len(elements) % 2, np.uint8)
+    halves[: len(elements)] = elements.view(np.uint8) & 15
+    return (halves[::2] | halves[1::2] << 4).view(np.int8)
+
+
+def part_bytes(packed: NDArray[np.int8], count: int) -> NDArray[np.int8]:
+    """The `count` elements that share the bytes of `packed`, with their signs."""
+    low = (packed.view(np.uint8) << 4).view(np.int8) >> 4
+    return np.stack([low, packed >> 4], 1).ravel()[:count].astype(np.int8)
 
 
 def swap_axes(matrix: NDArray[np.int8], kernel: tuple[int, int]) -> NDArray[np.int8]:

@@ -138,3 +138,14 @@ def add_remark_handler(handler: RemarkHandler) -> Callable[[], None]:
     """Listen to all remarks; returns the function that stops listening."""
     _handlers.append(handler)
     return lambda: _handlers.remove(handler)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Within this nobody hears remarks: for passes on a copy that is thrown away."""
+    listening = _handlers.copy()
+    _handlers.clear()
+    try:
+        yield
+    finally:
+        _handlers[:] = listening

@@ -24,6 +24,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from .quantization import ANYTHING, Quantization
 from .records import (
     Facts,
     Integer,
@@ -52,6 +53,7 @@ Natural = Annotated[int, Integer(0)]
 Address = Annotated[int, Integer(0, hexadecimal=True)]
 Size = Annotated[int, Integer(hexadecimal=True)]
 Rate = Annotated[float, Number(positive=True)]
+Prefix = Annotated[str, Text(may_be_empty=True)]
 Names = tuple[str, ...]
 
 
@@ -197,7 +199,7 @@ class Toolchain:
     """How C becomes a program: `prefix` + `compiler`, flags, the Debian packages that have it."""
 
     compiler: str
-    prefix: str = ""
+    prefix: Prefix = ""
     cpu: Names = ()
     optimize: Names = ("-O2",)
     link: Names = ()
@@ -240,6 +242,7 @@ class Description:
     board: Board
     dma: tuple[Dma, ...] = ()
     links: tuple[Link, ...] = ()
+    quantization: Quantization = ANYTHING
 
 
 SCHEMA = Record(Description)
@@ -452,6 +455,11 @@ class PlatformAttr(Data[Description]):
     @property
     def board(self) -> Board:
         return self.data.board
+
+    @property
+    def quantization(self) -> Quantization:
+        """What it asks of quantization."""
+        return self.data.quantization
 
     @property
     def code_memory(self) -> Memory:

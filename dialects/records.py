@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from math import isfinite
+from math import isfinite, nan
 from types import NoneType
 from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
 
@@ -66,12 +66,17 @@ class Schema:
 
 @dataclass(frozen=True)
 class Text(Schema):
-    """A string that is not empty; one of `choices` if there are any; of the form of a C name."""
+    """A string that is not empty, if it need not be; one of `choices` if there are any; of the form
+    of a C name.
+    """
 
     choices: tuple[str, ...] = ()
     identifier: bool = False
+    may_be_empty: bool = False
 
     def problems(self, raw: object, path: str) -> Iterator[str]:
+        if raw == "" and self.may_be_empty:
+            return
         if not isinstance(raw, str) or not raw:
             yield f"{path}: expected a string that is not empty, got {show(raw)}"
         elif self.choices and raw not in self.choices:
@@ -95,8 +100,10 @@ class Integer(Schema):
     def problems(self, raw: object, path: str) -> Iterator[str]:
         if type(raw) is int and self.minimum <= raw <= self.maximum:
             return
-        kind = {0: "an integer that is not negative", 1: "a positive integer"}[self.minimum]
-        limit = "" if self.maximum == 2**63 - 1 else f" of at most {self.maximum}"
+        kinds = {0: "an integer that is not negative", 1: "a positive integer"}
+        kind = kinds.get(self.minimum, f"an integer of at least {self.minimum}")
+        join = " and" if self.minimum > 1 else " of"
+        limit = "" if self.maximum == 2**63 - 1 else f"{join} at most {self.maximum}"
         yield f"{path}: expected {kind}{limit}, got {show(raw)}"
 
     def print(self, raw: int, printer: Printer) -> None:
@@ -105,15 +112,18 @@ class Integer(Schema):
 
 @dataclass(frozen=True)
 class Number(Schema):
-    """A finite real number that is not negative; `positive` excludes zero."""
+    """A finite real number that is not negative (unless `signed`); `positive` excludes zero."""
 
     positive: bool = False
+    signed: bool = False
 
     def problems(self, raw: object, path: str) -> Iterator[str]:
-        number = raw if isinstance(raw, int | float) and not isinstance(raw, bool) else -1
-        if isfinite(number) and (number > 0 or (number == 0 and not self.positive)):
+        number = raw if isinstance(raw, int | float) and not isinstance(raw, bool) else nan
+        if isfinite(number) and (self.signed or number > 0 or (number == 0 and not self.positive)):
             return
-        kind = "a positive number" if self.positive else "a number that is not negative"
+        kind = "a number that is not negative"
+        if self.signed or self.positive:
+            kind = "a finite number" if self.signed else "a positive number"
         yield f"{path}: expected {kind}, got {show(raw)}"
 
     def decode(self, raw: int | float) -> float:
@@ -123,6 +133,17 @@ class Number(Schema):
         text = repr(float(raw))
         # MLIR's lexer wants a point before an exponent.
         printer.print_string(text if "." in text else text.replace("e", ".0e"))
+
+
+class Flag(Schema):
+    """true or false."""
+
+    def problems(self, raw: object, path: str) -> Iterator[str]:
+        if not isinstance(raw, bool):
+            yield f"{path}: expected true or false, got {show(raw)}"
+
+    def print(self, raw: bool, printer: Printer) -> None:
+        printer.print_string(str(raw).lower())
 
 
 @dataclass(frozen=True)
@@ -224,7 +245,8 @@ class Record(Schema):
             else:
                 yield from fields[key].problems(value, prefix + key)
         for field in dataclasses.fields(self.type):
-            if field.name not in raw and field.default is dataclasses.MISSING:
+            optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+            if field.name not in raw and not optional:
                 yield f"{prefix}{field.name}: missing"
 
     def decode(self, raw: dict[str, Any]) -> Any:
@@ -272,7 +294,7 @@ def schema_of(hint: Any) -> Schema:
         return List(schema_of(arguments[0]), length)
     if dataclasses.is_dataclass(hint):
         return Record(cast("type[Any]", hint))
-    return {str: Text(), int: Integer(), float: Number()}[hint]
+    return {str: Text(), int: Integer(), float: Number(), bool: Flag()}[hint]
 
 
 def parse_fields(parser: AttrParser) -> dict[str, Any]:
@@ -304,6 +326,8 @@ def _parse_value(parser: AttrParser) -> Any:
             return data.decode()
         except UnicodeDecodeError:
             parser.raise_error("the string is not UTF-8", start, parser.pos)
+    if (flag := parser.parse_optional_boolean()) is not None:
+        return flag
     if (number := parser.parse_optional_number()) is not None:
         return number
     if (table := _parse_entries(parser, parser.Delimiter.BRACES)) is not None:

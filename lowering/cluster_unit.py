@@ -18,15 +18,10 @@ from ..dialects.diagnostics import emit_remark, refuse
 from ..dialects.platform import Unit
 from ..dialects.quant_types import RequantAttr
 from ..dialects.tiling import extent, shape_of, tiling_of
+from .kernel_problem import constant_operand, problem_of
 from .kernels import Kernel, Problem, choose_kernel
 from .kernels_cluster import CLUSTER_KERNELS
-from .quant_to_cortexm import (
-    accumulator_bound,
-    constant_operand,
-    high_word_form,
-    pool_window,
-    refusal,
-)
+from .quant_to_cortexm import refusal
 from .units import TileOperands
 
 KernelOps = quant.Conv2DOp | quant.FullyConnectedOp
@@ -40,7 +35,7 @@ class ClusterBackend:
         self.unit = unit
         self.kernels = (*own, *CLUSTER_KERNELS)
         self.near = str(unit.fact("l1"))
-        self._problems: dict[Operation, tuple[Problem, int]] = {}
+        self._problems: dict[Operation, Problem] = {}
 
     def refuses(self, op: Operation) -> str | None:
         if tiling_of(op) is None:
@@ -66,7 +61,7 @@ class ClusterBackend:
         return 256 if isinstance(op, quant.TableOp) else 0
 
     def scratch_bytes(self, op: Operation, tile: Sequence[int]) -> int:
-        problem, _ = self._problem(op)
+        problem = self._problem(op)
         if problem.window is not None:
             problem = _cut(op, problem, tile)
         return self.unit.cores * cluster.align(self._kernel(op).scratch(problem))
@@ -159,12 +154,12 @@ class ClusterBackend:
     def _avg_pool2d(
         self, op: quant.AveragePool2DOp, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
-        requant, acc_shift = self._pool_requant(op)
+        problem, requant = self._problem(op), self._requant(op)
         return cluster.AveragePool2DOp, {
             "window": _numbers((*op.kernel_size(), *op.strides.get_values(), 1, 1)),
             "multiplier": IntegerAttr(int(requant.multiplier_array()[0]), i32),
             "shift": IntegerAttr(int(requant.shift_array()[0]), i32),
-            "acc_shift": IntegerAttr(acc_shift, i32),
+            "acc_shift": IntegerAttr(problem.acc_shift, i32),
             "rounding": requant.rounding,
             "clamp": _clamp(requant),
         }
@@ -183,21 +178,21 @@ class ClusterBackend:
         return cluster.TableOp, {}
 
     def _product(self, op: KernelOps, channels: int) -> dict[str, Attribute]:
-        requant, acc_shift = self._requant(op), self._problem(op)[1]
+        problem, requant = self._problem(op), self._requant(op)
         return {
             "chunk": ChunkAttr.get(channels, _depth(op), self._packing(op)),
-            "acc_shift": IntegerAttr(acc_shift, i32),
+            "acc_shift": IntegerAttr(problem.acc_shift, i32),
             "rounding": requant.rounding,
             "clamp": _clamp(requant),
         }
 
-    def _requant(self, op: KernelOps) -> RequantAttr:
-        requant = self._problem(op)[0].requant
+    def _requant(self, op: KernelOps | quant.AveragePool2DOp) -> RequantAttr:
+        requant = self._problem(op).requant
         assert requant is not None
         return requant
 
     def _packing(self, op: KernelOps) -> cortexm.PackingAttr:
-        return self._kernel(op).packing(self._problem(op)[0])
+        return self._kernel(op).packing(self._problem(op))
 
     def _layout(self, op: KernelOps, channels: int) -> ChunkLayout:
         chunk = ChunkAttr.get(channels, _depth(op), self._packing(op))
@@ -208,65 +203,18 @@ class ClusterBackend:
 
     def _choice(self, op: Operation) -> tuple[Kernel, list[str]]:
         """The kernel, and why each faster one was passed over."""
-        return choose_kernel(self._problem(op)[0], self.unit.features, self.kernels)
+        return choose_kernel(self._problem(op), self.unit.features, self.kernels)
 
-    def _pool_requant(self, op: quant.AveragePool2DOp) -> tuple[RequantAttr, int]:
-        low, high = quant.quantized(op.input).bounds
-        return high_word_form(op.requant, 1, prod(op.kernel_size()) * (high - low))
-
-    def _problem(self, op: Operation) -> tuple[Problem, int]:
-        """The facts that choose the kernel, of the whole op, and the shift of its accumulators."""
+    def _problem(self, op: Operation) -> Problem:
+        """The facts that choose the kernel, of the whole op."""
         if op not in self._problems:
-            self._problems[op] = self._find_problem(op)
+            self._problems[op] = problem_of(op)
         return self._problems[op]
-
-    def _find_problem(self, op: Operation) -> tuple[Problem, int]:
-        match op:
-            case quant.Conv2DOp():
-                weight, bias = constant_operand(op, op.weight), constant_operand(op, op.bias)
-                bound = accumulator_bound(weight, bias, op.input)
-                requant, acc_shift = high_word_form(op.requant, len(weight), bound)
-                name = "depthwise_conv2d" if op.depthwise else "conv2d"
-                problem = Problem(name, conv_window(op), op.groups.value.data, requant=requant)
-                return problem, acc_shift
-            case quant.FullyConnectedOp():
-                weight, bias = constant_operand(op, op.weight), constant_operand(op, op.bias)
-                bound = accumulator_bound(weight, bias, op.input)
-                requant, acc_shift = high_word_form(op.requant, len(weight), bound)
-                rows, depth = shape_of(op.input)
-                outputs = len(weight)
-                return (
-                    Problem(
-                        "fully_connected", rows=rows, depth=depth, outputs=outputs, requant=requant
-                    ),
-                    acc_shift,
-                )
-            case quant.AveragePool2DOp():
-                requant, acc_shift = self._pool_requant(op)
-                return Problem("avg_pool2d", pool_window(op), requant=requant), acc_shift
-            case quant.MaxPool2DOp():
-                return Problem("max_pool2d", pool_window(op)), 0
-            case _:
-                name = op.name.split(".")[1]
-                return Problem(name, outputs=prod(shape_of(op.results[0]))), 0
 
 
 def is_int8(value: SSAValue) -> bool:
     """Whether a quantized tensor is stored in signed bytes."""
     return quant.quantized(value).storage == i8
-
-
-def conv_window(op: quant.Conv2DOp) -> cortexm.Window:
-    """The geometry of a whole channels-last convolution."""
-    pads, strides, dilations = op.pads.get_values(), op.strides.get_values(), op.dilation()
-    _, in_h, in_w, in_c = shape_of(op.input)
-    _, out_h, out_w, out_c = shape_of(op.result)
-    k_h, k_w = op.kernel_size()
-    return cortexm.Window(
-        in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w,
-        strides[0], strides[1], dilations[0], dilations[1], pads[0], pads[1],
-        quant.quantized(op.input).zero_point,
-    )  # fmt: skip
 
 
 def _cut(op: Operation, problem: Problem, tile: Sequence[int]) -> Problem:

@@ -16,6 +16,7 @@ from ..dialects import graph, quant
 from ..dialects.diagnostics import emit_remark
 from ..dialects.quant_types import quantize_real, storage_bounds
 from ..dialects.types import dtype_of
+from ..passes.quant.notes import FLOAT
 from .fixed_point import NoFixedPoint, can_tie, fixed_point
 
 PASS = "convert-graph-to-quant"
@@ -140,7 +141,7 @@ class FusePattern(RewritePattern):
         if element.per_axis:
             return
         value, clamp = peel_activations(op.input, element)
-        if not isinstance(value, OpResult):
+        if not isinstance(value, OpResult) or FLOAT in value.op.attributes:
             return
         try:
             self.fuse(Fusion(op, value.op, clamp, rewriter))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
-from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, i8, i32
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, StringAttr, TensorType, i8, i32
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -26,7 +26,9 @@ from xdsl.pattern_rewriter import (
 from ..dialects import graph, quant
 from ..dialects.diagnostics import RunnelError, emit_remark
 from ..dialects.quant_types import ROUNDINGS
+from ..passes.quant.notes import FLOAT
 from ..passes.quant.placement import data_operands, is_pointwise
+from ..passes.quant.rules import Rules
 from ..runtime.interpreter.graph import MEANINGS
 from .fixed_point import NoFixedPoint
 from .fusion import (
@@ -58,7 +60,8 @@ class ConvertGraphToQuant(ModulePass):
     """Turn float ops between casts into integer ops; what has no integer form stays, with a remark.
 
     `rounding` is the rule for ties: half_even is the meaning of ONNX, single is cheaper. Where no
-    accumulator can tie the two are the same, and single is taken.
+    accumulator can tie the two are the same, and single is taken. `platform` is the first one that
+    the module's platform has, or single.
     """
 
     name = PASS
@@ -66,26 +69,31 @@ class ConvertGraphToQuant(ModulePass):
     rounding: str = "half_even"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        if self.rounding not in ROUNDINGS:
+        rounding = self.rounding
+        if rounding == "platform":
+            rounding = next(iter(Rules.of(op).asked.roundings), "single")
+        if rounding not in ROUNDINGS:
             raise RunnelError(
-                f"unknown rounding '{self.rounding}', expected one of {', '.join(ROUNDINGS)}"
+                f"unknown rounding '{rounding}', expected one of {', '.join(ROUNDINGS)}"
             )
         patterns: list[RewritePattern] = [
             SinkDequantize(),
             SinkDequantizeBelowMaxPool(),
             MaxPoolOfIntegers(),
             RequantizeCast(op),
-            FuseConv(op, self.rounding),
-            FuseGemm(op, self.rounding),
-            FuseAdd(op, self.rounding),
-            FuseAveragePool(op, self.rounding),
-            FuseSoftmax(op, self.rounding),
-            FusePointwise(op, self.rounding),
+            FuseConv(op, rounding),
+            FuseGemm(op, rounding),
+            FuseAdd(op, rounding),
+            FuseAveragePool(op, rounding),
+            FuseSoftmax(op, rounding),
+            FusePointwise(op, rounding),
         ]
         PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(op)
         for inner in op.walk():
             if is_float_compute(inner):
-                emit_remark("missed", PASS, inner, f"{inner.name} stays in float")
+                why = inner.attributes.get(FLOAT)
+                reason = f": {why.data}" if isinstance(why, StringAttr) else ""
+                emit_remark("missed", PASS, inner, f"{inner.name} stays in float{reason}")
 
 
 def is_float_compute(op: Operation) -> bool:
@@ -108,7 +116,7 @@ class SinkDequantize(RewritePattern):
         self, op: graph.ReshapeOp | graph.TransposeOp, rewriter: PatternRewriter
     ) -> None:
         source = dequantized(op.input)
-        if source is None:
+        if source is None or FLOAT in op.attributes:
             return
         moved_type = TensorType(quant.quantized(source), quant.shape_of(op.result))
         moved = type(op).create(
@@ -126,7 +134,7 @@ class SinkDequantizeBelowMaxPool(RewritePattern):
     def match_and_rewrite(self, op: graph.MaxPoolOp, rewriter: PatternRewriter) -> None:
         source = dequantized(op.input)
         pooled = None if source is None else integer_max_pool(op, source)
-        if pooled is None:
+        if pooled is None or FLOAT in op.attributes:
             return
         back = quant.DequantizeCastOp(pooled.result, op.result.type)
         pooled.location = back.location = op.location
@@ -377,7 +385,7 @@ class FuseAdd(FusePattern):
             return
         bits = 15 if self.rounding == "single" else 31
         multipliers, bias, shift = add_parameters(
-            quant.quantized(lhs), quant.quantized(rhs), fusion.element, bits
+            quant.quantized(lhs), quant.quantized(rhs), fusion.element, bits, self.rounding
         )
         new = quant.AddOp(
             lhs,
@@ -396,11 +404,16 @@ def add_parameters(
     b: quant.UniformQuantizedType,
     y: quant.UniformQuantizedType,
     bits: int = 31,
+    rounding: str = "single",
 ) -> tuple[tuple[int, int], int, int]:
-    """Multipliers below 2**bits, bias and the greatest shift; no partial sum leaves i32."""
+    """Multipliers below 2**bits, bias and the greatest shift; no partial sum leaves i32.
+
+    Sums are rounded half up, or down where the rounding is floor.
+    """
     for shift in range(30, -1, -1):
         m_a, m_b = (round(x.scale / y.scale * 2**shift) for x in (a, b))
-        bias = (y.zero_point << shift) + ((1 << shift) >> 1)
+        half = 0 if rounding == "floor" else (1 << shift) >> 1
+        bias = (y.zero_point << shift) + half
         bias -= a.zero_point * m_a + b.zero_point * m_b
         reach = sum(max(map(abs, x.bounds)) * m for x, m in ((a, m_a), (b, m_b)))
         if reach + abs(bias) < 2**31 and max(m_a, m_b) < 2**bits:

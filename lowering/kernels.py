@@ -36,8 +36,12 @@ class Problem:
     depth: int = 0
     outputs: int = 0
     requant: RequantAttr | None = None
+    """In its high-word form; `acc_shift` is by what accumulators are shifted up before."""
+    acc_shift: int = 0
     types: str = "s8"
     """`s8` where all quantized tensors have 8 bits; else the types of all, as `s8_s16`."""
+    weight_bits: int = 8
+    """Those that hold every weight: 4 or 8."""
 
     @property
     def shape(self) -> Window:
@@ -95,6 +99,12 @@ class Kernel:
     """The runtime's header, where that is not named after the symbol."""
     unit: str = "cpu"
     """The kind of unit that calls it: by one core (`cpu`), or by all of a `cluster`."""
+    weight_bits: int = 8
+    """Of the weights as they are stored; narrower ones fit."""
+    work: float = 0.0
+    """Instructions per product (per element of the result where there is none): what
+    `runnel analyze` counts on large layers, for comparing; 0 where nobody has measured.
+    """
 
     @property
     def include(self) -> str:
@@ -104,14 +114,14 @@ class Kernel:
 
 
 PORTABLE = (
-    Kernel("conv2d", "rn_conv2d_s8"),
-    Kernel("depthwise_conv2d", "rn_depthwise_conv2d_s8"),
-    Kernel("fully_connected", "rn_fully_connected_s8"),
+    Kernel("conv2d", "rn_conv2d_s8", work=5.8),
+    Kernel("depthwise_conv2d", "rn_depthwise_conv2d_s8", work=20.0),
+    Kernel("fully_connected", "rn_fully_connected_s8", work=5.1),
     Kernel("add", "rn_add_s8"),
     Kernel("avg_pool2d", "rn_avg_pool2d_s8"),
     Kernel("max_pool2d", "rn_max_pool2d_s8"),
     Kernel("table", "rn_table_s8"),
-    Kernel("softmax", "rn_softmax_s8"),
+    Kernel("softmax", "rn_softmax_s8", work=28.0),
     Kernel("quantize", "rn_quantize_f32_s8"),
     Kernel("dequantize", "rn_dequantize_s8_f32"),
     Kernel("transpose", "rn_transpose"),
@@ -126,9 +136,10 @@ def all_kernels() -> tuple[Kernel, ...]:
     from .kernels_rv32 import RV32
     from .kernels_rvv import RVV
     from .kernels_s16 import S16
+    from .kernels_w4 import W4
     from .kernels_xpulp import XPULP
 
-    return (*MVE, *DSP, *RVV, *XPULP, *RV32, *PORTABLE, *S16)
+    return (*MVE, *DSP, *RVV, *XPULP, *RV32, *W4, *PORTABLE, *S16)
 
 
 def choose_kernel(
@@ -138,7 +149,7 @@ def choose_kernel(
     missed: list[str] = []
     for kernel in kernels:
         alike = kernel.op == problem.op and kernel.types == problem.types
-        if not alike or not kernel.isa <= isa:
+        if not alike or not kernel.isa <= isa or kernel.weight_bits < problem.weight_bits:
             continue
         reason = kernel.refuses(problem)
         if reason is None:

@@ -65,7 +65,34 @@ def round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
+EIGHT = (0, 1, 4, 5, 2, 3, 6, 7)
+"""What the nibbles of a word hold: pairs of 16 bits come out of those at a distance of four."""
+
 DSP = (
+    Kernel(
+        "conv2d",
+        "rn_conv2d_s8_w4_dsp",
+        DSP_ISA,
+        packing=lambda p: PackingAttr.get(
+            2, 4, order=EIGHT, flip=[0, 1], column_first=p.shape.in_c % 4 == 0, bits=4
+        ),
+        scratch=conv2d_scratch,
+        refuses=conv2d_refuses,
+        weight_bits=4,
+        work=1.0,
+    ),
+    Kernel(
+        "fully_connected",
+        "rn_fully_connected_s8_w4_dsp",
+        DSP_ISA,
+        packing=lambda _: PackingAttr.get(
+            2, 8, order=[*EIGHT, *(8 + i for i in EIGHT)], flip=[0, 1], bits=4
+        ),
+        scratch=lambda p: 2 * round_up(p.depth, 8),
+        refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+        weight_bits=4,
+        work=1.25,
+    ),
     Kernel(
         "conv2d",
         "rn_conv2d_s8_dsp",
@@ -73,6 +100,7 @@ DSP = (
         packing=lambda p: PackingAttr.get(2, 4, column_first=p.shape.in_c % 4 == 0),
         scratch=conv2d_scratch,
         refuses=conv2d_refuses,
+        work=0.9,
     ),
     Kernel(
         "depthwise_conv2d",
@@ -81,6 +109,7 @@ DSP = (
         packing=lambda _: PackingAttr.get(9, 1),
         scratch=depthwise_scratch,
         refuses=depthwise_refuses,
+        work=2.3,
     ),
     Kernel(
         "fully_connected",
@@ -91,8 +120,9 @@ DSP = (
         ),
         scratch=lambda p: 2 * round_up(p.depth, 8),
         refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+        work=1.0,
     ),
-    Kernel("add", "rn_add_s8_dsp", DSP_ISA),
-    Kernel("avg_pool2d", "rn_avg_pool2d_s8_dsp", DSP_ISA),
+    Kernel("add", "rn_add_s8_dsp", DSP_ISA, work=15.0),
+    Kernel("avg_pool2d", "rn_avg_pool2d_s8_dsp", DSP_ISA, work=5.0),
     Kernel("max_pool2d", "rn_max_pool2d_s8_dsp", DSP_ISA),
 )

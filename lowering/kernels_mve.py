@@ -85,6 +85,7 @@ MVE = (
         packing=lambda _: PackingAttr.get(4, 16, column_first=True),
         scratch=conv2d_scratch,
         refuses=conv2d_refuses,
+        work=0.14,
     ),
     Kernel(
         "depthwise_conv2d",
@@ -93,6 +94,7 @@ MVE = (
         packing=lambda p: PackingAttr.get(p.shape.k_h * p.shape.k_w, 1),
         scratch=depthwise_scratch,
         refuses=depthwise_refuses,
+        work=0.87,
     ),
     Kernel(
         "fully_connected",
@@ -101,8 +103,9 @@ MVE = (
         packing=lambda _: PackingAttr.get(4, 16),
         scratch=lambda p: tail(p.depth),
         refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+        work=0.17,
     ),
-    Kernel("add", "rn_add_s8_mve", MVE_ISA),
+    Kernel("add", "rn_add_s8_mve", MVE_ISA, work=2.5),
     Kernel("avg_pool2d", "rn_avg_pool2d_s8_mve", MVE_ISA, refuses=pool_refuses),
     Kernel("max_pool2d", "rn_max_pool2d_s8_mve", MVE_ISA),
     Kernel("table", "rn_table_s8_mve", MVE_ISA),

@@ -47,6 +47,7 @@ RV32 = (
         packing=lambda _: PackingAttr.get(4, 1),
         scratch=lambda p: band_bytes(p.shape, CONV2D_BYTES),
         refuses=conv2d_refuses,
+        work=2.7,
     ),
     Kernel(
         "depthwise_conv2d",
@@ -55,6 +56,7 @@ RV32 = (
         packing=lambda _: PackingAttr.get(9, 1),
         scratch=lambda p: band_bytes(p.shape, DEPTHWISE_BYTES),
         refuses=depthwise_refuses,
+        work=3.6,
     ),
     Kernel(
         "fully_connected",
@@ -62,5 +64,6 @@ RV32 = (
         RV32_ISA,
         packing=lambda p: PackingAttr.get(8 if p.outputs % 8 == 0 else 4, 1),
         refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+        work=3.4,
     ),
 )

@@ -14,19 +14,20 @@ def names(count: int) -> list[str]:
     return ["_".join(kinds) for kinds in product(WIDTHS, repeat=count) if "s16" in kinds]
 
 
-def family(op: str, count: int) -> list[Kernel]:
+def family(op: str, count: int, work: float) -> list[Kernel]:
     """The kernels of `op` with `count` tensors, which one header has."""
     return [
-        Kernel(op, f"rn_{op}_{types}", types=types, file=f"rn_{op}_s16.h") for types in names(count)
+        Kernel(op, f"rn_{op}_{types}", types=types, file=f"rn_{op}_s16.h", work=work)
+        for types in names(count)
     ]
 
 
 S16: tuple[Kernel, ...] = (
-    *family("conv2d", 2),
-    *family("depthwise_conv2d", 2),
-    *family("fully_connected", 2),
-    *family("avg_pool2d", 2),
-    *family("add", 3),
+    *family("conv2d", 2, 12.0),
+    *family("depthwise_conv2d", 2, 26.0),
+    *family("fully_connected", 2, 5.6),
+    *family("avg_pool2d", 2, 12.0),
+    *family("add", 3, 15.0),
     Kernel("max_pool2d", "rn_max_pool2d_s16_s16", types="s16_s16"),
     Kernel("table", "rn_table_s8_s16", types="s8_s16"),
     Kernel("quantize", "rn_quantize_f32_s16", types="s16"),

@@ -38,7 +38,7 @@ PIPELINES: dict[str, NamedPipeline] = {
         "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits},"
         "round-weights{method=$rounding data=$data},"
         "correct-bias{method=$bias-correction data=$data},"
-        "convert-graph-to-quant{rounding=single},cleanup,remove-unused-globals",
+        "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals",
         {
             "data": None,
             "method": "mse",
@@ -62,7 +62,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     "lower-to-cortexm": NamedPipeline(
         "Integer ops to kernel calls on planned buffers, channels-last.",
         "integer-io,choose-layout{layout=$layout},set-platform{platform=$platform},"
-        "schedule-for-memory,convert-quant-to-cortexm,place-buffers{algorithm=$algorithm}",
+        "verify-quantization,schedule-for-memory,convert-quant-to-cortexm,place-buffers{algorithm=$algorithm}",
         {"platform": None, "layout": "channels-last", "algorithm": "auto"},
     ),
     "choose-layout": NamedPipeline(
@@ -77,7 +77,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "tile-for-cluster": NamedPipeline(
         "Integer ops to tiles on the units of a cluster, each tensor with a home.",
-        "set-platform{platform=$platform},fold-columns,schedule-for-memory,place-units,"
+        "set-platform{platform=$platform},verify-quantization,fold-columns,schedule-for-memory,place-units,"
         "spill-units,tile-network{solver=$solver},spill-homes",
         {"platform": None, "solver": "auto"},
     ),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import singledispatch
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,9 @@ from ..dialects import cortexm, dma, graph, quant
 from ..dialects.diagnostics import emit_remark, refuse, source_name
 from ..dialects.platform import platform_of
 from .bufferizer import Bufferizer, memref_of
-from .fixed_point import MAX_SHIFT
 from .graph_to_linalg import has_loops, lower_layer
+from .kernel_problem import constant_operand, problem_of
 from .kernels import Kernel, Problem, all_kernels, choose_kernel, own_kernels
-
-HIGH_WORD = 33
-"""The least shift with which the fast kernels round in the high word of the product."""
 
 
 @dataclass(frozen=True)
@@ -63,66 +61,6 @@ def constant_name(value: SSAValue) -> str:
     """The symbol of a constant operand."""
     assert isinstance(value.owner, graph.ConstantOp)
     return value.owner.global_name.string_value()
-
-
-def constant_operand(op: Operation, value: SSAValue) -> NDArray[Any]:
-    array = graph.constant_array(value)
-    if array is None:
-        refuse(op, "weights and bias must be constants to be packed")
-    return array
-
-
-def high_word_form(
-    requant: quant.RequantAttr, channels: int, bound: int
-) -> tuple[quant.RequantAttr, int]:
-    """The same requantization per channel, with all shifts at HIGH_WORD or above.
-
-    Multipliers that leave room are doubled, and the shift grows with them. What still lacks is
-    made up by `acc_shift`, which is 0 where the accumulator, at most |`bound`|, could overflow.
-    """
-    multipliers = np.broadcast_to(requant.multiplier_array(), channels)
-    shifts = np.broadcast_to(requant.shift_array(), channels)
-    rounding = requant.rounding.data
-    if rounding == "double":  # its first rounding is at bit 31 of the product
-        return quant.RequantAttr.get(multipliers, shifts, rounding, requant.clamp), 0
-    multipliers, shifts = _grown(multipliers, shifts)
-    live = shifts[multipliers > 0]
-    lack = max(0, HIGH_WORD - int(live.min(initial=HIGH_WORD)))
-    if bound << lack >= 2**31 or int(live.max(initial=0)) + lack > MAX_SHIFT:
-        lack = 0
-    shifts = np.where(multipliers > 0, shifts + lack, HIGH_WORD)
-    return quant.RequantAttr.get(multipliers, shifts, rounding, requant.clamp), lack
-
-
-def _grown(
-    multipliers: NDArray[np.int32], shifts: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Multipliers and shifts of the same ratios whose shifts are as near to HIGH_WORD as 31 bits
-    allow.
-    """
-    bits = np.frexp(np.maximum(multipliers, 1).astype(np.float64))[1]
-    by = np.clip(HIGH_WORD - shifts, 0, 31 - bits)
-    return multipliers << by, shifts + by
-
-
-def accumulator_bound(weights: NDArray[Any], bias: NDArray[Any], input: SSAValue) -> int:
-    """The greatest |accumulator| of a matrix product with rows of `weights`."""
-    low, high = quant.quantized(input).bounds
-    least, most = quant.accumulator_bounds(weights.reshape(len(weights), -1), bias, low, high)
-    return int(max(-least.min(), most.max()))
-
-
-def pool_window(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> cortexm.Window:
-    if op.layout.data != "nhwc":
-        refuse(op, "kernels are channels-last; run channels-last first")
-    _, in_h, in_w, channels = quant.shape_of(op.input)
-    _, out_h, out_w, _ = quant.shape_of(op.result)
-    pads, strides = op.pads.get_values(), op.strides.get_values()
-    k_h, k_w = op.kernel_size()
-    return cortexm.Window(
-        in_h, in_w, channels, out_h, out_w, channels, k_h, k_w,
-        strides[0], strides[1], 1, 1, pads[0], pads[1], quant.quantized(op.input).zero_point,
-    )  # fmt: skip
 
 
 def pool_properties(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> dict[str, Attribute]:
@@ -160,8 +98,7 @@ class KernelBufferizer(Bufferizer):
         ins: Sequence[SSAValue],
         properties: Callable[[Kernel], dict[str, Attribute]],
     ) -> None:
-        """Emit the kernel that the table chooses for `problem` in the types of `op`."""
-        problem = replace(problem, types=types_of(op))
+        """Emit the kernel that the table chooses for `problem`."""
         kernel = self.kernel_for(problem, op)
         buffers = [self.values[value] for value in ins]
         out = self.result(op.results[0])
@@ -174,7 +111,10 @@ class KernelBufferizer(Bufferizer):
     def kernel_for(self, problem: Problem, op: Operation) -> Kernel:
         kernel, missed = choose_kernel(problem, self.isa, self.kernels)
         for reason in missed:
-            emit_remark("missed", "convert-quant-to-cortexm", op, reason)
+            emit_remark("missed", ConvertQuantToCortexM.name, op, reason)
+        if problem.weight_bits < kernel.weight_bits:
+            text = f"{problem.weight_bits}-bit weights take a byte each: {kernel.symbol} reads i8"
+            emit_remark("missed", ConvertQuantToCortexM.name, op, text)
         return kernel
 
     def packed_constants(
@@ -193,18 +133,6 @@ class KernelBufferizer(Bufferizer):
             ),
             "bias": self.constant(f"{name}_bias", bias, i32),
         }
-
-
-def types_of(op: Operation) -> str:
-    """The types of the quantized tensors of `op` as kernels are named: `s8`, `s8_s16`, ..."""
-    widths = [
-        value.type.element_type.storage.width.data
-        for value in (*op.operands, *op.results)
-        if not isinstance(value.owner, graph.ConstantOp)
-        and isinstance(value.type, TensorType)
-        and isinstance(value.type.element_type, quant.UniformQuantizedType)
-    ]
-    return "s8" if set(widths) <= {8} else "_".join(f"s{width}" for width in widths)
 
 
 def refusal(op: Operation) -> str | None:
@@ -242,30 +170,19 @@ def lower(op: Operation, to: KernelBufferizer) -> None:
 
 @lower.register
 def conv2d(op: quant.Conv2DOp, to: KernelBufferizer) -> None:
-    if op.layout.data != "nhwc":
-        refuse(op, "kernels are channels-last; run channels-last first")
-    weight, bias = constant_operand(op, op.weight), constant_operand(op, op.bias)
-    out, kh, kw = weight.shape[:3]
-    requant, acc_shift = high_word_form(op.requant, out, accumulator_bound(weight, bias, op.input))
-    pads, strides, dilations = (x.get_values() for x in (op.pads, op.strides, op.dilations))
-    _, in_h, in_w, in_c = quant.shape_of(op.input)
-    _, out_h, out_w, _ = quant.shape_of(op.result)
-    zero = quant.quantized(op.input).zero_point
-    window = cortexm.Window(
-        in_h, in_w, in_c, out_h, out_w, out, kh, kw,
-        strides[0], strides[1], dilations[0], dilations[1], pads[0], pads[1], zero,
-    )  # fmt: skip
-    name = "depthwise_conv2d" if op.depthwise else "conv2d"
-    problem = Problem(name, window, op.groups.value.data, requant=requant)
-    matrix = weight.reshape(out, kh * kw).T if op.depthwise else weight.reshape(out, -1)
+    weight = constant_operand(op, op.weight)
+    out, taps = len(weight), prod(op.kernel_size())
+    matrix = weight.reshape(out, taps).T if op.depthwise else weight.reshape(out, -1)
+    problem = problem_of(op)
 
     def properties(kernel: Kernel) -> dict[str, Attribute]:
         return {
-            **cortexm.window_properties((kh, kw), strides, dilations, pads),
+            **cortexm.window_properties(
+                op.kernel_size(), op.strides.get_values(), op.dilation(), op.pads.get_values()
+            ),
             **to.packed_constants(op, kernel, problem, matrix),
             **({} if op.depthwise else {"groups": op.groups}),
-            "requant": requant,
-            "acc_shift": IntegerAttr(acc_shift, i32),
+            **requant_properties(problem),
         }
 
     kind = cortexm.DepthwiseConv2DOp if op.depthwise else cortexm.Conv2DOp
@@ -274,92 +191,79 @@ def conv2d(op: quant.Conv2DOp, to: KernelBufferizer) -> None:
 
 @lower.register
 def fully_connected(op: quant.FullyConnectedOp, to: KernelBufferizer) -> None:
-    weight, bias = constant_operand(op, op.weight), constant_operand(op, op.bias)
-    bound = accumulator_bound(weight, bias, op.input)
-    requant, acc_shift = high_word_form(op.requant, len(weight), bound)
-    rows, depth = quant.shape_of(op.input)
-    problem = Problem(
-        "fully_connected", rows=rows, depth=depth, outputs=len(weight), requant=requant
-    )
+    problem, weight = problem_of(op), constant_operand(op, op.weight)
 
     def properties(kernel: Kernel) -> dict[str, Attribute]:
         return {
             **to.packed_constants(op, kernel, problem, weight),
-            "requant": requant,
-            "acc_shift": IntegerAttr(acc_shift, i32),
+            **requant_properties(problem),
         }
 
     to.call(cortexm.FullyConnectedOp, problem, op, [op.input], properties)
 
 
+def requant_properties(problem: Problem) -> dict[str, Attribute]:
+    assert problem.requant is not None
+    return {"requant": problem.requant, "acc_shift": IntegerAttr(problem.acc_shift, i32)}
+
+
 @lower.register
 def add(op: quant.AddOp, to: KernelBufferizer) -> None:
-    problem = Problem("add", outputs=int(np.prod(quant.shape_of(op.result))))
-    to.call(cortexm.AddOp, problem, op, [op.lhs, op.rhs], lambda _: dict(op.properties))
+    to.call(cortexm.AddOp, problem_of(op), op, [op.lhs, op.rhs], lambda _: dict(op.properties))
 
 
 @lower.register
 def avg_pool2d(op: quant.AveragePool2DOp, to: KernelBufferizer) -> None:
-    window = pool_window(op)
-    low, high = quant.quantized(op.input).bounds
-    bound = window.k_h * window.k_w * (high - low)
-    requant, acc_shift = high_word_form(op.requant, 1, bound)
+    problem = problem_of(op)
     to.call(
         cortexm.AveragePool2DOp,
-        Problem("avg_pool2d", window, requant=requant),
+        problem,
         op,
         [op.input],
-        lambda _: {
-            **pool_properties(op),
-            "requant": requant,
-            "acc_shift": IntegerAttr(acc_shift, i32),
-        },
+        lambda _: {**pool_properties(op), **requant_properties(problem)},
     )
 
 
 @lower.register
 def max_pool2d(op: quant.MaxPool2DOp, to: KernelBufferizer) -> None:
-    problem = Problem("max_pool2d", pool_window(op))
-    to.call(cortexm.MaxPool2DOp, problem, op, [op.input], lambda _: pool_properties(op))
+    to.call(cortexm.MaxPool2DOp, problem_of(op), op, [op.input], lambda _: pool_properties(op))
 
 
 @lower.register
 def table(op: quant.TableOp, to: KernelBufferizer) -> None:
     table = SymbolRefAttr(constant_name(op.table))
-    pointwise(op, to, cortexm.TableOp, "table", {"table": table})
+    pointwise(op, to, cortexm.TableOp, {"table": table})
 
 
 @lower.register
 def softmax(op: quant.SoftmaxOp, to: KernelBufferizer) -> None:
     table = SymbolRefAttr(constant_name(op.table))
-    pointwise(op, to, cortexm.SoftmaxOp, "softmax", {"table": table})
+    pointwise(op, to, cortexm.SoftmaxOp, {"table": table})
 
 
 @lower.register
 def quantize(op: quant.QuantizeCastOp, to: KernelBufferizer) -> None:
-    pointwise(op, to, cortexm.QuantizeOp, "quantize", {})
+    pointwise(op, to, cortexm.QuantizeOp, {})
 
 
 @lower.register
 def dequantize(op: quant.DequantizeCastOp, to: KernelBufferizer) -> None:
-    pointwise(op, to, cortexm.DequantizeOp, "dequantize", {})
+    pointwise(op, to, cortexm.DequantizeOp, {})
 
 
 @lower.register
 def transpose(op: graph.TransposeOp, to: KernelBufferizer) -> None:
-    pointwise(op, to, cortexm.TransposeOp, "transpose", {"permutation": op.perm})
+    pointwise(op, to, cortexm.TransposeOp, {"permutation": op.perm})
 
 
 def pointwise(
     op: Operation,
     to: KernelBufferizer,
     kind: type[cortexm.KernelOp],
-    name: str,
     properties: dict[str, Attribute],
 ) -> None:
     """A kernel without weights and scratch that reads the first operand."""
-    problem = Problem(name, outputs=int(np.prod(quant.shape_of(op.results[0]))))
-    to.call(kind, problem, op, [op.operands[0]], lambda _: properties)
+    to.call(kind, problem_of(op), op, [op.operands[0]], lambda _: properties)
 
 
 @lower.register

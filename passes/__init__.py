@@ -16,6 +16,7 @@ PASSES: dict[str, str] = {
     "seq-mse": "quant.seq_mse:SeqMSE",
     "round-weights": "quant.round_weights:RoundWeights",
     "correct-bias": "quant.correct_bias:CorrectBias",
+    "verify-quantization": "quant.verify_quantization:VerifyQuantization",
     "fit-requant": "quant.fit_requant:FitRequant",
     "channels-last": "quant.channels_last:ChannelsLast",
     "integer-io": "quant.integer_io:IntegerIO",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from ..dialects.records import did_you_mean
 from .platform_variants import Variant, merge
 
 DIRECTORY = Path(__file__).parent / "platforms"
+CLAMPS = ("graph.relu", "graph.clip")
+"""The activations that a kernel may compute behind its op."""
+
 BOARDS = Path(__file__).parent / "c" / "boards"
 
 
@@ -37,6 +41,8 @@ def _sound(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
         problems = [*variant.problems, *map(variant.located, platform_problems(raw))]
     else:
         problems = platform_problems(raw)
+    if not problems:
+        problems = list(_unknown_ops(raw))
     if not problems:
         _resolve_folders(raw["board"], path)
         problems = list(_missing_folders(raw["board"]))
@@ -91,6 +97,25 @@ def _resolve_folders(board: dict[str, Any], path: Path) -> None:
     ]
     if (machine := str(board.get("machine", ""))).endswith(".toml"):
         board["machine"] = str((path.parent / machine).resolve())
+
+
+def _unknown_ops(raw: dict[str, Any]) -> Iterator[str]:
+    """Ops that the quantization section names and no kernel is for, by the kernel tables."""
+    section = raw.get("quantization", {})
+    if not section:
+        return
+    from ..lowering.kernels import all_kernels
+
+    known = [f"quant.{op}" for op in dict.fromkeys(kernel.op for kernel in all_kernels())]
+    named = [(f"ops[{i}].op", row["op"]) for i, row in enumerate(section.get("ops", []))]
+    named += [(f"fused[{i}][0]", op) for i, (op, _) in enumerate(section.get("fused", []))]
+    for place, op in named:
+        if not any(fnmatchcase(name, op) for name in known):
+            yield f'quantization.{place}: no kernel is for "{op}"{did_you_mean(op, known)}'
+    for i, (_, activation) in enumerate(section.get("fused", [])):
+        if activation not in CLAMPS:
+            hint = did_you_mean(activation, CLAMPS)
+            yield f'quantization.fused[{i}][1]: no kernel ends in "{activation}"{hint}'
 
 
 def _missing_folders(board: dict[str, Any]) -> Iterable[str]:

@@ -1,16 +1,23 @@
-"""What tests share: the folder of real models, and a context with every dialect."""
+"""What tests share: the folder of real models, a context with every dialect, and the table of whole
+networks at the end of the run: what was compared, and how it came out.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from xdsl.context import Context
 
 from runnel.tools.registry import new_context
+from runnel.tools.report.text_table import text_table
 
 ROOT = Path(__file__).resolve().parent.parent
+
+_rows: list[tuple[Any, ...]] = []
 
 
 def shared_folder() -> Path:
@@ -33,6 +40,26 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("shared") and (reason := missing_models()):
         pytest.skip(reason)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """The rows come with the reports, also from the workers of pytest-xdist."""
+    if report.when == "call":
+        found = [cells for name, cells in report.user_properties if name == "network row"]
+        _rows.extend((*cast("tuple[Any, ...]", cells), report.outcome) for cells in found)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _rows:
+        terminalreporter.section("whole networks")
+        headers = ["network", "form", "where", "compared", "outcome"]
+        terminalreporter.write_line(text_table(headers, sorted(map(tuple, _rows))))
+
+
+@pytest.fixture
+def row(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Adds a row to the table: network, form, where, what was found."""
+    return lambda *cells: record_property("network row", cells)
 
 
 @pytest.fixture(scope="session")

@@ -87,12 +87,17 @@ def compile(
     io: str = "integer",
     io_layout: str = "channels-last",
     kernels: str | Path | None = None,
+    runtime_config: str | Path | None = None,
     source: str | Path | None = None,
     progress: Progress = SILENT,
 ) -> Artifact:
-    """Compile to C for `platform`; `source` is the file that the manifest names and hashes."""
+    """Compile to C for `platform`; `source` is the file that the manifest names and hashes.
+
+    `runtime_config` is a JSON file of AIMET: where a float model is quantized, and how.
+    """
     table = None if kernels is None else Path(kernels)
-    options = Options(platform, method, headroom, io, io_layout, table)
+    config = None if runtime_config is None else Path(runtime_config)
+    options = Options(platform, method, headroom, io, io_layout, table, config)
     road = lower(
         module,
         options,
@@ -100,7 +105,12 @@ def compile(
         channels_last_data=channels_last_data,
         progress=progress,
     )
-    files = {"model": source, "calibration": calibrate, "kernels": kernels}
+    files = {
+        "model": source,
+        "calibration": calibrate,
+        "kernels": kernels,
+        "runtime config": runtime_config,
+    }
     sources = {role: Source.of(Path(path)) for role, path in files.items() if path is not None}
     return Artifact(road, sources)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.emulator.cycles import CycleReport
-from ..runtime.runners import PLAIN, Emulation, build_flags, runner_of
+from ..runtime.runners import PLAIN, Emulation, runner_of
 from .artifact import Artifact
 
 Array = NDArray[Any]
@@ -45,8 +45,7 @@ def measure(
     order of axes, real or stored).
     """
     profile = runner_of(artifact.platform).counts_instructions
-    flags = build_flags(artifact.platform, emulation)
-    program = artifact.build(directory, profile=profile, flags=flags)
+    program = artifact.build(directory, profile=profile)
     signature = artifact.signature
     given = samples or {i.name: np.zeros(i.model_shape, np.float32) for i in signature.inputs}
     result, _ = artifact.run(program, signature.store(given), emulation)

@@ -18,111 +18,24 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
 from ..dialects.diagnostics import RunnelError
-from ..passes import PASSES
+from ..dialects.platform import platform_of
 from ..passes.quant.observe import telling
+from ..passes.quant.pareto import Point, points_of
 from ..passes.quant.placement import PRODUCTS
+from ..passes.quant.precision_price import Price, price_of
 from . import constants_file
 from .fidelity import Fidelity, Outputs, fidelity, outputs_of
 from .pipeline import resolve_pipeline
 from .progress import SILENT, Progress
+from .recipes import ADDITIONS, CALIBRATIONS, Recipe, narrowed
 from .registry import new_context
-from .road import is_quantized, level_of
-from .signature import signature_of
+from .road import is_quantized, level_of, platform_text
+from .signature import network_function, signature_of
 
 Array = NDArray[Any]
 Samples = Mapping[str, Array]
 
-TO_INTEGERS = "convert-graph-to-quant{rounding=single},cleanup,remove-unused-globals"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One way to quantize: a calibration method, and passes around the placing of quantizers."""
-
-    method: str
-    before: tuple[str, ...] = ()
-    """Passes on the float graph."""
-    after: tuple[str, ...] = ()
-    """Passes on the graph with casts; `$data` stands for the data file."""
-    per_channel: bool = True
-    encodings: Path | None = None
-    """A file with the grids of tensors, which come before calibrated ranges."""
-    between: tuple[str, ...] = ()
-    """Passes on the calibrated graph."""
-
-    def __str__(self) -> str:
-        given = () if self.encodings is None else ("encodings",)
-        parts = (*self.before, *given, self.method, *self.between, *self.after)
-        return " + ".join(SHORT.get(part.partition("{")[0], part) for part in parts)
-
-    def pipeline(self, data: Path) -> str:
-        """The passes from the simplified float graph to simulated quantization."""
-        steps = (
-            *self.before,
-            f'calibrate{{data="{data}" method={self.method}}}',
-            *self.given(),
-            *(step.replace("$data", f'"{data}"') for step in self.between),
-            f"insert-quant-casts{{per-channel={str(self.per_channel).lower()}}}",
-            *(step.replace("$data", f'"{data}"') for step in self.after),
-        )
-        return ",".join(steps)
-
-    def given(self) -> tuple[str, ...]:
-        if self.encodings is None:
-            return ()
-        return (f'import-encodings{{file="{self.encodings}" strict=false}}',)
-
-
-SHORT = {
-    "equalize": "equalization",
-    "round-weights": "rounding",
-    "correct-bias": "bias correction",
-    "mixed-precision": "16-bit activations",
-}
-"""What a table calls a pass."""
-
-CALIBRATIONS = {
-    "min-max": "ranges are all that was seen",
-    "mse": "ranges with the least squared error",
-    "percentile": "ranges leave out 0.01 % of the values on each side",
-}
-"""Tried one after another; the best one stays."""
-
-
-@dataclass(frozen=True)
-class Addition:
-    """A pass that is added to the best recipe so far, and stays if it helps."""
-
-    step: str
-    why: str
-    place: Literal["before", "between", "after"] = "after"
-    """The field of a recipe that it goes to."""
-
-    @property
-    def name(self) -> str:
-        return self.step.partition("{")[0]
-
-    def to(self, recipe: Recipe) -> Recipe:
-        match self.place:
-            case "before":
-                return replace(recipe, before=(*recipe.before, self.step))
-            case "between":
-                return replace(recipe, between=(*recipe.between, self.step))
-            case "after":
-                return replace(recipe, after=(*recipe.after, self.step))
-
-
-ADDITIONS = (
-    Addition("equalize", "weights of neighbouring layers get equal ranges per channel", "before"),
-    Addition("correct-bias{data=$data}", "biases take out the mean error of each layer"),
-    Addition("round-weights{data=$data}", "weights are rounded by what that does to the output"),
-    Addition(
-        "mixed-precision{data=$data sqnr=25}",
-        "activations that make the most noise get 16 bits",
-        "between",
-    ),
-)
-"""In the order of their cost; those whose pass is not there are left out."""
+TO_INTEGERS = "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals"
 
 
 @dataclass(frozen=True)
@@ -130,11 +43,29 @@ class Goal:
     """When a quantization is good enough.
 
     `drop` is in points: of accuracy with labels, else of agreement with the float choice. A network
-    whose result is no choice between classes needs `sqnr` dB.
+    whose result is no choice between classes needs `sqnr` dB. On the platform it may take
+    `max_bytes` of parameters, and `max_cycles` as mixed-precision models them. With `minimize`
+    (bytes or cycles) the search goes on from the first that is good enough to the cheapest.
     """
 
     drop: float = 0.5
     sqnr: float = 30.0
+    max_bytes: int | None = None
+    max_cycles: float | None = None
+    minimize: Literal["bytes", "cycles"] | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether what a quantization costs matters."""
+        return (self.max_bytes, self.max_cycles, self.minimize) != (None, None, None)
+
+    def fits(self, price: Price) -> bool:
+        small = self.max_bytes is None or price.parameters <= self.max_bytes
+        return small and (self.max_cycles is None or price.cycles <= self.max_cycles)
+
+    def amount(self, price: Price) -> float:
+        """What is to be little."""
+        return price.cycles if self.minimize == "cycles" else float(price.parameters)
 
 
 @dataclass(frozen=True)
@@ -162,7 +93,12 @@ class Attempt:
     """Of the integer module."""
     drop: float | None
     """Points lost by the integer module; None where there are no classes."""
+    price: Price
+    """What it costs on the platform of the search."""
+    kept: bool
+    """It loses no more than the goal allows."""
     met: bool
+    """It is also cheap enough."""
     seconds: float
     logits: Array
     """Of the integer module, on the test samples."""
@@ -182,11 +118,23 @@ class Search:
 
     @property
     def best(self) -> Attempt:
-        """The first one that is good enough, else the one of most SQNR."""
-        for attempt in self.attempts:
-            if attempt.met:
-                return attempt
-        return max(self.attempts, key=quality)
+        """The first one that is good enough (the cheapest, if that is the goal), else the one of
+        most SQNR among those that are cheap enough.
+        """
+        met = [attempt for attempt in self.attempts if attempt.met]
+        if not met:
+            return max(self.attempts, key=lambda a: (self.goal.fits(a.price), quality(a)))
+        if self.goal.minimize is None:
+            return met[0]
+        return min(met, key=lambda attempt: self.goal.amount(attempt.price))
+
+    @property
+    def pareto(self) -> list[Point]:
+        """What the last choice of bits was made from; the one of `best`, if it has chosen bits."""
+        for attempt in (self.best, *reversed(self.attempts)):
+            if found := points_of(network_function(attempt.casts)):
+                return found
+        return []
 
 
 def quality(attempt: Attempt) -> float:
@@ -207,6 +155,8 @@ class Trial:
     classes: bool
     reference: Outputs
     progress: Progress
+    labels_file: Path | None = None
+    """Labels of the calibration data, if there are."""
 
     def score(self, outputs: Outputs) -> Score:
         return Score(
@@ -223,15 +173,17 @@ class Trial:
             resolve_pipeline(recipe.pipeline(self.data)).run(context, casts)
             integer = casts.clone()
             resolve_pipeline(TO_INTEGERS).run(context, integer)
+            price = price_of(integer)
         with self.progress.step(f"measure: {recipe}"):
             simulated = self.score(outputs_of(casts, self.test))
             outputs = outputs_of(integer, self.test)
             exact = self.score(outputs)
         drop = self.drop(exact)
-        met = drop <= self.goal.drop if drop is not None else quality_met(exact, self.goal)
-        seconds = perf_counter() - start
-        modules = (casts, integer)
-        return Attempt(recipe, why, *modules, simulated, exact, drop, met, seconds, outputs.logits)
+        kept = drop <= self.goal.drop if drop is not None else quality_met(exact, self.goal)
+        met = kept and self.goal.fits(price)
+        seconds, scores = perf_counter() - start, (simulated, exact, drop)
+        made = (casts, integer, *scores, price, kept, met, seconds, outputs.logits)
+        return Attempt(recipe, why, *made)
 
     def drop(self, score: Score) -> float | None:
         if score.accuracy is not None:
@@ -274,21 +226,28 @@ def search(
     *,
     test: Samples | None = None,
     labels: Array | None = None,
+    data_labels: Array | None = None,
     every: bool = False,
     per_channel: bool = True,
     encodings: Path | None = None,
+    platform: str = "host",
+    runtime_config: Path | None = None,
     progress: Progress = SILENT,
 ) -> Search:
     """Quantize a float model, cheapest methods first, until `goal` is met (or all, with `every`).
 
-    `data` calibrates, `test` (default: the same) measures; `labels` are those of `test`. Weights
-    have a scale per output channel, or one per tensor. With AIMET `encodings` there is one attempt:
-    the grids of that file, and calibrated ones where it has none. Raises `RunnelError` for a model
-    that is not in float, for labels and for encodings that do not fit.
+    `data` calibrates, `test` (default: the same) measures; `labels` are those of `test`. Bits are
+    chosen by agreement with float, or by `data_labels` of the first samples of `data`. Where
+    quantizers stand, on which grids and at what cost, the `platform` says (or a `runtime_config` of
+    AIMET). Weights have a scale per output channel if it allows that, or one per tensor. With AIMET
+    `encodings` there is one attempt: the grids of that file, and calibrated ones where it has none.
+    Raises `RunnelError` for a model that is not in float, for labels and for encodings that do not
+    fit.
     """
     if level_of(model) != "graph" or is_quantized(model):
         raise RunnelError("the model is quantized already: compile takes it as it is")
-    test = data if test is None else test
+    if test is None:
+        test, data_labels = data, labels
     if labels is not None:
         check_labels(labels, test)
     if encodings is not None:
@@ -297,15 +256,21 @@ def search(
         path = Path(folder) / "calibration.npz"
         constants_file.save(path, {name: real(array) for name, array in data.items()})
         graph = model.clone()
-        resolve_pipeline("simplify").run(new_context(), graph)
+        steps = f"{platform_text(platform, runtime_config)},simplify"
+        resolve_pipeline(steps).run(new_context(), graph)
         with progress.step("run the float model"):
             reference = outputs_of(graph, test)
         classes = labels is not None or has_classes(model)
-        trial = Trial(graph, path, test, labels, goal, classes, reference, progress)
+        known = None if data_labels is None else Path(folder) / "labels.npy"
+        if known is not None and data_labels is not None:
+            np.save(known, data_labels)
+        shared = (graph, path, test, labels, goal, classes, reference, progress)
+        trial = Trial(*shared, known)
         found = Search(goal, accuracy(reference.result, labels), classes, reference.logits)
         for attempt in attempts(trial, found, per_channel, encodings):
             found.attempts.append(attempt)
-            if attempt.met and not every:
+            done = attempt.met and (goal.minimize is None or attempt.recipe.narrow)
+            if done and not every:
                 break
     return found
 
@@ -320,11 +285,42 @@ def attempts(
         return
     for method, why in CALIBRATIONS.items():
         yield trial.attempt(Recipe(method, per_channel=per_channel), why)
+        if trial.goal.counts and found.attempts[-1].kept:
+            break
     layers = any(isinstance(op, PRODUCTS) for op in trial.graph.walk())
     for addition in ADDITIONS if layers else ():
-        if addition.name in PASSES:
-            best = max(found.attempts, key=quality)
-            yield trial.attempt(addition.to(best.recipe), addition.why)
+        if trial.goal.counts and any(attempt.kept for attempt in found.attempts):
+            break
+        best = max(found.attempts, key=quality)
+        yield trial.attempt(addition.to(best.recipe), addition.why)
+    if layers and trial.goal.counts:
+        yield from narrow_attempts(trial, max(found.attempts, key=quality).recipe)
+
+
+def narrow_attempts(trial: Trial, recipe: Recipe) -> Iterator[Attempt]:
+    """Fewer bits for weights, then also more for activations, by the limits of the goal."""
+    goal = trial.goal
+    npu = any(unit.kind == "npu" for unit in platform_of(trial.graph).units)
+    options = [f"weight-bits={'2,3,4,5,6,8' if npu else '4,8'}"]
+    if goal.minimize == "cycles" or (goal.max_bytes is None and goal.max_cycles is not None):
+        options.append("minimize=cycles")
+    options += [f"max-bytes={goal.max_bytes}"] if goal.max_bytes is not None else []
+    options += [f"max-cycles={goal.max_cycles}"] if goal.max_cycles is not None else []
+    if goal.max_bytes is None and goal.max_cycles is None:
+        kept = f"target-drop={goal.drop}" if trial.classes else f"sqnr={goal.sqnr}"
+        options.append(kept)
+    if trial.labels_file is not None:
+        options.append(f'labels="{trial.labels_file}"')
+    text = " ".join(options)
+    first = trial.attempt(
+        narrowed(recipe, text, (8,)),
+        "weights that lose the least for what that saves get less bits",
+    )
+    yield first
+    corrected = replace(first.recipe, after=(*first.recipe.after, "correct-bias{data=$data}"))
+    yield trial.attempt(corrected, "biases take out the mean error of each layer")
+    why = "activations that make the most noise get 16 bits, for what that costs"
+    yield trial.attempt(narrowed(recipe, text, (8, 16)), why)
 
 
 def check_encodings(model: ModuleOp, encodings: Path) -> None:

@@ -50,6 +50,8 @@ class Options:
     """`channels-last`, or `keep` for the model's own order of axes."""
     kernels: Path | None = None
     """A TOML file with drop-in kernels."""
+    runtime_config: Path | None = None
+    """A JSON file of AIMET that says what is quantized, in place of what the platform says."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,10 @@ def _step(
     if level in _CLUSTER_STEPS:
         return _CLUSTER_STEPS[level][0], _CLUSTER_STEPS[level][1](options)
     if level == "cortexm":
-        lower = f"{_platform(options)},schedule-for-memory,convert-quant-to-cortexm,place-buffers"
+        lower = (
+            f"{_platform(options)},verify-quantization,schedule-for-memory,"
+            "convert-quant-to-cortexm,place-buffers"
+        )
         return "lower to kernels and plan memory", lower
     return "write C", "lower-to-c"
 
@@ -240,7 +245,8 @@ def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) ->
             "to quantize it"
         )
     data = f"data={_quoted(calibrate)} method={options.method} headroom={options.headroom}"
-    return "calibrate and quantize", f"quantize{{{data}}}{io}"
+    platform = platform_text(options.platform, options.runtime_config)
+    return "calibrate and quantize", f"{platform},quantize{{{data}}}{io}"
 
 
 def _platform(options: Options) -> str:
@@ -264,6 +270,12 @@ _CLUSTER_STEPS: dict[str, tuple[str, Callable[[Options], str]]] = {
     "cluster": ("share the work among the cores", lambda _: "fork-cores,verify-hazards"),
 }
 """Level to what to tell the user and the pipeline that leads to it from the one before."""
+
+
+def platform_text(platform: str, runtime_config: Path | None) -> str:
+    """The pass that says for which platform the passes behind it quantize."""
+    config = "" if runtime_config is None else f" runtime-config={_quoted(runtime_config)}"
+    return f"set-platform{{platform={_quoted(platform)}{config}}}"
 
 
 def _quoted(value: object) -> str:

@@ -18,7 +18,7 @@ from xdsl.rewriter import Rewriter
 from ..dialects import graph, quant
 from ..dialects.diagnostics import source_name
 from ..dialects.graph_base import tensor_type
-from ..passes.quant.insert_casts import REAL
+from ..passes.quant.notes import REAL
 from ..passes.quant.placement import ACTIVATIONS
 from ..passes.quant.real_parameters import REAL_BIAS
 from .fidelity import fidelity, outputs_of

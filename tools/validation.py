@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.emulator.cycles import CycleReport
-from ..runtime.runners import PLAIN, Emulation, build_flags
+from ..runtime.runners import PLAIN, Emulation, Program
 from .artifact import Artifact
 from .interpret import interpret
 from .progress import SILENT, Progress
@@ -97,16 +97,28 @@ def check_lowered(
     progress: Progress = SILENT,
 ) -> list[Check]:
     """The levels on buffers: they run all samples twice in one memory, one after another."""
-    checks: list[Check] = []
     levels = FLOAT_LOWERED_LEVELS if artifact.road.in_float else LOWERED_LEVELS
     stops = artifact.road.stops
-    for level in [x for x in levels if x in stops and not (x == "c" and "cluster" in stops)]:
-        where = f"{level} for {artifact.platform.label}"
-        with progress.step(f"interpret {where}"):
-            outputs = run_level(artifact.road, level, twice(samples))
-        check = compare(where, "interpreter", outputs, reference, twice=True)
-        checks.append(near(check, outputs, reference) if artifact.road.has_loops else check)
-    return checks
+    return [
+        check_level(artifact, level, samples, reference, progress)
+        for level in levels
+        if level in stops and not (level == "c" and "cluster" in stops)
+    ]
+
+
+def check_level(
+    artifact: Artifact,
+    level: str,
+    samples: Mapping[str, Array],
+    reference: Sequence[Array],
+    progress: Progress = SILENT,
+) -> Check:
+    """One of the levels on buffers."""
+    where = f"{level} for {artifact.platform.label}"
+    with progress.step(f"interpret {where}"):
+        outputs = run_level(artifact.road, level, twice(samples))
+    check = compare(where, "interpreter", outputs, reference, twice=True)
+    return near(check, outputs, reference) if artifact.road.has_loops else check
 
 
 def check_program(
@@ -119,15 +131,26 @@ def check_program(
     progress: Progress = SILENT,
 ) -> Check:
     """Build the program and run all samples twice in one process."""
-    board = artifact.platform.board
-    flags = (*flags, *build_flags(artifact.platform, emulation))
     label = artifact.platform.label
     with TemporaryDirectory(prefix="runnel-") as folder:
         with progress.step(f"build for {label}"):
             program = artifact.build(Path(folder), flags=flags)
-        with progress.step(f"run on {label}"):
-            inputs = artifact.signature.store(twice(samples))
-            result, outputs = artifact.run(program, inputs, emulation)
+        return check_built(artifact, program, samples, reference, emulation, progress)
+
+
+def check_built(
+    artifact: Artifact,
+    program: Program,
+    samples: Mapping[str, Array],
+    reference: Sequence[Array],
+    emulation: Emulation = PLAIN,
+    progress: Progress = SILENT,
+) -> Check:
+    """Run all samples twice in one process of a program that is built."""
+    board, label = artifact.platform.board, artifact.platform.label
+    with progress.step(f"run on {label}"):
+        inputs = artifact.signature.store(twice(samples))
+        result, outputs = artifact.run(program, inputs, emulation)
     poison = "with poison" if emulation.poison else None
     how = " ".join(text for text in ("binary,", board.runner, board.machine, poison) if text)
     stored = in_model_order(artifact.signature, outputs)

@@ -44,11 +44,13 @@ class Problem:
     intervals: Sequence[Interval]
     alignment: int
     seed: int
+    enough: int = 0
+    """Bytes within which every placement is as good as the best."""
 
     @cached_property
     def bound(self) -> int:
-        """The end in bytes that no placement can go below."""
-        return liveness_bound(self.intervals, self.alignment).aligned
+        """The end in bytes below which no search goes on."""
+        return max(self.enough, liveness_bound(self.intervals, self.alignment).aligned)
 
     @cached_property
     def neighbours(self) -> list[list[int]]:
@@ -84,8 +86,11 @@ def place(
     *,
     alignment: int = DEFAULT_ALIGNMENT,
     seed: int = 0,
+    enough: int = 0,
 ) -> Placement:
     """Offsets for `intervals`, multiples of `alignment` bytes; the same for the same arguments.
+
+    A search ends when the arena has at most `enough` bytes.
 
     Raises RunnelError for an unknown algorithm, for `cp_sat` without ortools, and for intervals
     whose fixed offsets are impossible.
@@ -94,7 +99,7 @@ def place(
         raise RunnelError(
             f"no placement algorithm named '{algorithm}': choose one of {', '.join(ALGORITHMS)}"
         )
-    problem = Problem(intervals, alignment, seed)
+    problem = Problem(intervals, alignment, seed, enough)
     _check_fixed(problem)
     if algorithm == "auto":
         return _auto(problem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xdsl.context import Context
@@ -10,10 +10,11 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError
-from ...dialects.platform import KERNELS, KEY, PlatformAttr, platform_of
+from ...dialects.platform import KERNELS, KEY, PlatformAttr
 from ...lowering.kernels import read_kernels
 from ...lowering.kernels_cluster import CLUSTER_KERNELS
 from ...runtime.platforms import load_platform
+from ..quant.runtime_config import read_runtime_config
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,25 @@ class SetPlatform(ModulePass):
     """Attach the platform `name` (one of `runnel platforms`, or the path of a TOML file).
 
     `kernels` names a TOML file with drop-in kernels, which its units take before the runtime's own.
+
+    `runtime-config` names a runtime configuration of AIMET (JSON): what it asks of quantization
+    takes the place of what the platform asks. The kernels are the platform's in any case.
     """
 
     name = "set-platform"
 
     platform: str
     kernels: str | None = None
+    runtime_config: str = ""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        op.attributes[KEY] = load_platform(self.platform)
+        platform = load_platform(self.platform)
+        if self.runtime_config:
+            asked = read_runtime_config(Path(self.runtime_config), op)
+            platform = PlatformAttr(replace(platform.data, quantization=asked))
+        op.attributes[KEY] = platform
         if self.kernels is not None:
-            self._check_kernels(platform_of(op))
+            self._check_kernels(platform)
             op.attributes[KERNELS] = StringAttr(self.kernels)
 
     def _check_kernels(self, platform: PlatformAttr) -> None:

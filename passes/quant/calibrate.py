@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, ModuleOp, f64
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, emit_remark
@@ -25,6 +25,8 @@ from .calibrators.cost import histogram_sqnr
 from .calibrators.cross_entropy import cross_entropy
 from .calibrators.data_free import data_free_ranges
 from .observe import Observer, batches, collect, is_float
+from .placement import Placement
+from .rules import Rules
 from .scheme import Scheme
 from .statistics import RangeStatistics
 
@@ -33,6 +35,9 @@ __all__ = ["RANGE", "Calibrate", "argument_attributes", "batches", "is_float"]
 PASS = "calibrate"
 RANGE = "quant.range"
 """The attribute (on an op, or on a function argument) that holds [low, high]."""
+
+PLATFORM = "platform"
+"""The scheme of each tensor is what the platform asks."""
 
 LOST = 0.1
 """Decibels below min-max from which a remark tells."""
@@ -50,8 +55,10 @@ class Calibrate(ModulePass):
     (of `percentile` %), sqnr (squared error in which clipping counts more), entropy, cross-entropy
     (mse, but for logits what softmax makes of them); batch-norm needs no data (`data=""`): ranges
     are `deviations` around the means that folded batch norms knew, carried through the network from
-    inputs between `input-low` and `input-high`. `scheme` is asymmetric, symmetric, strict,
-    power-of-two or symmetric-power-of-two; `bits` are those that the search assumes.
+    inputs between `input-low` and `input-high`. `bits` and `scheme` are those that the search
+    assumes: `platform` is for each tensor what the module's platform asks of it (asymmetric without
+    one); asymmetric, symmetric, strict, power-of-two, symmetric-power-of-two and
+    strict-power-of-two write a range that has such a grid over all codes.
 
     Data show what is usual, and an anomaly detector is there for what is not. So no range is less
     than `deviations` standard deviations around the mean of each channel, where a folded batch norm
@@ -67,7 +74,7 @@ class Calibrate(ModulePass):
     percentile: float = 99.99
     headroom: float = 1.0
     bits: int = 8
-    scheme: str = "asymmetric"
+    scheme: str = PLATFORM
     deviations: float = 6.0
     input_low: float = -1.0
     input_high: float = 1.0
@@ -78,7 +85,7 @@ class Calibrate(ModulePass):
         function = next((f for f in op.body.block.ops if isinstance(f, func.FuncOp)), None)
         if function is None:
             raise RunnelError("calibrate: the module has no function")
-        ranges = self.ranges()
+        ranges = self.ranges(op, function)
         if self.method == "batch-norm":
             self.without_data(function, ranges)
             return
@@ -86,9 +93,10 @@ class Calibrate(ModulePass):
         seen = self.statistics(op, function, inputs)
         for inner, statistics in seen.ops.items():
             inner.attributes[RANGE] = note(ranges.of_op(inner, statistics, seen))
+        arguments = function.body.block.args, argument_attributes(function), seen.arguments
         function.arg_attrs = ArrayAttr(
-            DictionaryAttr({**old, RANGE: note(ranges.of_argument(function, statistics))})
-            for old, statistics in zip(argument_attributes(function), seen.arguments, strict=True)
+            DictionaryAttr({**old, RANGE: note(ranges.of_argument(function, value, statistics))})
+            for value, old, statistics in zip(*arguments, strict=True)
         )
 
     def without_data(self, function: func.FuncOp, ranges: Ranges) -> None:
@@ -108,7 +116,7 @@ class Calibrate(ModulePass):
             for old in argument_attributes(function)
         )
 
-    def ranges(self) -> Ranges:
+    def ranges(self, module: ModuleOp, function: func.FuncOp) -> Ranges:
         """The options as rules, or RunnelError."""
         if self.method not in METHODS:
             raise RunnelError(
@@ -119,10 +127,14 @@ class Calibrate(ModulePass):
                 "calibrate: percentile is in (0, 100], headroom above 0, deviations at least 0"
             )
         try:
-            scheme = Scheme(self.scheme, self.bits)
+            given = self.scheme != PLATFORM
+            scheme = Scheme(self.scheme if given else "asymmetric", self.bits)
         except ValueError as error:
             raise RunnelError(f"calibrate: {error}") from error
-        return Ranges(self.method, self.percentile, self.headroom, self.deviations, scheme)
+        placement = None if given else Placement(function.body.block, rules=Rules.of(module))
+        return Ranges(
+            self.method, self.percentile, self.headroom, self.deviations, scheme, placement
+        )
 
     def statistics(
         self, module: ModuleOp, function: func.FuncOp, inputs: Mapping[str, Array]
@@ -150,17 +162,27 @@ class Ranges:
     headroom: float
     deviations: float
     scheme: Scheme
+    placement: Placement | None
+    """Knows the scheme of each tensor; None: all have `scheme`."""
 
-    def of_argument(self, function: func.FuncOp, statistics: RangeStatistics) -> Range:
+    def scheme_of(self, value: SSAValue) -> Scheme:
+        """The scheme that the search for the range of `value` assumes."""
+        if self.placement is None:
+            return self.scheme
+        return replace(self.placement.scheme(value), bits=self.scheme.bits)
+
+    def of_argument(
+        self, function: func.FuncOp, value: SSAValue, statistics: RangeStatistics
+    ) -> Range:
         """The range of an input: its method alone."""
-        return self.finish(self.found(function, statistics))
+        return self.finish(self.found(function, value, statistics))
 
     def of_op(self, op: Operation, statistics: RangeStatistics, seen: Observer) -> Range:
         """The range of a result: with what training says of it."""
         if self.method == "cross-entropy" and op is seen.logits and seen.rows.rows:
-            found = cross_entropy(seen.rows, self.scheme)
+            found = cross_entropy(seen.rows, self.scheme_of(op.results[0]))
         else:
-            found = self.found(op, statistics)
+            found = self.found(op, op.results[0], statistics)
         trained = trained_range(op, self.deviations) if self.deviations else None
         wide = widen(found, trained)
         if wide != found:
@@ -173,14 +195,15 @@ class Ranges:
             )
         return self.finish(wide)
 
-    def found(self, op: Operation, statistics: RangeStatistics) -> Range:
-        """What the method finds; a remark tells where min-max had less error."""
-        bounds = calibrator(self.method, self.percentile)(statistics, self.scheme)
+    def found(self, op: Operation, value: SSAValue, statistics: RangeStatistics) -> Range:
+        """What the method finds; a remark at `op` tells where min-max had less error."""
+        scheme = self.scheme_of(value)
+        bounds = calibrator(self.method, self.percentile)(statistics, scheme)
         if self.method == "min-max":
             return bounds
         whole = (statistics.low, statistics.high)
-        here = histogram_sqnr(statistics, *bounds, self.scheme)
-        there = histogram_sqnr(statistics, *whole, self.scheme)
+        here = histogram_sqnr(statistics, *bounds, scheme)
+        there = histogram_sqnr(statistics, *whole, scheme)
         if here < there - LOST:
             emit_remark(
                 "missed",
@@ -192,9 +215,11 @@ class Ranges:
         return bounds
 
     def finish(self, bounds: Range) -> Range:
-        """With headroom, and such that a grid over all codes has the scale of the scheme."""
+        """With headroom, and such that a grid over all codes has the scale of a given scheme; what
+        the platform asks for, insert-quant-casts sees to.
+        """
         low, high = bounds[0] * self.headroom, bounds[1] * self.headroom
-        if self.scheme.name == "asymmetric":
+        if self.placement is not None or self.scheme.name == "asymmetric":
             return low, high
         grid = self.scheme.grid(low, high)
         return grid.scale * (-(grid.most + 1) - grid.zero), grid.high

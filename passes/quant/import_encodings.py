@@ -18,7 +18,8 @@ from ...dialects.diagnostics import RunnelError, emit_remark, tensor_names
 from ...runtime.interpreter import input_names
 from .calibrate import argument_attributes, is_float
 from .encodings import BIAS_BITS, Encoding, read_encodings
-from .insert_casts import TYPE, weight_axis
+from .grids import weight_axis
+from .notes import TYPE
 from .placement import PRODUCTS
 
 PASS = "import-encodings"

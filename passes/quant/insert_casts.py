@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType, f32
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.dialects.builtin import ModuleOp, StringAttr, TensorType, f32
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
 from ...dialects.diagnostics import OpError, RunnelError, emit_remark
-from ...dialects.types import dtype_of
 from .calibrate import argument_attributes, is_float, range_of
-from .placement import GRID_PRESERVING, PRODUCTS, Placement, continues, is_integer_product
-from .statistics import grid
+from .grids import codes_of, grid_type, weight_axis, weight_type
+from .integer_forms import PRODUCTS, form_problem
+from .notes import FLOAT, REAL, given_bits, given_type, given_weight_bits
+from .placement import Placement
+from .rules import Rules
+from .scheme import Grid, Scheme
 
-REAL = "quant.real"
-"""The attribute (on the cast of a weight) that names the float constant it stands for."""
-
-TYPE = "quant.type"
-"""The attribute (on an op, a function argument, the constant of a weight) that holds the quantized
-type that a quantizer must have, whatever was calibrated."""
-
-BITS = "quant.bits"
-"""The attribute (on an op or a function argument) that holds the bits of an activation: 8, 16."""
-
-FIXED_GRIDS = {
-    graph.SoftmaxOp: (1 / 256, -128),
-    graph.SigmoidOp: (1 / 256, -128),
-    graph.TanhOp: (1 / 128, 0),
+FIXED_GRIDS: dict[type[Operation], Grid] = {
+    graph.SoftmaxOp: Grid(1 / 256, -128, -128, 127),
+    graph.SigmoidOp: Grid(1 / 256, -128, -128, 127),
+    graph.TanhOp: Grid(1 / 128, 0, -128, 127),
 }
-"""Functions whose range is known: (scale, zero point) of an 8-bit result."""
+"""Functions whose range is known: the grid of an 8-bit result."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +38,18 @@ class InsertQuantCasts(ModulePass):
 
     Products with constant weights are integer ops, and so are sums, average pooling, softmax and
     chains of pointwise functions of one tensor (tables) if what they read is quantized anyway. What
-    lies between other ops stays in float (`everywhere=true`: is quantized too).
+    lies between other ops stays in float (`everywhere=true`: is quantized too). ReLU and clip share
+    the quantizer of the op before them; data movement and max pooling keep the grid of their input.
 
-    Where a tensor has a `quant.type` (import-encodings), that is its type. Other activations are
-    8-bit asymmetric, per tensor (16-bit symmetric with a `quant.bits` of 16); weights symmetric
-    without the most negative code, per output channel (or per tensor). ReLU and clip share the
-    quantizer of the op before them; data movement and max pooling keep the grid of their input.
+    The platform of the module says which of these it computes in integers, and on which grids; a
+    remark names what stays in float, and why. Without restrictions activations are asymmetric, per
+    tensor (16-bit ones, with a `quant.bits` of 16, symmetric); weights symmetric without the most
+    negative code, per output channel. `per-channel=false` is one scale per tensor. Where a tensor
+    has a `quant.type` (import-encodings), that is its type.
 
-    Weights of fewer than 8 bits (`weight-bits`, at least 2) use their most negative code too, and
-    are stored in i8. The cast of a weight names the float constant it stands for (`quant.real`),
-    which rounding and bias correction read.
+    Weights of fewer than 8 bits (`weight-bits`, at least 2, or the `quant.weight_bits` of a layer)
+    use their most negative code too, and are stored in i8. The cast of a weight names the float
+    constant it stands for (`quant.real`), which rounding and bias correction read.
     """
 
     name = "insert-quant-casts"
@@ -69,60 +64,93 @@ class InsertQuantCasts(ModulePass):
         problems: list[tuple[Operation, str]] = []
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp):
-                block = function.body.block
-                inserter = Inserter(op, block, self.per_channel, self.weight_bits, problems)
-                inserter.run(function, self.everywhere)
+                Inserter(op, function, self, problems).run()
         if problems:
             raise OpError(*problems)
 
 
-def activation_type(bounds: tuple[float, float]) -> quant.UniformQuantizedType:
-    """Signed 8-bit, asymmetric, with an exact zero."""
-    scale, zero = grid(*bounds, 8)
-    return quant.UniformQuantizedType.get([scale], [zero - 128])
-
-
-def wide_type(bounds: tuple[float, float]) -> quant.UniformQuantizedType:
-    """Signed 16-bit with zero point 0, as kernels have it."""
-    scale = max(bounds[1] / 32767, -bounds[0] / 32768, 2.0**-23)
-    return quant.UniformQuantizedType.get([scale], bits=16)
-
-
-@dataclass
 class Inserter:
     """`types` is the quantized type that each float value stands on."""
 
-    module: ModuleOp
-    block: Block
-    per_channel: bool
-    weight_bits: int
-    problems: list[tuple[Operation, str]]
-    types: dict[SSAValue, quant.UniformQuantizedType] = field(
-        default_factory=dict[SSAValue, quant.UniformQuantizedType]
-    )
+    def __init__(
+        self,
+        module: ModuleOp,
+        function: func.FuncOp,
+        wanted: InsertQuantCasts,
+        problems: list[tuple[Operation, str]],
+    ):
+        self.module, self.function, self.wanted = module, function, wanted
+        self.problems = problems
+        self.block = function.body.block
+        self.rules = Rules.of(module)
+        self.types: dict[SSAValue, quant.UniformQuantizedType] = {}
+        self.notes: dict[SSAValue, Mapping[str, Attribute]] = dict(
+            zip(self.block.args, argument_attributes(function), strict=True)
+        )
+        self.notes |= {
+            op.results[0]: op.attributes for op in self.block.ops if len(op.results) == 1
+        }
+        given = {value for value, notes in self.notes.items() if given_type(notes)}
+        self.placement = Placement(self.block, frozenset(given), self.rules)
+        widths = {value: self.width(value, notes) for value, notes in self.notes.items()}
+        if set(widths.values()) != {8}:
+            self.placement = Placement(self.block, frozenset(given), self.rules, widths)
 
-    def run(self, function: func.FuncOp, everywhere: bool) -> None:
-        ops = list(self.block.ops)
-        attributes = argument_attributes(function)
-        chosen = self.chosen(ops, attributes, everywhere)
-        for argument, entry in zip(self.block.args, attributes, strict=True):
+    def width(self, value: SSAValue, notes: Mapping[str, Attribute]) -> int:
+        """The bits of an activation: those that are noted, if the platform has them here."""
+        bits = given_bits(notes)
+        rules = [] if bits == 8 else self.placement.rules_at(value)
+        if given_type(notes) is not None or all(bits in (rule.widths or (bits,)) for rule in rules):
+            return bits
+        op = value.owner if isinstance(value.owner, Operation) else self.function
+        why = f"{self.rules.where} has no {bits}-bit activations here"
+        emit_remark("missed", InsertQuantCasts.name, op, f"{why}: 8 bits are taken")
+        return 8
+
+    def run(self) -> None:
+        ops, placement = list(self.block.ops), self.placement
+        chosen = self.chosen(ops)
+        schemes = {value: placement.scheme(value) for value in chosen}
+        ranges = {value: placement.range_of(value) for value in chosen}
+        continued = {op for op in ops if len(op.results) == 1 and placement.continues(op)}
+        kept = {op for op in ops if placement.preserves(op)}
+        for argument in self.block.args:
             if is_float(argument.type) and argument in chosen:
-                element = given_type(entry) or self.range_type(function, entry)
+                notes = self.notes[argument]
+                element = given_type(notes) or self.range_type(
+                    self.function, notes, schemes[argument]
+                )
                 self.pair(argument, element, self.block.first_op)
         for op in ops:
-            if isinstance(op, PRODUCTS) and (everywhere or is_integer_product(op)):
+            if isinstance(op, PRODUCTS) and self.is_quantized_product(op):
                 self.quantize_weight(op)
             if len(op.results) != 1 or not is_float(op.results[0].type) or not op.operands:
                 continue
-            if isinstance(op, GRID_PRESERVING):
+            result = op.results[0]
+            if op in kept:
                 source = self.types.get(op.operands[0])
                 if source is not None:
-                    self.types[op.results[0]] = source
+                    self.types[result] = source
                 self.check_unused(op, source, "keeps the grid of its input")
-            elif continues(op):
+            elif op in continued:
                 self.check_unused(op, None, "is quantized after its activation")
-            elif op.results[0] in chosen:
-                self.pair(op.results[0], self.result_type(op), op.next_op)
+            elif result in chosen:
+                self.pair(result, self.result_type(op, schemes[result], ranges[result]), op.next_op)
+        self.tell_what_stays(ops)
+
+    def tell_what_stays(self, ops: Sequence[Operation]) -> None:
+        """A remark for each op that stays in float, and a note where the platform is to blame."""
+        for op, reason in self.placement.platform_refuses.items():
+            op.attributes[FLOAT] = StringAttr(reason)
+        for op in ops:
+            reason = self.placement.reasons.get(op)
+            blamed = op in self.placement.platform_refuses or not self.wanted.everywhere
+            if reason is not None and blamed and op.operands and is_float(op.results[0].type):
+                emit_remark("missed", InsertQuantCasts.name, op, f"stays in float: {reason}")
+
+    def is_quantized_product(self, op: Operation) -> bool:
+        everywhere = self.wanted.everywhere and form_problem(op) is None
+        return everywhere or op in self.placement.integer
 
     def check_unused(
         self, op: Operation, element: quant.UniformQuantizedType | None, why: str
@@ -132,42 +160,38 @@ class Inserter:
         if given is not None and given != element:
             emit_remark("missed", InsertQuantCasts.name, op, f"{why}: {given} is not used")
 
-    def chosen(
-        self,
-        ops: Sequence[Operation],
-        attributes: Sequence[Mapping[str, Attribute]],
-        everywhere: bool,
-    ) -> set[SSAValue]:
+    def chosen(self, ops: Sequence[Operation]) -> set[SSAValue]:
         """The values that have a quantizer (before those are put in)."""
         made = [op.results[0] for op in ops if len(op.results) == 1]
-        if everywhere:
+        if self.wanted.everywhere:
             return {*self.block.args, *made}
-        pairs = zip(self.block.args, attributes, strict=True)
-        given = {argument for argument, entry in pairs if given_type(entry)}
-        given |= {op.results[0] for op in ops if given_type(op.attributes)}
-        placement = Placement(self.block, frozenset(given))
-        return {v for v in (*self.block.args, *made) if placement.needs_quantizer(v)}
+        return {v for v in (*self.block.args, *made) if self.placement.needs_quantizer(v)}
 
-    def result_type(self, op: Operation) -> quant.UniformQuantizedType:
+    def result_type(
+        self, op: Operation, scheme: Scheme, asked: tuple[float, float] | None
+    ) -> quant.UniformQuantizedType:
+        """The type of the result of `op`, whose range may be `asked` for."""
         fixed, given = FIXED_GRIDS.get(type(op)), given_type(op.attributes)
-        if given is not None and not isinstance(op, graph.SoftmaxOp):
-            return given
-        if fixed is not None:
-            element = quant.UniformQuantizedType.get([fixed[0]], [fixed[1]])
+        if isinstance(op, graph.SoftmaxOp):
+            element = grid_type(FIXED_GRIDS[type(op)], 8)
             self.check_unused(op, element, "has the grid of the integer softmax")
             return element
-        return self.range_type(op, op.attributes)
+        if given is not None:
+            return given
+        if asked is not None:
+            return grid_type(scheme.grid(*asked), scheme.bits)
+        if fixed is not None and scheme.bits == 8 and allows(scheme, fixed):
+            return grid_type(replace(fixed, least=scheme.least(fixed.zero)), 8)
+        return self.range_type(op, op.attributes, scheme)
 
     def range_type(
-        self, op: Operation, attributes: Mapping[str, Attribute]
+        self, op: Operation, attributes: Mapping[str, Attribute], scheme: Scheme
     ) -> quant.UniformQuantizedType:
-        bounds, bits = range_of(attributes), attributes.get(BITS)
+        bounds = range_of(attributes)
         if bounds is None:
             self.problems.append((op, "has no quant.range; run calibrate first"))
             bounds = (-1.0, 1.0)
-        if isinstance(bits, IntegerAttr) and bits.value.data == 16:
-            return wide_type(bounds)
-        return activation_type(bounds)
+        return grid_type(scheme.grid(*bounds), scheme.bits)
 
     def pair(
         self, value: SSAValue, element: quant.UniformQuantizedType, before: Operation | None
@@ -203,66 +227,25 @@ class Inserter:
         op.operands[1] = back.result
 
     def weight_type(self, op: Operation, array: NDArray[Any]) -> quant.UniformQuantizedType:
-        """Symmetric, with the least scales that clip nothing."""
-        axis, bounds = weight_axis(op), weight_bounds(self.weight_bits)
-        scales = self.room_for_bias(op, weight_scales(array, axis, self.per_channel, bounds))
-        return quant.UniformQuantizedType.get(
-            scales if self.per_channel else scales[:1],
-            axis=axis if self.per_channel else -1,
-            bounds=bounds,
-        )
+        rule = self.rules.rule(op)
+        source = self.types.get(op.operands[0])
+        width = 8 if source is None else source.storage.width.data
+        wanted = given_weight_bits(op.attributes, self.wanted.weight_bits)
+        bits = min(wanted, rule.weight_bits(width))
+        per_channel = self.wanted.per_channel and rule.per_channel
+        least = self.room_for_bias(op, array.shape[weight_axis(op)])
+        return weight_type(array, weight_axis(op), per_channel, bits, rule, least)
 
-    def room_for_bias(self, op: Operation, scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    def room_for_bias(self, op: Operation, channels: int) -> NDArray[np.float64]:
         """Scales great enough that the bias in accumulator units stays far inside i32."""
         bias = graph.constant_array(op.operands[2]) if len(op.operands) > 2 else None
         source = self.types.get(op.operands[0])
         if bias is None or source is None:
-            return scales
+            return np.zeros(channels)
         least = np.abs(bias.astype(np.float64)).reshape(-1) / (source.scale * 2.0**29)
-        if not self.per_channel:
-            least = np.full(scales.shape, least.max())
-        return np.maximum(scales, least)
+        return np.broadcast_to(least, channels)
 
 
-def given_type(attributes: Mapping[str, Attribute]) -> quant.UniformQuantizedType | None:
-    """The type among `attributes` that a quantizer must have."""
-    found = attributes.get(TYPE)
-    return found if isinstance(found, quant.UniformQuantizedType) else None
-
-
-def weight_axis(op: Operation) -> int:
-    """The axis of the weight of a layer that its outputs lie on."""
-    stored = isinstance(op, graph.GemmOp) and bool(op.trans_b.value.data)
-    return 0 if stored or isinstance(op, graph.ConvOp) else 1
-
-
-def codes_of(array: NDArray[Any], element: quant.UniformQuantizedType) -> NDArray[Any]:
-    """The nearest stored integers of `array`, as they lie in memory."""
-    shape = [1] * array.ndim
-    shape[element.axis.data if element.per_axis else 0] = -1
-    scales, zeros = (
-        part.reshape(shape) for part in (element.scale_array(), element.zero_point_array())
-    )
-    codes = np.clip(np.rint(array / scales) + zeros, *element.bounds)
-    return codes.astype(dtype_of(element))
-
-
-def weight_bounds(bits: int) -> tuple[int, int]:
-    """The codes of weights: at 8 bits without the most negative one, as int8 kernels want it."""
-    return (-127, 127) if bits == 8 else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-
-
-def weight_scales(
-    array: NDArray[Any], axis: int, per_channel: bool, bounds: tuple[int, int]
-) -> NDArray[np.float64]:
-    """The least scale per channel along `axis` that clips nothing (the same for all, per tensor).
-
-    A channel of zeros takes the greatest scale of the others: its bias stays exact.
-    """
-    axes = tuple(i for i in range(array.ndim) if i != axis)
-    values = array.astype(np.float64)
-    scales = np.maximum(values.max(axes) / bounds[1], values.min(axes) / bounds[0])
-    if not per_channel:
-        scales = np.full(scales.shape, scales.max())
-    scales = np.where(scales > 0, scales, scales.max() if scales.max() > 0 else 1.0)
-    return np.asarray(scales, np.float32).astype(np.float64)
+def allows(scheme: Scheme, grid: Grid) -> bool:
+    """Whether `grid` is one of `scheme`, apart from its least code."""
+    return not scheme.symmetric or grid.zero == 0 or (scheme.unsigned and grid.zero == grid.least)

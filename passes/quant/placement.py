@@ -2,25 +2,32 @@
 
 What has no integer form computes in float whatever is quantized around it, so a quantizer between
 two such ops would only add noise. Pointwise ops that depend on one tensor are one op: a table.
+Which ops the platform computes in integers, and with what in one kernel, `Rules` know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import func
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ...dialects import graph
-from ...dialects.graph_base import ints, shape_of
+from ...dialects.diagnostics import describe
+from ...dialects.graph_base import shape_of
 from ...dialects.graph_math import BinaryOp, UnaryOp
+from ...dialects.quantization import Rule
+from .integer_forms import PRODUCTS, form_problem, rule_problem
+from .rules import Rules, kernel_of, rules_of, scheme_for
+from .scheme import Scheme
 
-PRODUCTS = (graph.ConvOp, graph.GemmOp, graph.MatmulOp)
 GRID_PRESERVING = (graph.ReshapeOp, graph.TransposeOp, graph.MaxPoolOp)
 """Their results lie on the grid of their input: they need no quantizer."""
 
 ACTIVATIONS = (graph.ReluOp, graph.ClipOp)
+
+__all__ = ["ACTIVATIONS", "GRID_PRESERVING", "PRODUCTS", "Placement", "core_of"]
 
 
 def is_pointwise(op: Operation) -> bool:
@@ -39,27 +46,28 @@ def is_scalar(value: SSAValue) -> bool:
     return array is not None and array.size == 1
 
 
-def continues(op: Operation) -> bool:
-    """An activation follows and is the only reader: the quantizer goes behind it."""
-    uses = list(op.results[0].uses)
-    return len(uses) == 1 and isinstance(uses[0].operation, ACTIVATIONS)
-
-
 @dataclass
 class Placement:
     """Which values of `block` need a quantizer; those of `given` have one in any case.
 
     Products (convolutions, matrix products) of constants are integer ops wherever they are; other
-    ops that have an integer form are, if all that they read is quantized anyway.
+    ops that have an integer form are, if all that they read is quantized anyway. Activations have
+    8 bits where `widths` says nothing else.
     """
 
     block: Block
     given: frozenset[SSAValue] = frozenset()
+    rules: Rules = field(default_factory=lambda: rules_of(None))
+    widths: Mapping[SSAValue, int] = field(default_factory=dict[SSAValue, int])
     sources: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     """The one tensor that a chain of pointwise ops depends on, by its result."""
     integer: set[Operation] = field(default_factory=set[Operation])
     """Ops that have an integer form and use it."""
     quantized: set[SSAValue] = field(default_factory=set[SSAValue])
+    reasons: dict[Operation, str] = field(default_factory=dict[Operation, str])
+    """Why other ops stay in float."""
+    platform_refuses: dict[Operation, str] = field(default_factory=dict[Operation, str])
+    """Those of them that other platforms compute in integers."""
 
     def __post_init__(self) -> None:
         """Find the longest chains, then end them where something else reads a value of one."""
@@ -69,7 +77,7 @@ class Placement:
         inner = {value for value in longest if self.is_within(value, longest)}
         for op in self.block.ops:
             self.follow(op, self.sources, inner)
-        self.quantized.update(self.block.args, self.given)
+        self.quantized.update(self.block.args if self.rules.asked.inputs else (), self.given)
         for op in self.block.ops:
             if len(op.results) == 1:
                 self.visit(op, op.results[0])
@@ -78,13 +86,17 @@ class Placement:
         self, op: Operation, sources: dict[SSAValue, SSAValue], through: Container[SSAValue]
     ) -> None:
         """Note the source of what a pointwise `op` makes; chains go on `through` some values."""
-        if not is_pointwise(op) or is_fused_activation(op, sources):
+        if not is_pointwise(op) or self.is_fused_activation(op, sources):
             return
         shape = shape_of(op.results[0])
         values = data_operands(op)
         found = {sources.get(value, value) if value in through else value for value in values}
         if len(found) == 1 and all(shape_of(value) == shape for value in values):
             sources[op.results[0]] = found.pop()
+
+    def is_fused_activation(self, op: Operation, sources: Container[SSAValue]) -> bool:
+        """An activation that becomes the clamp of the op before it, which is of no chain."""
+        return self.core_of(op) is not op and op.operands[0] not in sources
 
     def is_within(self, value: SSAValue, sources: Mapping[SSAValue, SSAValue]) -> bool:
         """Only ops of the same chain read `value`, which is of a chain."""
@@ -93,38 +105,134 @@ class Placement:
             len(made) == 1 and sources.get(made[0]) is sources[value] for made in results
         )
 
+    def core_of(self, op: Operation) -> Operation:
+        """The op whose clamp the activations up to `op` become."""
+        return core_of(op, self.rules)
+
+    def continues(self, op: Operation) -> bool:
+        """An activation follows, in the same kernel: the quantizer goes behind it."""
+        user = op.results[0].get_user_of_unique_use()
+        return user is not None and self.core_of(user) is not user
+
+    def end_of(self, op: Operation) -> SSAValue:
+        """What the kernel of `op` makes: behind the activations that it computes too."""
+        value = op.results[0]
+        user = value.get_user_of_unique_use()
+        return self.end_of(user) if user is not None and self.continues(op) else value
+
     def visit(self, op: Operation, result: SSAValue) -> None:
         """Note whether `op` is an integer op and its result quantized; its operands are known."""
-        if isinstance(op, GRID_PRESERVING):
+        if self.preserves(op):
             made = op.operands[0] in self.quantized
         else:
-            core = core_of(op)
-            made = core in self.integer or self.has_integer_form(core)
-            if made:
+            core = self.core_of(op)
+            reason = None if core in self.integer else self.refusal(core)
+            made = reason is None
+            if reason is None:
                 self.integer |= {op, core}
-        if made or is_read_by_product(result):
+            else:
+                self.reasons[op] = reason
+        if made or self.is_read_by_product(result):
             self.quantized.add(result)
 
-    def has_integer_form(self, op: Operation) -> bool:
-        """What convert-graph-to-quant makes an integer op of, with the values quantized so far."""
+    def refusal(self, op: Operation) -> str | None:
+        """Why convert-graph-to-quant makes no integer op of `op`, with the values quantized so far;
+        None if it does.
+        """
         if isinstance(op, PRODUCTS):
-            return is_integer_product(op)
-        if op.results[0] in self.sources:
-            return self.sources[op.results[0]] in self.quantized
-        if any(value not in self.quantized for value in op.operands):
-            return False
-        match op:
-            case graph.AddOp():
-                return shape_of(op.lhs) == shape_of(op.rhs)
-            case graph.GlobalAveragePoolOp():
-                return len(shape_of(op.input)) == 4
-            case graph.AveragePoolOp():
-                counted = not any(ints(op.pads)) or bool(op.count_include_pad.value.data)
-                return len(op.kernel()) == 2 and counted and set(ints(op.dilations)) == {1}
-            case graph.SoftmaxOp():
-                return op.axis.value.data in (-1, len(shape_of(op.input)) - 1)
-            case _:
-                return False
+            return self.product_refusal(op)
+        source = self.sources.get(op.results[0])
+        if source is None and (problem := form_problem(op)) is not None:
+            return problem
+        operands = op.operands if source is None else [source]
+        for value in operands:
+            if value not in self.quantized:
+                return f"reads what {maker_of(self.root_of(value))} makes in float"
+        if source is not None and self.is_inner(op.results[0]):
+            return None
+        return self.refused(op, operands)
+
+    def product_refusal(self, op: Operation) -> str | None:
+        """The same of a product, wherever it is."""
+        root = self.root_of(op.operands[0])
+        if isinstance(root, BlockArgument) and not self.rules.asked.inputs:
+            return f"reads an input of the network, which {self.rules.where} leaves in float"
+        return form_problem(op) or self.refused(op, op.operands[:1])
+
+    def refused(self, op: Operation, operands: Sequence[SSAValue]) -> str | None:
+        """The same where only the platform is to blame: noted as such."""
+        problem = self.rule_problem(op, operands)
+        if problem is not None:
+            self.platform_refuses[op] = problem
+        return problem
+
+    def rule_problem(self, op: Operation, operands: Sequence[SSAValue]) -> str | None:
+        """Why the platform computes no such op in integers, whose form is one that kernels have."""
+        end, kernel = self.end_of(op), self.kernel_of(op)
+        rule, where = self.rule_of(op), self.rules.where
+        returned = self.rules.asked.outputs and self.is_returned(end)
+        if not rule.integer and not returned:
+            return f"{where} does not compute it in integers (quant.{kernel})"
+        widths = [self.width_of(value) for value in (*operands, end)]
+        if not self.rules.takes(kernel, widths):
+            bits = listed(widths)
+            return f"{where} has no kernel of quant.{kernel} for activations of {bits} bits"
+        if rule.widths and not set(widths) <= set(rule.widths):
+            return (
+                f"{where} computes quant.{kernel} on activations of {listed(rule.widths)} bits, "
+                f"not of {listed(widths)}"
+            )
+        readers = [self.rule_of(reader) for reader in self.uses_of(end) if self.is_core(reader)]
+        return rule_problem(op, (rule, *readers), where)
+
+    def is_core(self, op: Operation) -> bool:
+        """An op that kernels are for."""
+        return isinstance(op, PRODUCTS) or (form_problem(op) is None and not is_pointwise(op))
+
+    def kernel_of(self, op: Operation) -> str:
+        """The kernel that computes `op`, also as the last one of a chain."""
+        return "table" if op.results[0] in self.sources else kernel_of(op)
+
+    def rule_of(self, op: Operation) -> Rule:
+        """What the platform asks of `op`."""
+        return self.rules.rule(op, self.kernel_of(op))
+
+    def width_of(self, value: SSAValue) -> int:
+        """Bits of the grid of `value`."""
+        return self.widths.get(self.root_of(value), 8)
+
+    def root_of(self, value: SSAValue) -> SSAValue:
+        """The value that is moved to become `value`."""
+        while isinstance(value.owner, Operation) and self.preserves(value.owner):
+            value = value.owner.operands[0]
+        return value
+
+    def preserves(self, op: Operation) -> bool:
+        """What `op` makes lies on the grid of what it reads."""
+        return isinstance(op, GRID_PRESERVING) and self.rules.rule(op).integer
+
+    def uses_of(self, value: SSAValue) -> Iterator[Operation]:
+        """What reads `value` as it is, what moves it, and what reads it moved."""
+        for use in value.uses:
+            yield use.operation
+            if self.preserves(use.operation):
+                yield from self.uses_of(use.operation.results[0])
+
+    def scheme(self, value: SSAValue) -> Scheme:
+        """What all integer ops that make and read `value` allow its grid."""
+        return scheme_for(self.rules_at(value), self.width_of(value))
+
+    def rules_at(self, value: SSAValue) -> list[Rule]:
+        """What the platform asks of all integer ops that make and read `value`."""
+        ops = [op for op in self.uses_of(value) if op in self.integer or self.preserves(op)]
+        if isinstance(value.owner, Operation) and value.owner in self.integer:
+            ops.append(self.core_of(value.owner))
+        return [self.rule_of(op) for op in ops]
+
+    def range_of(self, value: SSAValue) -> tuple[float, float] | None:
+        """The range that the platform asks for what makes `value`."""
+        owner = value.owner
+        return self.rule_of(self.core_of(owner)).range if isinstance(owner, Operation) else None
 
     def needs_quantizer(self, value: SSAValue) -> bool:
         """An integer op reads `value`, or a product or an op before a result makes it, or a type
@@ -137,84 +245,55 @@ class Placement:
         if self.is_inner(value):
             return False
         owner = value.owner
-        if self.is_read(value):
+        if any(op in self.integer for op in self.readers_of(value)):
             return True
         if not isinstance(owner, Operation) or owner not in self.integer:
             return False
-        return isinstance(core_of(owner), PRODUCTS) or is_returned(value)
+        return isinstance(self.core_of(owner), PRODUCTS) or self.is_returned(value)
+
+    def is_returned(self, value: SSAValue) -> bool:
+        """`value` is a result of the function, as it is or moved."""
+        return any(isinstance(op, func.ReturnOp) for op in self.uses_of(value))
 
     def is_inner(self, value: SSAValue) -> bool:
         """A table computes `value` on the way."""
         return value in self.sources and self.is_within(value, self.sources)
 
-    def is_read(self, value: SSAValue) -> bool:
-        """An integer op reads `value`, moved or at the end of a chain."""
+    def readers_of(self, value: SSAValue) -> Iterator[Operation]:
+        """What reads `value`, moved or at the end of a chain."""
+        for op in self.uses_of(value):
+            if len(op.results) == 1 and self.is_inner(op.results[0]):
+                yield from self.readers_of(op.results[0])
+            elif not self.preserves(op):
+                yield op
+
+    def is_read_by_product(self, value: SSAValue) -> bool:
+        """An integer product multiplies `value`, as it is or moved."""
         for use in value.uses:
             op = use.operation
-            moved = isinstance(op, GRID_PRESERVING)
-            if moved or (len(op.results) == 1 and self.is_inner(op.results[0])):
-                if self.is_read(op.results[0]):
+            if self.preserves(op):
+                if self.is_read_by_product(op.results[0]):
                     return True
-            elif op in self.integer:
+            elif use.index == 0 and isinstance(op, PRODUCTS) and self.product_refusal(op) is None:
                 return True
         return False
 
 
-def is_returned(value: SSAValue) -> bool:
-    """`value` is a result of the function, as it is or moved."""
-    users = [use.operation for use in value.uses]
-    return any(
-        is_returned(op.results[0])
-        if isinstance(op, GRID_PRESERVING)
-        else isinstance(op, func.ReturnOp)
-        for op in users
-    )
+def listed(widths: Iterable[int]) -> str:
+    return " and ".join(map(str, dict.fromkeys(widths)))
 
 
-def is_integer_product(op: Operation) -> bool:
-    """A product with constant parameters, in a form that integer kernels have."""
-    if any(not is_constant(value) for value in op.operands[1:]):
-        return False
-    match op:
-        case graph.ConvOp():
-            return len(shape_of(op.input)) == 4
-        case graph.GemmOp():
-            return op.alpha.value.data == op.beta.value.data == 1.0 and not op.trans_a.value.data
-        case graph.MatmulOp():
-            return (len(shape_of(op.lhs)), len(shape_of(op.rhs))) == (2, 2)
-        case _:
-            return False
+def maker_of(value: SSAValue) -> str:
+    """What a message calls the maker of `value`."""
+    return describe(value.owner) if isinstance(value.owner, Operation) else "the caller"
 
 
-def is_read_by_product(value: SSAValue) -> bool:
-    """An integer product multiplies `value`, as it is or moved."""
-    for use in value.uses:
-        op = use.operation
-        if isinstance(op, GRID_PRESERVING):
-            if is_read_by_product(op.results[0]):
-                return True
-        elif use.index == 0 and isinstance(op, PRODUCTS) and is_integer_product(op):
-            return True
-    return False
-
-
-def is_fused_activation(op: Operation, sources: Container[SSAValue]) -> bool:
-    """An activation that becomes the clamp of the op before it, which is of no chain."""
-    if not isinstance(op, ACTIVATIONS):
-        return False
-    value = op.input
-    return isinstance(value.owner, Operation) and value not in sources and value.has_one_use()
-
-
-def core_of(op: Operation) -> Operation:
-    """The op whose clamp the activations up to `op` become."""
-    while isinstance(op, ACTIVATIONS) and op.input.has_one_use():
-        before = op.input.owner
-        if not isinstance(before, Operation):
-            break
-        op = before
-    return op
-
-
-def is_constant(value: SSAValue) -> bool:
-    return graph.constant_array(value) is not None
+def core_of(op: Operation, rules: Rules) -> Operation:
+    """The op whose clamp the activations up to `op` become: one kernel computes them all."""
+    if not isinstance(op, ACTIVATIONS) or not op.input.has_one_use():
+        return op
+    before = op.input.owner
+    if not isinstance(before, Operation) or isinstance(before, GRID_PRESERVING):
+        return op
+    core = core_of(before, rules)
+    return core if rules.fuses(core, op) else op

@@ -24,8 +24,8 @@ from ...dialects.diagnostics import RunnelError, emit_remark, refuse
 from ...dialects.graph_base import shape_of
 from ...runtime.interpreter import input_names, load_functions
 from .calibrate import load_inputs
-from .insert_casts import REAL
 from .layers import Layer, layer_of
+from .notes import REAL
 from .real_parameters import real_bias, real_weight
 
 Array = NDArray[Any]

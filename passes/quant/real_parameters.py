@@ -10,8 +10,8 @@ from xdsl.ir import Operation
 from xdsl.traits import SymbolTable
 
 from ...dialects import graph, quant
-from .insert_casts import REAL
 from .layers import Layer
+from .notes import REAL
 
 Array = NDArray[Any]
 

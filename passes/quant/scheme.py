@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from .statistics import grid
 
-SCHEMES = ("asymmetric", "symmetric", "strict", "power-of-two", "symmetric-power-of-two")
+SCHEMES = (
+    *("asymmetric", "symmetric", "strict"),
+    *("power-of-two", "symmetric-power-of-two", "strict-power-of-two"),
+)
 BITS = (2, 3, 4, 5, 6, 7, 8, 16)
 
 
@@ -43,11 +46,14 @@ class Scheme:
 
     asymmetric: the codes cover the range, with a zero point; symmetric: zero point 0, all signed
     codes; strict: zero point 0, without the most negative code; power-of-two: asymmetric with the
-    next scale up that is a power of two; symmetric-power-of-two: the same of symmetric.
+    next scale up that is a power of two; symmetric-power-of-two and strict-power-of-two: the same
+    of the others. `unsigned`: without a zero point, codes count from 0 where nothing is negative;
+    stored with sign they count from the least code.
     """
 
     name: str = "asymmetric"
     bits: int = 8
+    unsigned: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in SCHEMES:
@@ -63,7 +69,11 @@ class Scheme:
     def codes(self) -> tuple[int, int]:
         """The least and the greatest signed code."""
         half = 1 << (self.bits - 1)
-        return (1 - half if self.name == "strict" else -half), half - 1
+        return (1 - half if self.name.startswith("strict") else -half), half - 1
+
+    def least(self, zero: int) -> int:
+        """The least code of a grid with this zero point: strict ones have no zero point."""
+        return self.codes[0] if zero == 0 else -self.codes[1] - 1
 
     def grid(self, low: float, high: float) -> Grid:
         """The finest grid of this scheme that covers [low, high] and 0.
@@ -72,12 +82,16 @@ class Scheme:
         """
         low, high = min(low, 0.0), max(high, 0.0)
         least, most = self.codes
-        if self.symmetric:
+        if self.symmetric and self.unsigned and low == 0:
+            zero = least = -most - 1
+            scale = max(high / (most - least), 2.0**-23)
+        elif self.symmetric:
             scale, zero = max(high / most, low / least, 2.0**-23), 0
         else:
             scale, unsigned = grid(low, high, self.bits)
             zero = unsigned + least
         if self.name.endswith("power-of-two"):
             scale = 2.0 ** float(np.ceil(np.log2(scale)))
-            zero = 0 if self.symmetric else int(np.clip(np.rint(least - low / scale), least, most))
+            if not self.symmetric:
+                zero = int(np.clip(np.rint(least - low / scale), least, most))
         return Grid(float(np.float32(scale)), zero, least, most)

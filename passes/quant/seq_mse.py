@@ -12,6 +12,7 @@ from xdsl.passes import ModulePass
 from ...dialects.diagnostics import emit_remark
 from .layers import Float
 from .prefix import start
+from .rules import Rules
 from .verdict import told_if_worse
 from .weight_rounding import Integers, cost, integers_of, least_scales, moments, rows_of, sample
 
@@ -27,6 +28,7 @@ class SeqMSE(ModulePass):
     steps on). Per tensor, the sum over channels counts. A smaller range clips, which shrinks a
     channel: `refit` multiplies the scale by the gain that makes up for it, (what G w) / (what G
     what), where that lowers the error. Weights are rounded to nearest; round-weights may follow.
+    Where the platform wants powers of two, half the scale is the one candidate.
     """
 
     name = PASS
@@ -44,6 +46,7 @@ class SeqMSE(ModulePass):
             self.rescale(op)
 
     def rescale(self, module: ModuleOp) -> None:
+        rules = Rules.of(module)
         for index, visit in enumerate(start(module, PASS, self.data, self.samples).visits()):
             integers = integers_of(visit.layer)
             if integers is None:
@@ -51,22 +54,29 @@ class SeqMSE(ModulePass):
                 continue
             weight = rows_of(visit.layer, visit.real_weight)
             second = moments(sample(visit, self.positions, self.seed + index)).quantized
-            self.search(integers, weight, second)
+            shifts = rules.rule(visit.layer.op).power_of_two
+            self.search(integers, weight, second, shifts)
 
-    def search(self, integers: Integers, weight: Float, second: Float) -> None:
+    def factors(self, shifts: bool) -> list[float]:
+        """By which the present scale is multiplied."""
+        steps = range(max(1, round(self.least * self.steps)), self.steps)
+        return [0.5] if shifts else [k / self.steps for k in steps]
+
+    def search(self, integers: Integers, weight: Float, second: Float, shifts: bool) -> None:
         floor = least_scales(integers.layer).reshape(integers.scales.shape)
         if not integers.element.per_axis:
             floor = np.full(floor.shape, floor.max())
         best = integers.scales
         codes = integers.nearest(weight)
         before = error = self.errors(integers, best * codes - weight, second)
-        for k in range(max(1, round(self.least * self.steps)), self.steps):
-            scales = np.maximum(integers.scales * k / self.steps, floor)
+        for factor in self.factors(shifts):
+            scales = integers.scales * factor
+            scales = np.where(scales < floor, integers.scales if shifts else floor, scales)
             tried = integers.nearest(weight, scales)
             best, codes, error = self.keep(
                 integers, (best, codes, error), (scales, tried), weight, second
             )
-        if self.refit:
+        if self.refit and not shifts:
             gained = np.maximum(gain(codes, best, weight, second, integers) * best, floor)
             best, codes, error = self.keep(
                 integers, (best, codes, error), (gained, codes), weight, second

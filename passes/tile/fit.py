@@ -14,8 +14,16 @@ from .search import Search
 
 
 def arena_of(search: Search, groups: Sequence[Group]) -> int:
-    """Bytes of the near memory up to which the buffers of a plan reach."""
-    return place(list(intervals(search, groups)), "greedy_by_size").arena
+    """Bytes of the near memory up to which the buffers of a plan reach: the least of some
+    placements, or the first that fits.
+    """
+    found = list(intervals(search, groups))
+    arenas: list[int] = []
+    for algorithm in ("greedy_by_size", "hill_climb"):
+        arenas.append(place(found, algorithm, enough=search.capacity).arena)
+        if arenas[-1] <= search.capacity:
+            break
+    return min(arenas)
 
 
 def intervals(search: Search, groups: Sequence[Group]) -> Iterator[Interval]:

@@ -44,9 +44,6 @@ class Runner(Protocol):
     bare_metal: bool
     """Whether the sections of the program say what it takes of flash and RAM."""
 
-    poison_flags: tuple[str, ...]
-    """Flags of a build whose transfers are late, where the runner cannot delay them itself."""
-
     def files(self, platform: PlatformAttr) -> dict[str, str]:
         """What the runner needs beside the board's code, by name."""
         ...
@@ -141,11 +138,6 @@ def runner_of(platform: PlatformAttr) -> Runner:
         )
     module, _, attribute = RUNNERS[name].partition(":")
     return cast(Runner, getattr(import_module(f".{module}", __package__), attribute)())
-
-
-def build_flags(platform: PlatformAttr, emulation: Emulation) -> tuple[str, ...]:
-    """What a program is built with to be run in this way."""
-    return runner_of(platform).poison_flags if emulation.poison else ()
 
 
 def require_tool(tool: str, packages: Sequence[str]) -> str:

@@ -24,7 +24,6 @@ class EmulatorRunner:
 
     counts_instructions = False
     bare_metal = True
-    poison_flags: tuple[str, ...] = ()
 
     def files(self, platform: PlatformAttr) -> dict[str, str]:
         machine = {"platform": platform.label, **asdict(machine_of(platform))}

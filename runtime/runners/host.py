@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from ...dialects.platform import PlatformAttr
+from . import Emulation
 from .plain import PlainRunner
 
 
@@ -14,10 +16,13 @@ class HostRunner(PlainRunner):
 
     counts_instructions = False
     bare_metal = False
-    poison_flags = ("-DRN_DMA_LATE",)
 
     def command(self, platform: PlatformAttr, sources: Path, *, profile: bool) -> list[str]:
         return []
+
+    def options(self, emulation: Emulation, folder: Path) -> list[str]:
+        super().options(replace(emulation, poison=False), folder)
+        return ["env", "RN_LATE=1"] if emulation.poison else []
 
     def explain(self, program: Path, platform: PlatformAttr, log: str, status: int) -> str:
         if status < 0:

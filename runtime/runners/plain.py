@@ -11,15 +11,13 @@ from . import Emulation
 
 
 class PlainRunner:
-    """No trace, no cycles; poison only as far as flags of the build can do it."""
-
-    poison_flags: tuple[str, ...] = ()
+    """No trace, no cycles, no poison."""
 
     def files(self, platform: PlatformAttr) -> dict[str, str]:
         return {}
 
     def options(self, emulation: Emulation, folder: Path) -> list[str]:
-        if emulation.trace is not None or (emulation.poison and not self.poison_flags):
+        if emulation.trace is not None or emulation.poison:
             raise RunnelError(
                 "a trace, or poison, needs a platform that runs on the emulator (siracusa)"
             )

@@ -11,27 +11,28 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from runnel.bench.cluster_networks import L1_KIB, PLATFORMS, Start, on_threads, start, variant
+from runnel.bench.equal_bytes import SANITIZERS
 from runnel.bench.networks import NETWORKS
 from runnel.runtime.emulator.cycles import CycleReport
 from runnel.runtime.runners import Emulation
 from runnel.tools import api
 from runnel.tools.artifact import Artifact
 from runnel.tools.report.cycle_table import floor_bytes
-from runnel.tools.validation import Array, Check, check_levels, check_lowered, check_program
+from runnel.tools.validation import (
+    Check,
+    check_built,
+    check_levels,
+    check_lowered,
+    check_program,
+)
 
 pytestmark = pytest.mark.shared
 
 COUNT = 20
-KIB = 1024
-PLATFORMS = ("siracusa", "siracusa-cores", "siracusa-rv32")
-SIZES = (16, 64, 128, 256)
-SANITIZERS = {
-    "thread": ["-Werror", "-fsanitize=thread"],
-    "address": ["-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
-}
+POISON = (Emulation(), Emulation(poison=True))
 
 
 @pytest.fixture(scope="session")
@@ -40,34 +41,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("platforms")
 
 
-def platform_file(folder: Path, base: str, l1: int, *, cores: int | None = None) -> str:
-    """A platform like `base` with `l1` KiB of L1, and `cores` cores if given."""
-    name = f"{base}-{l1}" if cores is None else f"{base}-{l1}-{cores}"
-    text = f'base = "{base}"\nname = "{name}"\n[[memories]]\nname = "l1"\nsize = {l1 * KIB}\n'
-    if cores is not None:
-        text += f'[[units]]\nname = "cluster"\ncores = {cores}\n'
-    path = folder / f"{name}.toml"
-    path.write_text(text)
-    return str(path)
-
-
 @cache
-def samples(name: str) -> dict[str, Array]:
-    """Real inputs from all over the test set."""
-    network = NETWORKS[name]
-    inputs = network.inputs(network.tests[0])
-    return {"input": np.ascontiguousarray(inputs[:: len(inputs) // COUNT][:COUNT])}
-
-
-@cache
-def portable(name: str) -> Artifact:
-    """The network on the levels that know no platform; compiled for the host."""
-    return api.compile(api.load(NETWORKS[name].path("qdq"), name=name), "host")
+def portable(name: str) -> Start:
+    return start(name, COUNT)
 
 
 @cache
 def compiled(name: str, platform: str) -> Artifact:
-    return api.retarget(portable(name), platform)
+    return api.retarget(portable(name).artifact, platform)
 
 
 def cycles_of(check: Check) -> CycleReport:
@@ -78,25 +59,22 @@ def cycles_of(check: Check) -> CycleReport:
 
 def measured(name: str, platform: str, count: int = 2) -> CycleReport:
     """What the emulator measures of the program on a few inputs."""
-    artifact = compiled(name, platform)
-    few = {key: array[:count] for key, array in samples(name).items()}
+    artifact, few = compiled(name, platform), portable(name).first(count)
     reference, _ = check_levels(artifact, few)
     return cycles_of(check_program(artifact, few, reference))
 
 
-@pytest.mark.parametrize("l1", SIZES)
+@pytest.mark.parametrize("l1", L1_KIB)
 @pytest.mark.parametrize("base", PLATFORMS)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_levels_and_program_give_the_same_bytes(
-    name: str, base: str, l1: int, folder: Path, row: Callable[..., None]
+    name: str, base: str, l1: int, folder: Path, tmp_path: Path, row: Callable[..., None]
 ) -> None:
-    artifact = compiled(name, platform_file(folder, base, l1))
-    reference, checks = check_levels(artifact, samples(name))
-    checks += check_lowered(artifact, samples(name), reference)
-    checks.append(check_program(artifact, samples(name), reference))
-    checks.append(
-        check_program(artifact, samples(name), reference, emulation=Emulation(poison=True))
-    )
+    artifact, samples = compiled(name, variant(folder, base, l1)), portable(name).samples
+    reference, checks = check_levels(artifact, samples)
+    checks += check_lowered(artifact, samples, reference)
+    program = artifact.build(tmp_path, flags=["-Werror"])
+    checks += [check_built(artifact, program, samples, reference, how) for how in POISON]
     assert [check for check in checks if not check.passed] == []
     assert {check.inferences for check in checks} == {COUNT}
     plain = cycles_of(checks[-2])
@@ -105,27 +83,31 @@ def test_levels_and_program_give_the_same_bytes(
     row(name, f"{l1} KiB", base, f"{found}; {plain.total.cycles:,} cycles, DMA {moved:.2f} x")
 
 
-@pytest.mark.parametrize("sanitizer", SANITIZERS)
+@pytest.mark.parametrize("l1", L1_KIB)
+@pytest.mark.parametrize("base", ["siracusa", "siracusa-cores"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_threads_are_clean_under_sanitizers(name: str, sanitizer: str, folder: Path) -> None:
-    artifact = compiled(name, platform_file(folder, "host-cluster", 64))
-    few = {key: array[:2] for key, array in samples(name).items()}
-    reference, _ = check_levels(artifact, few)
-    for emulation in (Emulation(), Emulation(poison=True)):
-        check = check_program(
-            artifact, few, reference, flags=SANITIZERS[sanitizer], emulation=emulation
-        )
-        assert check.passed, check
+def test_threads_are_clean_under_sanitizers(
+    name: str, base: str, l1: int, folder: Path, tmp_path: Path
+) -> None:
+    """The same C. One sanitizer each; `bench/equal_bytes.py --sanitize` has all."""
+    artifact = on_threads(compiled(name, variant(folder, base, l1)), folder)
+    samples = portable(name).first(2)
+    reference, _ = check_levels(artifact, samples)
+    sanitizer = SANITIZERS["asan" if l1 == 64 else "tsan"]
+    program = artifact.build(tmp_path, flags=["-Werror", *sanitizer])
+    checks = [check_built(artifact, program, samples, reference, how) for how in POISON]
+    assert [check for check in checks if not check.passed] == []
 
 
 AT_64 = {"autoencoder": 1.05, "dscnn": 1.3, "resnet8": 1.5, "mobilenetv1_025": 1.5}
 
 
+@pytest.mark.parametrize("base", ["siracusa", "siracusa-cores"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_bytes_moved_stay_near_the_floor(name: str, folder: Path) -> None:
+def test_bytes_moved_stay_near_the_floor(name: str, base: str, folder: Path) -> None:
     """The floor: all constants once, the network's input and output."""
     for l1, limit in ((64, AT_64[name]), (256, 1.1)):
-        platform = platform_file(folder, "siracusa-cores", l1)
+        platform = variant(folder, base, l1)
         total = measured(name, platform).total
         moved = total.bytes_in + total.bytes_out
         assert moved <= limit * floor_bytes(compiled(name, platform)), (l1, moved)
@@ -143,13 +125,12 @@ def test_cycles_are_below_those_of_the_nearest_peer(
     name: str, base: str, limit: int, folder: Path
 ) -> None:
     """Authors' figures for a sister SoC; ours are those of the emulator."""
-    assert measured(name, platform_file(folder, base, 256)).total.cycles <= limit
+    assert measured(name, variant(folder, base, 256)).total.cycles <= limit
 
 
 def test_eight_cores_are_six_and_a_half_times_as_fast_as_one(folder: Path) -> None:
     eight, one = (
-        measured("resnet8", platform_file(folder, "siracusa-cores", 256, cores=cores))
-        for cores in (8, 1)
+        measured("resnet8", variant(folder, "siracusa-cores", 256, cores=cores)) for cores in (8, 1)
     )
     assert one.total.cycles >= 6.5 * eight.total.cycles
 
@@ -159,7 +140,7 @@ def test_transfers_hide_behind_the_work_of_the_cores(name: str, folder: Path) ->
     """In layers that are bound by compute at least 90 % of the transfer time is hidden; the first
     one waits for the network's input, which nothing can hide.
     """
-    report = measured(name, platform_file(folder, "siracusa-cores", 64))
+    report = measured(name, variant(folder, "siracusa-cores", 64))
     bound = [layer for layer in report.layers.values() if layer.dma < layer.cycles / 2]
     exposed, moved = (
         sum(getattr(layer, name) for layer in bound[1:]) for name in ("exposed_dma", "dma")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from runnel.tools.pipeline import resolve_pipeline
 from runnel.tools.registry import new_context
 
 Array = NDArray[Any]
+KERNELS = board_folder("pulp").parent.parent / "kernels"
 FIT = "set-platform{platform=siracusa},fit-requant"
 
 
@@ -219,8 +221,37 @@ def run_jobs(
     folder: Path, jobs: Sequence[Job], *, poison: bool = False
 ) -> tuple[list[Ran], Report]:
     """All jobs in one program on the emulator."""
+    memories = write_jobs(folder, jobs)
+    platform = load_platform("siracusa")
+    program = build("npu_layers", folder, platform, [f"-I{KERNELS}"])
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        report = Emulator(machine_of(platform, poison=poison)).run(program)
+    finally:
+        os.chdir(here)
+    return read_jobs(folder, jobs, memories), report
+
+
+def run_jobs_on_threads(
+    folder: Path, jobs: Sequence[Job], flags: Sequence[str], *, late: bool
+) -> list[Ran]:
+    """All jobs in one program on this machine, without cycles."""
+    memories = write_jobs(folder, jobs)
+    program = build("npu_layers", folder, load_platform("host-npu"), [f"-I{KERNELS}", *flags])
+    environment = {**os.environ, **({"RN_LATE": "1"} if late else {})}
+    subprocess.run([program], cwd=folder, check=True, timeout=60, env=environment)
+    return read_jobs(folder, jobs, memories)
+
+
+Memory = tuple[Array, int]
+"""Bytes of L1 before a job, and where its output is in them."""
+
+
+def write_jobs(folder: Path, jobs: Sequence[Job]) -> list[Memory]:
+    """layers.bin in `folder`, as pulp/npu_layers.c reads it."""
     blocks: list[bytes] = [struct.pack("<i", len(jobs))]
-    memories: list[tuple[Array, int]] = []
+    memories: list[Memory] = []
     for job in jobs:
         g = job.geometry
         at_data = -(-extent(job.x, g.x) // 4) * 4
@@ -240,15 +271,11 @@ def run_jobs(
         blocks += [struct.pack(f"<{len(words)}i", *words), memory.tobytes()]
         memories.append((memory, at_y))
     (folder / "layers.bin").write_bytes(b"".join(blocks))
-    platform = load_platform("siracusa")
-    kernels = board_folder("pulp").parent.parent / "kernels"
-    program = build("npu_layers", folder, platform, [f"-I{kernels}"])
-    here = Path.cwd()
-    os.chdir(folder)
-    try:
-        report = Emulator(machine_of(platform, poison=poison)).run(program)
-    finally:
-        os.chdir(here)
+    return memories
+
+
+def read_jobs(folder: Path, jobs: Sequence[Job], memories: Sequence[Memory]) -> list[Ran]:
+    """What the program has written to out.bin in `folder`."""
     out = np.frombuffer((folder / "out.bin").read_bytes(), np.uint8)
     found: list[Ran] = []
     for job, (memory, at_y) in zip(jobs, memories, strict=True):
@@ -260,4 +287,4 @@ def run_jobs(
         placed(made_y, made_pitch, after[at_y:])[...] = placed(made_y, made_pitch, memory[at_y:])
         kept = bool(np.array_equal(after, memory))
         found.append(Ran(copy, kept, int(configure), int(cycles)))
-    return found, report
+    return found

@@ -148,13 +148,18 @@ def samples(seed: int, count: int) -> Array:
 
 @cache
 def compiled(
-    folder: Path, seed: int, name: str = "net", platform: str = "host", kernels: Path | None = None
+    folder: Path,
+    seed: int,
+    name: str = "net",
+    platform: str = "host",
+    kernels: Path | None = None,
+    weight_bits: int = 8,
 ) -> Artifact:
     """The network, calibrated on random data and compiled."""
     data = folder / f"{name}.npy"
     np.save(data, samples(seed + 100, 16))
     quantize = (
-        f"calibrate{{data={data} cache=false}},insert-quant-casts,"
+        f"calibrate{{data={data} cache=false}},insert-quant-casts{{weight-bits={weight_bits}}},"
         "convert-graph-to-quant{rounding=single},cleanup,integer-io,remove-unused-globals"
     )
     return api.compile(apply(network(seed, name), quantize), platform, kernels=kernels)

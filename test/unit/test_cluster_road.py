@@ -24,7 +24,7 @@ from tile_networks import (
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
-from runnel.dialects import cluster, dma, tile
+from runnel.dialects import c, cluster, dma, npu, tile
 from runnel.dialects.diagnostics import RunnelError
 from runnel.lowering.print_c import print_c
 from runnel.runtime.interpreter import run
@@ -193,16 +193,26 @@ def forest(seed: int) -> ModuleOp:
     return b.finish(*(random_layers(b) for _ in range(TREES)))
 
 
+def to_c(scheduled: ModuleOp) -> ModuleOp:
+    """The schedule itself becomes C."""
+    resolve_pipeline("lower-to-c").run(new_context(), scheduled)
+    return scheduled
+
+
 def check_c(
-    folder: Path, scheduled: ModuleOp, platform: str, flags: Iterable[str], module: ModuleOp
+    folder: Path,
+    code: ModuleOp,
+    platform: str,
+    flags: Iterable[str],
+    module: ModuleOp,
+    poison: Iterable[bool] = (True,),
 ) -> None:
-    """The program of a schedule gives the bytes of `module`, also after other inferences, with
-    transfers as late as may be.
+    """The program of the C gives the bytes of `module`, also after other inferences; with `poison`
+    transfers and jobs are as late as may be.
     """
     inputs = random_inputs(module, 5)
     expected = list(run(module, inputs).values())
-    resolve_pipeline("lower-to-c").run(new_context(), scheduled)
-    files = print_c(scheduled)
+    files = print_c(code)
     for name, text in files.items():
         (folder / name).write_text(text)
     machine = load_platform(platform)
@@ -211,25 +221,30 @@ def check_c(
     order = (0, 1, 0)
     samples = [[x[n : n + 1] for x in inputs] for n in order]
     tensors = [Tensor(y.dtype, (1, *y.shape[1:])) for y in expected]
-    result = run_program(program, samples, tensors, emulation=Emulation(poison=True))
-    for n, outputs in zip(order, result.outputs, strict=True):
-        expect_same(outputs, [y[n : n + 1] for y in expected], f"sample {n}")
+    for late in poison:
+        result = run_program(program, samples, tensors, emulation=Emulation(poison=late))
+        for n, outputs in zip(order, result.outputs, strict=True):
+            expect_same(outputs, [y[n : n + 1] for y in expected], f"sample {n}")
 
 
-BUILDS = [
-    pytest.param("host-cluster", SANITIZERS, id="asan"),
-    pytest.param("host-cluster", (*SANITIZERS, "-DRN_DMA_LATE"), id="asan-late"),
-    pytest.param("host-cluster", RACES, id="tsan"),
-    pytest.param("siracusa-cores", (), id="xpulp", marks=needs_compiler),
-    pytest.param("siracusa-rv32", (), id="rv32imc", marks=needs_compiler),
-]
+THREADS = {"asan": SANITIZERS, "tsan": RACES}
 
 
-@pytest.mark.parametrize(("platform", "flags"), BUILDS)
-def test_c_of_any_tiles(platform: str, flags: tuple[str, ...], tmp_path: Path):
-    """Ten networks in random tiles as one program: on threads and on the emulator."""
+@pytest.mark.parametrize("flags", THREADS.values(), ids=THREADS)
+def test_c_of_any_tiles_on_threads(flags: tuple[str, ...], tmp_path: Path):
+    """Ten networks in random tiles as one program, in portable C."""
+    module, platform = forest(5), "host-cluster"
+    scheduled = lower(module, RANDOM, platform=platform, seed=5)
+    check_c(tmp_path, to_c(scheduled), platform, flags, module, (False, True))
+
+
+@needs_compiler
+@pytest.mark.parametrize("platform", ["siracusa-cores", "siracusa-rv32"])
+def test_c_of_any_tiles(platform: str, tmp_path: Path):
+    """The same on the emulator, with Xpulp and without."""
     module = forest(5)
-    check_c(tmp_path, lower(module, RANDOM, platform=platform, seed=5), platform, flags, module)
+    scheduled = lower(module, RANDOM, platform=platform, seed=5)
+    check_c(tmp_path, to_c(scheduled), platform, (), module)
 
 
 def test_c_without_barriers_has_races(tmp_path: Path):
@@ -240,7 +255,40 @@ def test_c_without_barriers_has_races(tmp_path: Path):
         if isinstance(op, cluster.BarrierOp):
             op.detach()
     with pytest.raises(RunnelError, match="data race"):
-        check_c(tmp_path, scheduled, platform, RACES, module)
+        check_c(tmp_path, to_c(scheduled), platform, RACES, module, (False,))
+
+
+def jobs(seed: int) -> ModuleOp:
+    """Layers that an NPU may take, fitted to it."""
+    b = Builder(np.random.default_rng(seed))
+    module = b.finish(b.conv(npu_layers(b), 40, (3, 3), pads=(1, 1, 1, 1)))
+    return lower(module, "set-platform{{platform=host-npu}},fit-requant")
+
+
+@pytest.mark.parametrize("flags", THREADS.values(), ids=THREADS)
+def test_c_of_any_jobs(flags: tuple[str, ...], tmp_path: Path):
+    """Cores, DMA and NPU as threads."""
+    module, platform = jobs(0), "host-npu"
+    scheduled = lower(module, RANDOM, platform=platform, seed=0)
+    assert sum(isinstance(op, npu.Conv2DOp) for op in scheduled.walk()) > 2
+    check_c(tmp_path, to_c(scheduled), platform, flags, module, (False, True))
+
+
+@pytest.mark.parametrize("which", [0, -1], ids=["first", "last"])
+def test_c_without_a_wait_for_a_job_is_found(which: int, tmp_path: Path):
+    """Two networks of one job each, whose result leaves the near memory."""
+    b, platform = Builder(np.random.default_rng(0)), "host-npu"
+    trees = [b.conv(b.input(1, 5, 6, 16), 40, (3, 3), pads=(1, 1, 1, 1)) for _ in range(2)]
+    module = lower(b.finish(*trees), "set-platform{{platform=host-npu}},fit-requant")
+    code = to_c(lower(module, SEARCHED, platform=platform))
+    calls = [op for op in code.walk() if isinstance(op, c.CallOp)]
+    waits = [op for op in calls if op.callee.root_reference.data == "rn_npu_wait"]
+    waits[which].detach()
+    flags = ("-Wno-unused-variable",)
+    with pytest.raises(RunnelError, match="data race"):
+        check_c(tmp_path, code, platform, (*RACES, *flags), module, (False,))
+    with pytest.raises(AssertionError, match="sample 0"):
+        check_c(tmp_path, code, platform, flags, module, (True,))
 
 
 # Determinism

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs/tutorial"
 DOCUMENTS = (
     "cluster.md",
+    "placement.md",
     *(
         f"passes/{name}.md"
         for name in (
@@ -101,6 +102,12 @@ def test_linked_files_exist(document: str) -> None:
     path = ROOT / "docs" / document
     for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", path.read_text()):
         assert (path.parent / target).exists(), target
+
+
+def test_the_platform_in_the_text_is_the_tutorial() -> None:
+    lines = (TUTORIAL / "shifts.toml").read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("#"))
+    assert text in (ROOT / "docs/placement.md").read_text()
 
 
 def test_the_pass_in_the_text_is_the_tutorial() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runnel.dialects.quant_types import ROUNDINGS, RequantAttr
 from runnel.lowering.fixed_point import MAX_SHIFT, NoFixedPoint, can_tie, fixed_point
-from runnel.lowering.quant_to_cortexm import HIGH_WORD, high_word_form
+from runnel.lowering.kernel_problem import HIGH_WORD, high_word_form
 from runnel.runtime.interpreter.integer import requantize, round_shift
 
 HALF = Fraction(1, 2)

@@ -15,7 +15,8 @@ from runnel.dialects import cortexm
 from runnel.lowering.graph_to_quant import ConvertGraphToQuant
 from runnel.lowering.kernels_s16 import S16
 from runnel.passes.quant.calibrate import RANGE, Calibrate
-from runnel.passes.quant.insert_casts import BITS, InsertQuantCasts
+from runnel.passes.quant.insert_casts import InsertQuantCasts
+from runnel.passes.quant.notes import BITS
 from runnel.tools import api
 from runnel.tools.interpret import interpret
 from runnel.tools.pipeline import resolve_pipeline

@@ -194,6 +194,13 @@ def test_the_search_beats_every_greedy_order():
     assert place(intervals, "hill_climb").arena == 196 == liveness_bound(intervals, 16).aligned
 
 
+def test_the_search_ends_where_it_is_enough():
+    intervals = lives((100, 0, 0), (64, 0, 1), (30, 0, 0), (64, 1, 2), (10, 2, 2))
+    greedy = min(place(intervals, name).arena for name in GREEDY)
+    assert place(intervals, "hill_climb", enough=greedy).arena == greedy
+    assert place(intervals, "hill_climb", enough=greedy - 1).arena < greedy
+
+
 def test_unknown_algorithm():
     with pytest.raises(RunnelError, match="no placement algorithm named 'magic': choose one of"):
         place([], "magic")

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from npu_layers import Case, fitted, layer_of, npu_unit, random_case, run_jobs, whole_layer
+from npu_layers import (
+    Case,
+    fitted,
+    layer_of,
+    npu_unit,
+    random_case,
+    run_jobs,
+    run_jobs_on_threads,
+    whole_layer,
+)
 from pulp_programs import needs_compiler
 
 from runnel.dialects.npu_job import Kind, cycles, macs
@@ -33,6 +42,18 @@ CASES = [
     ),
 ]
 RANDOM = [random_case(np.random.default_rng(seed)) for seed in range(60)]
+
+
+def test_the_npu_as_a_thread_computes_what_the_quant_level_computes(tmp_path: Path):
+    """A model of the block that has nothing in common with the emulator's."""
+    cases = CASES + RANDOM
+    jobs = [whole_layer(fitted(case), seed) for seed, case in enumerate(cases)]
+    flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    for late in (False, True):
+        found = run_jobs_on_threads(tmp_path, jobs, flags, late=late)
+        for case, job, ran in zip(cases, jobs, found, strict=True):
+            assert np.array_equal(ran.y, job.y), case
+            assert ran.kept, case
 
 
 @needs_compiler

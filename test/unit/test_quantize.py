@@ -16,12 +16,12 @@ from small_networks import images, save_network
 from xdsl.dialects.builtin import ModuleOp
 
 from runnel.dialects.diagnostics import RunnelError
-from runnel.passes import PASSES
 from runnel.tools import api, quantize
 from runnel.tools.cli import main
 from runnel.tools.fidelity import outputs_of
-from runnel.tools.quantize import ADDITIONS, CALIBRATIONS, Goal, search
+from runnel.tools.quantize import Goal, search
 from runnel.tools.read_ir import read_mlir
+from runnel.tools.recipes import ADDITIONS, CALIBRATIONS
 from runnel.tools.registry import new_context
 from runnel.tools.report.layer_ranges import layer_ranges
 from runnel.tools.road import level_of
@@ -64,8 +64,7 @@ def test_it_stops_at_the_first_that_is_good_enough(network: ModuleOp) -> None:
 def test_everything_is_tried_for_a_target_out_of_reach(network: ModuleOp, labels: Array) -> None:
     goal = Goal(drop=-101.0)
     found = search(network, data(), goal, test=held_out(), labels=labels)
-    additions = [addition for addition in ADDITIONS if addition.name in PASSES]
-    assert len(found.attempts) == len(CALIBRATIONS) + len(additions)
+    assert len(found.attempts) == len(CALIBRATIONS) + len(ADDITIONS)
     assert names(found)[:3] == ["min-max", "mse", "percentile"]
     assert not found.best.met
     assert quantize.quality(found.best) == max(map(quantize.quality, found.attempts))
@@ -91,6 +90,41 @@ def test_additions_build_on_the_best_before(network: ModuleOp) -> None:
     added = [a for a in found.attempts[3:] if a.recipe.before or a.recipe.after]
     assert len(added) == len(found.attempts) - 3
     assert all(a.recipe.method == best.recipe.method for a in added[:1])
+
+
+def packed_bytes(integer: ModuleOp, platform: str) -> int:
+    """Bytes of the constants of a compiled network, with multipliers and shifts (5 a channel)."""
+    module = integer.clone()
+    layers = api.compile(module, platform).layers
+    products = [layer for layer in layers if layer.macs]
+    return sum(layer.constant_bytes + 5 * layer.output[-1] for layer in products)
+
+
+def test_a_limit_of_bytes_gives_weights_fewer_bits(network: ModuleOp) -> None:
+    """As few as needed: half way between all in 8 bits and as little as 4 bits can be."""
+    plain = search(network, data(), Goal(drop=100.0), platform="cortex-m4")
+    most = plain.best.price.parameters
+    assert most == packed_bytes(plain.best.integer, "cortex-m4")
+    goal = Goal(drop=100.0, max_bytes=most - 40)
+    found = search(network, data(), goal, platform="cortex-m4")
+    assert names(found) == ["min-max", "min-max + mixed precision + rounding"]
+    assert found.attempts[0].kept and not found.attempts[0].met and found.best.met
+    spent = packed_bytes(found.best.integer, "cortex-m4")
+    assert spent == found.best.price.parameters <= most - 40
+    assert [point.parameters for point in found.pareto if point.chosen] == [spent]
+
+
+def test_the_cheapest_that_keeps_the_target(network: ModuleOp) -> None:
+    found = search(network, data(), Goal(drop=100.0, minimize="bytes"))
+    first = found.attempts[0]
+    assert first.met and found.best.met and found.best is not first
+    assert found.best.price.parameters < first.price.parameters
+
+
+def test_a_limit_that_nothing_fits(network: ModuleOp) -> None:
+    found = search(network, data(), Goal(drop=100.0, max_bytes=1))
+    assert not any(attempt.met for attempt in found.attempts)
+    assert [attempt.recipe.narrow for attempt in found.attempts] == [False, True, True, True]
 
 
 def test_a_network_without_classes_has_its_goal_in_decibels() -> None:
@@ -235,3 +269,24 @@ def test_ranges_in_the_report_by_hand() -> None:
     assert found.clipped == 0.25
     signal, noise = 60**2 + 10.04**2 + 4, 34.5**2 + 0.04**2
     assert found.sqnr == pytest.approx(10 * np.log10(signal / noise), abs=1e-3)
+
+
+def test_the_command_shows_what_bits_cost(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["quantize", "real.onnx", "--data", "x.npy", "--target-drop", "100", "-q"]
+    options = ["--minimize", "bytes", "--report", "r.html"]
+    code, out, _ = runnel(capsys, *arguments, *options)
+    assert code == 0 and "bytes of parameters" in out and "modelled cycles" in out
+    (line,) = [line for line in out.splitlines() if line.rstrip().endswith("  chosen")]
+    page = (folder / "r.html").read_text()
+    pictures = [part.partition("</svg>")[0] for part in page.split("<svg")[1:]]
+    curves = [part for part in pictures if "<polyline" in part]
+    root = ElementTree.fromstring(f"<svg{curves[0]}</svg>")
+    titles = [title.text or "" for title in root.iter() if title.tag.endswith("title")]
+    bits = line.partition("  ")[0]
+    assert len(titles) > 1 and any(title.startswith(f"{bits}: ") for title in titles)
+
+
+def test_limits_are_whole_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        runnel(capsys, "quantize", "real.onnx", "--data", "x.npy", "--max-bytes", "60k")
+    assert "expected a whole number above 0, not '60k'" in capsys.readouterr().err

@@ -47,18 +47,16 @@ def is_right(result: RunResult, inputs: list[list[Array]]) -> bool:
 
 
 @pytest.mark.parametrize("poison", [False, True])
-@pytest.mark.parametrize("platform", ["host-cluster", *EMULATED])
+@pytest.mark.parametrize("platform", ["host-cluster", "host-npu", *EMULATED])
 def test_all_bytes(tmp_path: Path, platform: str, poison: bool) -> None:
-    late = ["-DRN_DMA_LATE"] if poison and platform == "host-cluster" else []
-    program = program_in(tmp_path, platform, *late)
+    program = program_in(tmp_path, platform)
     inputs = inputs_of(3)
     assert is_right(run(program, inputs, OUTPUTS, emulation=Emulation(poison=poison)), inputs)
 
 
 @pytest.mark.parametrize("platform", ["host-cluster", EMULATED[0]])
 def test_poison_shows_a_missing_wait(tmp_path: Path, platform: str) -> None:
-    late = ["-DRN_DMA_LATE"] if platform == "host-cluster" else []
-    program = program_in(tmp_path, platform, "-DSPMD_LATE_WAIT", *late)
+    program = program_in(tmp_path, platform, "-DSPMD_LATE_WAIT")
     inputs = inputs_of(1)
     assert not is_right(run(program, inputs, OUTPUTS, emulation=Emulation(poison=True)), inputs)
 

@@ -99,6 +99,7 @@ def model_options(parser: argparse.ArgumentParser) -> None:
         help="order of the axes of images: N, H, W, C (default), or as in the model",
     )
     add("--kernels", type=Path, metavar="TOML", help="a table of your own kernels; they come first")
+    runtime_config_option(parser)
     data_layout(parser)
     add(
         "--remarks",
@@ -127,11 +128,20 @@ def platform_option(parser: argparse.ArgumentParser, *, default: str | None = "h
     )
 
 
+def runtime_config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runtime-config",
+        type=Path,
+        metavar="JSON",
+        help="quantize as this runtime configuration of AIMET says, not as the platform does",
+    )
+
+
 def poison_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--poison",
         action="store_true",
-        help="transfers as late as they may be, memory full of rubbish (emulator, host-cluster)",
+        help="transfers as late as they may be, memory full of rubbish (emulator, threads)",
     )
 
 
@@ -157,7 +167,11 @@ def options_of(args: argparse.Namespace, platform: str | None = None) -> Options
     from ..road import Options
 
     where = platform or args.platform or "host"
-    return Options(where, args.method, args.headroom, args.io, args.io_layout, args.kernels)
+    return Options(
+        *(where, args.method, args.headroom, args.io, args.io_layout),
+        args.kernels,
+        args.runtime_config,
+    )
 
 
 def compile_model(args: argparse.Namespace, platform: str) -> Artifact:
@@ -178,6 +192,7 @@ def compile_module(args: argparse.Namespace, module: ModuleOp, platform: str) ->
         io=args.io,
         io_layout=args.io_layout,
         kernels=args.kernels,
+        runtime_config=args.runtime_config,
         source=args.model,
         progress=progress_of(args),
     )

@@ -16,6 +16,7 @@ from .common import (
     progress_of,
     read_model,
     remarks_shown,
+    runtime_config_option,
 )
 
 if TYPE_CHECKING:
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Quantizes a float model to int8: tries methods from the cheapest on (ranges of calibration,
 equalization, bias correction, rounding), measures the integers that the program will compute, and
-stops when they lose no more than the target. Writes the quantized module for `runnel compile`, or
-the same as ONNX with QuantizeLinear and DequantizeLinear.
+stops when they lose no more than the target. With --max-bytes, --max-cycles or --minimize weights
+get 4 bits where that loses least (2 to 8 for an NPU), then activations 16 where they need it.
+Writes the quantized module for `runnel compile`, or the same as ONNX with QuantizeLinear and
+DequantizeLinear.
 
+Quantizers stand where the platform has an integer kernel, on grids that it takes.
 Without labels, lost points are samples for which another class comes out than in float.
 """
 
@@ -39,8 +43,10 @@ examples:
       runnel compile model.mlir --platform cortex-m4 -o out
   runnel quantize model.onnx --data calibration.npz --test x.npy --labels y.npy --target-drop 0.3
   runnel quantize model.onnx --data images.npy -o model_qdq.onnx
+  runnel quantize model.onnx --data images.npy --platform cortex-m4 --max-bytes 60000 -o model.mlir
   runnel quantize model.onnx --data images.npy --all --report report.html
   runnel quantize model.onnx --data images.npy --encodings model.encodings -o model.mlir
+  runnel quantize model.onnx --data images.npy --runtime-config runtime.json -o model.mlir
 """
 
 
@@ -54,6 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--labels", type=Path, metavar="NPY", help="classes of the inputs to measure with")
     add("--count", type=int, default=500, metavar="N", help="measure with the first N (500)")
     platform_option(parser)
+    runtime_config_option(parser)
     add(
         "--target-drop",
         type=points,
@@ -67,6 +74,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=30.0,
         metavar="DB",
         help="signal to noise that is enough where outputs are no classes (30)",
+    )
+    add(
+        "--max-bytes",
+        type=amount,
+        metavar="N",
+        help="parameters may take so many bytes on the platform: weights get fewer bits",
+    )
+    add("--max-cycles", type=amount, metavar="N", help="the same of modelled cycles (instructions)")
+    add(
+        "--minimize",
+        choices=("bytes", "cycles"),
+        help="go on to the cheapest that loses no more than the target",
     )
     add("--encodings", type=Path, metavar="FILE", help="take the grids of AIMET encodings")
     add(
@@ -112,13 +131,21 @@ def points(text: str) -> float:
     return value
 
 
+def amount(text: str) -> int:
+    """A number of bytes or cycles."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, not '{text}'")
+    return int(text)
+
+
 def run(args: argparse.Namespace) -> int:
     from .. import quantize
 
     check_output(args)
     model = read_model(args)
     data, test, labels = read_data(args, model)
-    goal = quantize.Goal(args.target_drop, args.target_sqnr)
+    limits = (args.max_bytes, args.max_cycles, args.minimize)
+    goal = quantize.Goal(args.target_drop, args.target_sqnr, *limits)
     progress = progress_of(args)
     with remarks_shown(args):
         found = quantize.search(
@@ -127,9 +154,12 @@ def run(args: argparse.Namespace) -> int:
             goal,
             test=test,
             labels=labels,
+            data_labels=labels if args.test is None else None,
             every=args.all,
             per_channel=not args.per_tensor,
             encodings=args.encodings,
+            platform=args.platform,
+            runtime_config=args.runtime_config,
             progress=progress,
         )
         check_platform(args, found.best.integer)
@@ -190,10 +220,12 @@ def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]
 
 def check_platform(args: argparse.Namespace, integer: ModuleOp) -> None:
     """Lower to the platform's kernels: what it cannot run is told now."""
-    from ..road import Options, drive
+    from ..road import Options, drive, has_unit
 
+    options = Options(args.platform)
+    until = "tile" if has_unit(options, "cluster") else "cortexm"
     with progress_of(args).step(f"lower for {args.platform}"):
-        drive(integer.clone(), Options(args.platform), until="cortexm")
+        drive(integer.clone(), options, until=until)
 
 
 def text_of(found: Search) -> str:
@@ -202,11 +234,32 @@ def text_of(found: Search) -> str:
 
     headers = (
         *("recipe", "simulated", "integer", "lost", "top-1", "top-3", "SQNR", "gain"),
-        *("SQNR, gain out", "seconds"),
+        *("SQNR, gain out", "bytes", "seconds"),
     )
     rows = [row(attempt) for attempt in found.attempts]
     why = "\n".join(f"  {a.recipe}: {a.why}" for a in found.attempts)
-    return f"{text_table(headers, rows)}\n{why}\n\n{outcome(found)}"
+    return f"{text_table(headers, rows)}\n{why}\n\n{pareto_table(found)}{outcome(found)}"
+
+
+def pareto_table(found: Search) -> str:
+    """What the choice of bits was made from; nothing where none was made."""
+    from ..report.text_table import text_table
+
+    points = found.pareto
+    if not points:
+        return ""
+    headers = ("bits", "SQNR", "lost", "bytes of parameters", "of activations", "cycles", "")
+    rows = [
+        (
+            *(point.bits, f"{point.sqnr:.2f} dB"),
+            None if point.drop is None else f"{point.drop:+.2f}",
+            *(f"{point.parameters:,}", f"{point.activations:,}", f"{point.cycles:,.0f}"),
+            "chosen" if point.chosen else None,
+        )
+        for point in points
+    ]
+    note = f"on calibration data; cycles: {points[0].model}"
+    return f"{text_table(headers, rows)}  {note}\n\n"
 
 
 def row(attempt: Attempt) -> tuple[str | None, ...]:
@@ -221,6 +274,7 @@ def row(attempt: Attempt) -> tuple[str | None, ...]:
         f"{fidelity.sqnr:.2f} dB",
         f"{fidelity.gain:.4f}",
         f"{fidelity.compensated:.2f} dB",
+        f"{attempt.price.parameters:,}",
         f"{attempt.seconds:.1f}",
     )
 
@@ -246,9 +300,15 @@ def outcome(found: Search) -> str:
             f"agreement with float: {100 * fidelity.top1:.2f} % "
             f"+- {100 * fidelity.error:.2f} (one standard error)"
         )
+    price = best.price
+    if goal.counts:
+        cycles = f"{price.cycles:,.0f} modelled cycles"
+        lines.append(f"cost: {price.parameters:,} bytes of parameters, {cycles}")
+    if not goal.fits(price):
+        lines.append("nothing is cheap enough and keeps the target")
     wanted = f"{goal.drop:g} points" if best.drop is not None else f"{goal.sqnr:g} dB"
     got = f"{best.drop:+.2f} points" if best.drop is not None else f"{fidelity.sqnr:.1f} dB"
-    verdict = "meets" if best.met else "is the best, but misses"
+    verdict = "meets" if best.kept else "is the best, but misses"
     lines.append(f"chosen: {best.recipe}; it {verdict} the target of {wanted} ({got})")
     return "\n".join(lines)
 

@@ -110,7 +110,7 @@ def run_level(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
 
 def run_program(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
     """The outputs of the program that the model is compiled to."""
-    from ...runtime.runners import Emulation, build_flags
+    from ...runtime.runners import Emulation
 
     artifact = compile_model(args, args.platform)
     signature = artifact.signature
@@ -118,8 +118,7 @@ def run_program(args: argparse.Namespace) -> dict[str, NDArray[Any]]:
     emulation = Emulation(args.trace, args.poison)
     with TemporaryDirectory(prefix="runnel-") as folder:
         with progress_of(args).step("build"):
-            flags = build_flags(artifact.platform, emulation)
-            program = artifact.build(Path(folder), flags=flags)
+            program = artifact.build(Path(folder))
         with progress_of(args).step(f"run on {args.platform}"):
             result, outputs = artifact.run(program, inputs, emulation)
     if args.cycles or args.json is not None:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ..quantize import Attempt, Search
 from ..sensitivity import Sensitivity
 from .layer_ranges import LayerRange, layer_ranges
+from .pareto_chart import PARETO_NOTE, pareto_charts
+from .svg import BLUE, ORANGE, bar, dot, line, svg, text
 
 Array = NDArray[Any]
 Cell = str | None
@@ -30,7 +32,6 @@ svg text { font: 12px system-ui, sans-serif; fill: #1c2430 }
 
 ROW, LABEL, PLOT = 18, 190, 420
 """Heights and widths of charts in pixels."""
-BLUE, ORANGE, GREY = "#2f6db5", "#d9822b", "#c6ced8"
 
 
 def report(
@@ -40,6 +41,7 @@ def report(
     ranges = layer_ranges(found.best.casts, samples)
     sections = [
         section("Attempts", attempts_table(found), attempts_note(found)),
+        section("Bits: quality and cost", pareto_charts(found.pareto), PARETO_NOTE),
         section("Accuracy and time", attempts_chart(found.attempts), TIME_NOTE),
         section("Sensitivity of layers", sensitivity_chart(layers), SENSITIVITY_NOTE),
         section("Ranges", range_chart(ranges), RANGE_NOTE),
@@ -125,7 +127,7 @@ def attempts_chart(attempts: Sequence[Attempt]) -> str:
     parts: list[str] = []
     for seconds, sqnr, label in points:
         x, y = 50 + 400 * seconds / right, 20 + 180 * (high - sqnr) / (high - low)
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{BLUE}"/>')
+        parts.append(dot(x, y, BLUE))
         parts.append(text(x + 7, y + 4, label))
     parts.append(line(50, 20, 50, 200) + line(50, 200, 450, 200))
     parts.append(text(6, 26, f"{high:.0f} dB") + text(6, 204, f"{low:.0f} dB"))
@@ -205,26 +207,3 @@ def worst_table(found: Search, count: int = 8) -> str:
         for i in np.argsort(-noise, kind="stable")[:count]
     ]
     return table(("sample", "distance of logits", "float class", "integer class"), rows)
-
-
-def svg(width: float, height: float, parts: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'role="img">{"".join(parts)}</svg>'
-    )
-
-
-def bar(x: float, y: float, width: float, height: float, color: str) -> str:
-    return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.5):.1f}" height="{height}" '
-        f'fill="{color}"/>'
-    )
-
-
-def line(x1: float, y1: float, x2: float, y2: float) -> str:
-    ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
-    return f'<line {ends} stroke="{GREY}"/>'
-
-
-def text(x: float, y: float, content: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}">{escape(content[:60])}</text>'

@@ -117,8 +117,9 @@ RN_INLINE void rn_conv2d_dsp_windows(const rn_conv2d_shape *s, const rn_conv2d_d
     }
 }
 
-RN_INLINE void rn_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c,
-                                const int8_t *x, const int8_t *w, int8_t *y, void *scratch) {
+/* `nibbles`: two weights in a byte, as rn_widen_nibbles has them. */
+RN_INLINE void rn_conv2d_dsp(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c, const int8_t *x,
+                             const int8_t *w, int8_t *y, void *scratch, int nibbles) {
     const rn_conv2d_dsp_plan p = rn_conv2d_dsp_make_plan(s);
     int16_t *const weights = (int16_t *)scratch;
     int16_t *const windows = weights + 2 * p.k;
@@ -131,7 +132,10 @@ RN_INLINE void rn_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_requant *q, c
             for (int32_t o = 0; o < s->out_c; o += 2) {
                 const int both = o + 1 < s->out_c; /* the partner of an odd last channel has zero weights */
                 const rn_dsp_channel_pair ch = rn_dsp_prepare_pair(c, q, o, o + both);
-                rn_widen(w + o * p.k, weights, 2 * p.k, 1);
+                if (nibbles)
+                    rn_widen_nibbles(w + o * p.k / 2, weights, 2 * p.k);
+                else
+                    rn_widen(w + o * p.k, weights, 2 * p.k, 1);
                 const int16_t *x0 = windows;
                 int8_t *out = y + o;
                 for (int32_t i = 0; i < pixels; i += 2, x0 += 2 * p.pitch, out += 2 * s->out_c) {
@@ -149,6 +153,11 @@ RN_INLINE void rn_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_requant *q, c
             y += pixels * s->out_c;
         }
     }
+}
+
+RN_INLINE void rn_conv2d_s8_dsp(const rn_conv2d_shape *s, const rn_requant *q, const rn_channels *c,
+                                const int8_t *x, const int8_t *w, int8_t *y, void *scratch) {
+    rn_conv2d_dsp(s, q, c, x, w, y, scratch, 0);
 }
 
 #endif

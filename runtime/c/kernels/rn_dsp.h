@@ -197,6 +197,31 @@ RN_INLINE int16_t *rn_widen(const int8_t *from, int16_t *to, int32_t count, int 
     return to;
 }
 
+/* The pair a - b, each half for itself. */
+RN_INLINE uint32_t rn_ssub16(uint32_t a, uint32_t b) {
+#if RN_DSP_ASM
+    uint32_t r;
+    __asm__("ssub16 %0, %1, %2" : "=r"(r) : "r"(a), "r"(b));
+    return r;
+#else
+    return rn_pair(rn_low(a) - rn_low(b), rn_high(a) - rn_high(b));
+#endif
+}
+
+/* Widens `count` (a multiple of 8) 4-bit weights, stored as value + 8, a word for two groups of four: the pair
+ * j of the eight that come out is in the halves j and j + 4 of the word. Both are word aligned. */
+RN_INLINE int16_t *rn_widen_nibbles(const int8_t *from, int16_t *to, int32_t count) {
+    const uint32_t mask = 0x000f000fu, eight = 0x00080008u;
+    RN_UNROLL(2)
+    for (int32_t i = 0; i < count; i += 8, from += 4, to += 8) {
+        const uint32_t v = rn_load4(from);
+        const uint32_t wide[4] = {rn_ssub16(v & mask, eight), rn_ssub16(v >> 4 & mask, eight),
+                                  rn_ssub16(v >> 8 & mask, eight), rn_ssub16(v >> 12 & mask, eight)};
+        memcpy(__builtin_assume_aligned(to, 4), wide, 16);
+    }
+    return to;
+}
+
 /* Fills `count` (a multiple of 4) int16. */
 RN_INLINE int16_t *rn_fill_wide(int16_t *to, int32_t value, int32_t count) {
     const uint32_t pair = rn_pair(value, value);

@@ -110,7 +110,8 @@ def conv_case(
     x = rng.integers(-128, 128, (g.in_h, g.in_w, g.in_c)).astype(np.int8)
     taps = g.k_h * g.k_w
     matrix = (taps, g.in_c) if g.depthwise else (g.out_c, taps * g.in_c // g.groups)
-    w = rng.integers(-128, 128, matrix).astype(np.int8)
+    limit = 8 if packing.nibbles else 128
+    w = rng.integers(-limit, limit, matrix).astype(np.int8)
     weights = w if g.depthwise else w.reshape(g.out_c, g.k_h, g.k_w, -1)
     acc = ref.conv2d_accumulators(x, weights, g)
     q = random_requant(rng, acc, **fields)
@@ -134,7 +135,8 @@ def fully_connected_case(
     """Random data, or all inputs and all weights equal to `values`."""
     rng = np.random.default_rng(seed)
     x = rng.integers(-128, 128, (rows, in_c)).astype(np.int8)
-    w = rng.integers(-128, 128, (out_c, in_c)).astype(np.int8)
+    limit = 8 if packing.nibbles else 128
+    w = rng.integers(-limit, limit, (out_c, in_c)).astype(np.int8)
     if values is not None:
         x[:], w[:] = values
     acc = x.astype(np.int64) @ w.astype(np.int64).T

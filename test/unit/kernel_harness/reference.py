@@ -119,11 +119,12 @@ def max_pool2d(x: Array, g: Window, lo: int, hi: int) -> Array:
 
 @dataclass
 class Packing:
-    """The contract's weight layout, and three additions.
+    """The contract's weight layout, and four additions.
 
     `order` may permute a whole block (rows * cols entries) instead of each of its rows (cols).
     `column_first`: the columns come in (kw, kh, i) order; the caller of `pack` reorders them.
     `flip`: in these rows of each block the sign bit is inverted (w + 128 is stored unsigned).
+    `nibbles`: elements have 4 bits (with `flip`, w + 8 is stored), two in a byte, low half first.
     """
 
     rows: int = 1
@@ -132,6 +133,7 @@ class Packing:
     order: list[int] = field(default_factory=list)
     column_first: bool = False
     flip: list[int] = field(default_factory=list)
+    nibbles: bool = False
 
 
 def pack(m: Array, packing: Packing) -> Array:
@@ -143,7 +145,12 @@ def pack(m: Array, packing: Packing) -> Array:
     m = np.concatenate(pieces, axis=1)
     m = m.reshape(m.shape[0] // packing.rows, packing.rows, -1, packing.cols).transpose(0, 2, 1, 3)
     m = m.copy()
-    m[:, :, packing.flip] ^= -128
+    m[:, :, packing.flip] ^= -8 if packing.nibbles else -128
     if packing.order:
         m = m.reshape(-1, len(packing.order))[:, packing.order]
-    return m.reshape(-1)
+    flat = m.reshape(-1)
+    if not packing.nibbles:
+        return flat
+    codes = [int(v) % 16 for v in flat] + [0] * (flat.size % 2)
+    pairs = [low + 16 * high for low, high in zip(codes[::2], codes[1::2], strict=True)]
+    return np.array(pairs, np.uint8).view(np.int8)

@@ -1,10 +1,16 @@
 /* Runs layers as NPU jobs that rn_npu_conv2d.h makes. layers.bin holds the number of cases, then for each
-   a `layer` and the bytes of L1 from L1_DATA on; out.bin gets those back, and for each layer the
-   cycles to configure the job and from its start to its end. */
+   a `layer` and bytes of L1; out.bin gets those back, and for each layer the cycles to configure the
+   job and from its start to its end, where there is a counter. */
 #include "rn_board.h"
 #include "rn_npu_conv2d.h"
 
-#define L1_DATA ((uint8_t *)0x10010000u)
+#ifdef RN_PULP_H
+#define CYCLES() rn_pulp_cycles()
+#else
+#define CYCLES() 0u
+#endif
+
+static uint8_t l1[0x20000] __attribute__((aligned(4), section(".bss.l1.data")));
 
 typedef struct {
     rn_npu_mode mode;
@@ -24,18 +30,19 @@ int main(void)
     if (in < 0 || out < 0 || rn_file_read(in, &count, sizeof count) != 0)
         return 1;
     for (; count > 0; count--) {
-        if (rn_file_read(in, &l, sizeof l) != 0 || rn_file_read(in, L1_DATA, l.bytes) != 0)
+        if (rn_file_read(in, &l, sizeof l) != 0 || l.bytes > (int32_t)sizeof l1 ||
+            rn_file_read(in, l1, (uint32_t)l.bytes) != 0)
             return 1;
-        const uint32_t start = rn_pulp_cycles();
+        const uint32_t start = CYCLES();
         const int32_t job = rn_npu_conv2d_configure(
-            &l.mode, &l.shape, l.x_pitch, l.y_pitch, &l.constants, (const int8_t *)L1_DATA + l.x,
-            L1_DATA + l.data, (int8_t *)L1_DATA + l.y);
-        const uint32_t configured = rn_pulp_cycles();
+            &l.mode, &l.shape, l.x_pitch, l.y_pitch, &l.constants, (const int8_t *)l1 + l.x,
+            l1 + l.data, (int8_t *)l1 + l.y);
+        const uint32_t configured = CYCLES();
         rn_npu_start();
         rn_npu_wait(job);
         cycles[0] = configured - start;
-        cycles[1] = rn_pulp_cycles() - configured;
-        if (rn_file_write(out, L1_DATA, l.bytes) != 0 || rn_file_write(out, cycles, sizeof cycles) != 0)
+        cycles[1] = CYCLES() - configured;
+        if (rn_file_write(out, l1, (uint32_t)l.bytes) != 0 || rn_file_write(out, cycles, sizeof cycles) != 0)
             return 1;
     }
     rn_file_close(out);

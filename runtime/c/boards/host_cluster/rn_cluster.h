@@ -2,8 +2,8 @@
    one that copies while they compute, so that sanitizers see what runs at the same time. RN_CORES
    comes from the platform.
 
-   With RN_DMA_LATE transfers are as late as they may be: the destination is destroyed when one is
-   asked for, and source and destination are touched when the token is waited for. */
+   With RN_LATE in the environment transfers are as late as they may be: the destination is destroyed
+   when one is asked for, and source and destination are touched when the token is waited for. */
 #ifndef RN_CLUSTER_H
 #define RN_CLUSTER_H
 

@@ -92,14 +92,18 @@ static void rn_post(rn_transfer t)
     sem_post(&rn_filled);
 }
 
-#ifdef RN_DMA_LATE
-/* What was asked for and not waited for. */
+/* What was asked for and not waited for, where transfers are late. */
 enum { RN_LATE = 4096 };
 static rn_transfer rn_late[RN_LATE];
 static int32_t rn_late_count;
+static int rn_is_late;
 
 static void rn_start(rn_transfer t)
 {
+    if (!rn_is_late) {
+        rn_post(t);
+        return;
+    }
     for (int32_t row = 0; row < t.rows; row++)
         memset(t.to + (intptr_t)row * t.to_stride, RN_POISON, (size_t)t.row_bytes);
     if (rn_late_count == RN_LATE)
@@ -117,17 +121,6 @@ static void rn_release(int32_t token)
             rn_late[kept++] = rn_late[i];
     rn_late_count = kept;
 }
-#else
-static void rn_start(rn_transfer t)
-{
-    rn_post(t);
-}
-
-static void rn_release(int32_t token)
-{
-    (void)token;
-}
-#endif
 
 int32_t rn_dma_token(void)
 {
@@ -136,6 +129,7 @@ int32_t rn_dma_token(void)
         sem_init(&rn_filled, 0, 0);
         for (int32_t i = 0; i < RN_TOKENS; i++)
             sem_init(&rn_ended[i], 0, 0);
+        rn_is_late = rn_threads_are_late();
         rn_thread_start(rn_engine, NULL);
         started = 1;
     }

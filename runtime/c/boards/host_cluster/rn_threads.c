@@ -11,6 +11,11 @@ void rn_thread_fail(const char *message)
     abort();
 }
 
+int rn_threads_are_late(void)
+{
+    return getenv("RN_LATE") != NULL;
+}
+
 void rn_thread_start(void *(*body)(void *), void *argument)
 {
     pthread_t thread;

@@ -10,9 +10,19 @@
 // CHECK-NOT: quant.bits
 // QUANT: quant.fully_connected {{.*}} single, [-32768, 32767]>} : (tensor<1x2x!quant.uniform<i8:f32, {{.*}}>>, {{.*}}) -> tensor<1x2x!quant.uniform<i16:f32, {{[0-9.e-]+}}>>
 // QUANT: quant.fully_connected {{.*}} single, [-128, 127]>} : (tensor<1x2x!quant.uniform<i16:f32, {{.*}}>>, {{.*}}) -> tensor<1x2x!quant.uniform<i8:f32, {{.*}}>>
-// REMARK: remark: analysis: mixed-precision: 0 of 3 tensors in 16 bits, 0 bytes more: {{[0-9.]+}} dB
-// REMARK: remark: passed: mixed-precision: 16 bits for 1 of 3: wide
+// REMARK: remark: analysis: mixed-precision: 0 of 3 tensors in 16 bits: {{[0-9.]+}} dB, {{[-+0-9.]+}} points lost, {{[0-9]+}} bytes of parameters, {{[0-9]+}} of activations, {{[0-9]+}} products of 8 x 8 bits (no platform)
+// REMARK: remark: passed: mixed-precision: chosen: 16 bits for 1 of 3: wide
 // OFF-NOT: quant.bits
+
+// The weights of a row of @w1 are of one size: 4 bits hold them exactly, but not those of @w2.
+// RUN: opt-tool %s -p 'calibrate{data=%t.npy method=min-max cache=false},mixed-precision{data=%t.npy weight-bits=4,8 activation-bits=16 max-bytes=43}' | filecheck %s --check-prefix=WEIGHTS
+// RUN: not opt-tool %s -p 'calibrate{data=%t.npy method=min-max cache=false},mixed-precision{data=%t.npy weight-bits=9}' 2>&1 | filecheck %s --check-prefix=ERROR
+// WEIGHTS: quant.pareto = [{{.*}}chosen = true
+// WEIGHTS: graph.gemm {{.*}}quant.weight_bits = 4 : i64
+// WEIGHTS: graph.gemm
+// WEIGHTS-NOT: quant.weight_bits
+// WEIGHTS-SAME: quant.bits = 16
+// ERROR: mixed-precision: weight-bits are from 2 to 8, not (9,)
 graph.global @w1 : tensor<2x2xf32> = dense<[[300.0, 300.0], [1.0, -1.0]]>
 graph.global @w2 : tensor<2x2xf32> = dense<[[0.001, 1.0], [0.001, -1.0]]>
 func.func @net(%x: tensor<1x2xf32>) -> tensor<1x2xf32> {
