@@ -21,7 +21,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ..dialects import dma, graph, tile
-from ..dialects.diagnostics import blaming, source_name
+from ..dialects.diagnostics import RunnelError, blaming, source_name
 from ..dialects.platform import PlatformAttr, platform_of
 from ..dialects.tiling import Box, Interval, Window, shape_of
 from ..dialects.types import memref_type
@@ -44,7 +44,9 @@ class ConvertTileToDma(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         platform = platform_of(op)
-        cluster = next(unit for unit in platform.units if unit.kind == "cluster")
+        cluster = platform.cluster
+        if cluster is None:
+            raise RunnelError(f"platform {platform.label} has no cluster that tiles could run on")
         backends: dict[str, UnitBackend] = {}
         for group in op.walk():
             if isinstance(group, tile.GroupOp) and group.unit.data not in backends:
