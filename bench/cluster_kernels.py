@@ -146,6 +146,8 @@ class Layer:
                 return f"{symbol}({box}, {pitch}, {pitch}, {pitch}, {numbers}, {share});"
             case "table":
                 return f"{symbol}({h} + o, {w}, {self.out_c}, {pitches}, w, x, y, {share});"
+            case "copy":
+                return f"{symbol}({h} + o, {w}, {self.out_c}, {pitches}, x, y, {share});"
             case _:
                 fields = (*sizes, h, w, *steps, self.pad, self.pad, -128)
                 average = self.op == "avg_pool2d"
@@ -200,6 +202,9 @@ LAYERS = (
     Layer("AD fc 640-128", "fully_connected", 1, 1, 640, 128, count=0),
     Layer("max 2x2 s2 32x32x16", "max_pool2d", 32, 32, 16, 16, 2, 2, 0, 0),
     Layer("table 16x16x32", "table", 16, 16, 32, 32, count=0),
+    Layer("copy 4x16x32", "copy", 4, 16, 32, 32, count=0),
+    Layer("copy 16x16x32", "copy", 16, 16, 32, 32, count=0),
+    Layer("copy 8x8x16", "copy", 8, 8, 16, 16, count=0),
 )
 
 

@@ -202,8 +202,10 @@ class Case:
 
 
 def ir_bytes(module: ModuleOp) -> bytes:
-    """All of a module: its text and its constants."""
-    text, data = module_text(module, PrintStyle())
+    """All of a module that computes: its text and its constants, without the platform on it."""
+    computing = module.clone()
+    computing.attributes.clear()
+    text, data = module_text(computing, PrintStyle())
     return b"".join([text.encode(), *(data[name].tobytes() for name in sorted(data))])
 
 

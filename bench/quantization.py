@@ -4,9 +4,10 @@ python bench/quantization.py [--networks resnet8,mobilenet_v1] [--recipes NAME,.
                              [--json FILE]
 
 Every recipe is options of the `quantize` pipeline, calibrated on the calibration set of the shared
-folder; the integers it gives run on the last test set. `agree` is the share of inputs for which
-they choose the class of the float model, `SQNR` that of the float outputs (after softmax) in dB,
-`seconds` what the pipeline took on this machine.
+folder; the integers it gives run on the last test set. `lost` is in points against
+float, with the standard error of the paired difference; `agree` the share of inputs for which they
+choose the class of the float model, with its standard error; `SQNR` that of the float outputs
+(after softmax) in dB; `seconds` what the pipeline took on this machine.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ CROP = 224
 
 RECIPES: dict[str, str] = {
     "w8": "",
+    "w8 percentile": "method=percentile",
+    "w8 tuned": "method=percentile tune=32",
+    "w8 depthwise": "method=percentile depthwise=data",
+    "w8 depthwise flips": "method=percentile depthwise=data rounding=flips",
     "w8 flips": "rounding=flips",
     "w8 mixed flips": "mixed=25 rounding=flips",
     "w8 tensor": "channels=false",
@@ -51,9 +56,13 @@ RECIPES: dict[str, str] = {
     "w4 flips": "weight-bits=4 rounding=flips",
     "w4 equalize flips": "weight-bits=4 equalize=bounded rounding=flips",
     "w4 adaround": "weight-bits=4 rounding=adaround",
+    "w4 depthwise flips": "weight-bits=4 method=percentile depthwise=data rounding=flips",
+    "w4 depthwise adaround": "weight-bits=4 method=percentile depthwise=data rounding=adaround",
 }
-"""Name to options of the pipeline `quantize`; `tensor` is one scale per weight tensor, `mixed`
-gives activations 16 bits until those of 8 bits keep so many dB."""
+"""Name to options of the pipeline `quantize`; `tensor` is one scale per weight tensor, `tuned`
+moves ends of ranges by what that does to the outputs (`tune-ranges`), `depthwise` evens out the
+channels that depthwise layers read (`equalize-depthwise`), `mixed` gives activations 16
+bits until those of 8 bits keep so many dB."""
 
 
 class Case(Protocol):
@@ -68,6 +77,10 @@ class Case(Protocol):
     def test(self) -> Array: ...
 
     def score(self, inputs: Array, outputs: Array) -> float: ...
+
+    def hits(self, outputs: Array) -> Array | None:
+        """For each sample whether its class is the right one; None for what is no classifier."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,12 @@ class Tiny:
         count = len(network.labels(data)) * len(inputs) // len(self.test())
         return network.score(data, inputs, outputs, count)
 
+    def hits(self, outputs: Array) -> Array | None:
+        network = NETWORKS[self.name]
+        if network.metric != "top1":
+            return None
+        return outputs.argmax(1) == network.labels(network.tests[-1])[: len(outputs)]
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -115,8 +134,11 @@ class Stored:
         return self.normalize(self.array(self.x))
 
     def score(self, inputs: Array, outputs: Array) -> float:
+        return float(self.hits(outputs).mean())
+
+    def hits(self, outputs: Array) -> Array:
         chosen = outputs if self.order is None else outputs[:, list(self.order)]
-        return float((chosen.argmax(1) == self.array(self.y)[: len(chosen)]).mean())
+        return chosen.argmax(1) == self.array(self.y)[: len(chosen)]
 
     def array(self, file: str) -> Array:
         loaded: Any = np.load(models_folder() / self.folder / file)
@@ -180,9 +202,12 @@ class ImageNet:
         return np.stack([self.normalize(image) for image in photographs(part, self.size)])
 
     def score(self, inputs: Array, outputs: Array) -> float:
+        return float(self.hits(outputs).mean())
+
+    def hits(self, outputs: Array) -> Array:
         with open(models_folder() / "imagenet/val_labels.csv") as file:
-            labels = np.array([int(label) for _, label in csv.reader(file)])[: len(inputs)]
-        return float((outputs[:, self.offset :].argmax(1) == labels).mean())
+            labels = np.array([int(label) for _, label in csv.reader(file)])[: len(outputs)]
+        return outputs[:, self.offset :].argmax(1) == labels
 
 
 CASES: dict[str, Case] = {
@@ -235,6 +260,10 @@ class Row:
     recipe: str
     inputs: int
     score: float
+    lost: float
+    """Points below the float network."""
+    lost_error: float
+    """Standard error of `lost`, from the samples that one of both gets right; nan if no classes."""
     agreement: float
     sqnr: float
     seconds: float
@@ -269,7 +298,10 @@ def measure(
         inputs = inputs if count is None else inputs[: count * rows_of(model)]
         with progress.step(f"{name} float"):
             reference = outputs_of(model, inputs)
-        yield Row(name, "float", len(reference), case.score(inputs, reference), 1.0, np.inf, 0.0)
+        score = case.score(inputs, reference)
+        hits = case.hits(reference)
+        exact = paired_error(hits, hits)
+        yield Row(name, "float", len(reference), score, 0.0, exact, 1.0, np.inf, 0.0)
         data = folder / "calibration.npy"
         np.save(data, case.calibration())
         for recipe in recipes:
@@ -280,15 +312,26 @@ def measure(
                 resolve_pipeline(text).run(context, module)
                 seconds = time.perf_counter() - start
                 found = outputs_of(module, inputs)
+            now = case.score(inputs, found)
             yield Row(
                 name,
                 recipe,
                 len(found),
-                case.score(inputs, found),
+                now,
+                100 * (score - now),
+                100 * paired_error(case.hits(reference), case.hits(found)),
                 float((found.argmax(1) == reference.argmax(1)).mean()),
                 sqnr(reference, found),
                 seconds,
             )
+
+
+def paired_error(first: Array | None, second: Array | None) -> float:
+    """Standard error of the difference of two means of hits on the same samples."""
+    if first is None or second is None:
+        return np.nan
+    difference = first.astype(np.float64) - second
+    return float(difference.std() / np.sqrt(len(difference)))
 
 
 def sqnr(reference: Array, found: Array) -> float:
@@ -298,15 +341,29 @@ def sqnr(reference: Array, found: Array) -> float:
 
 
 def table(rows: Sequence[Row]) -> str:
-    headers = ("network", "recipe", "inputs", "score", "agree", "SQNR", "seconds")
+    headers = ("network", "recipe", "inputs", "score", "lost", "agree", "SQNR", "seconds")
     cells = [
         (
-            *(row.network, row.recipe, row.inputs, f"{row.score:.4f}", f"{row.agreement:.4f}"),
+            *(row.network, row.recipe, row.inputs, f"{row.score:.4f}"),
+            *(lost_text(row), agreement_text(row)),
             *(f"{row.sqnr:.1f}", f"{row.seconds:.1f}"),
         )
         for row in rows
     ]
     return text_table(headers, cells)
+
+
+def lost_text(row: Row) -> str:
+    error = "" if np.isnan(row.lost_error) else f" ± {row.lost_error:.2f}"
+    return f"{row.lost:+.2f}{error}"
+
+
+def agreement_text(row: Row) -> str:
+    """Empty for what is no classifier."""
+    if np.isnan(row.lost_error):
+        return ""
+    error = np.sqrt(row.agreement * (1 - row.agreement) / row.inputs)
+    return f"{row.agreement:.4f} ± {error:.4f}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

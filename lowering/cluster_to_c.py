@@ -74,14 +74,19 @@ class ClusterModel(Model):
                     yield from ((op, started) for op in jobs)
                 yield from ((op, Layer(op, name)) for op in ops if isinstance(op, cortexm.KernelOp))
 
-    def layer_ends(self) -> dict[int, Operation]:
-        """The op of the fork's body after which each layer has ended."""
-        body = self.fork.body.block
-        ends: dict[int, Operation] = {}
-        for index, group in enumerate(self.groups):
-            tops = [body.find_ancestor_op_in_block(op) for op in group]
-            ends[index] = max((op for op in tops if op), key=body.get_operation_index)
-        return ends
+    def layer_ends(self) -> Iterator[tuple[Operation, int]]:
+        """The ops of the fork's body behind which another layer goes on, with the layer that they
+        belong to: several of one layer where layers take turns.
+        """
+        layer_of = {op: index for index, group in enumerate(self.groups) for op in group}
+        tops = [
+            (top, layer_of[inner])
+            for top in self.fork.body.block.ops
+            if (inner := next((op for op in top.walk() if op in layer_of), None)) is not None
+        ]
+        for (top, layer), (_, following) in zip(tops, [*tops[1:], (None, None)], strict=True):
+            if layer != following:
+                yield top, layer
 
     def includes(self) -> list[c.IncludeOp]:
         kernels = {header_of(op) for op in self.kernels}

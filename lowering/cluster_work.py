@@ -45,7 +45,7 @@ class ClusterFunction(FunctionLowering):
         """The variable of each token."""
 
     def build(self) -> c.FuncOp:
-        marks = {op: index for index, op in self.model.layer_ends().items()}
+        marks = dict(self.model.layer_ends())
         for op in self.model.fork.body.block.ops:
             with blaming(op):
                 self.lower(op)

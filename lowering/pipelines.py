@@ -32,10 +32,12 @@ PIPELINES: dict[str, NamedPipeline] = {
     "quantize": NamedPipeline(
         "Float graph to integers: calibrate on data, place quantizers, fuse into integer ops.",
         "simplify,equalize{clips=$equalize data=$data per-channel=$channels},"
-        "absorb-high-bias{method=$absorb data=$data},"
+        "equalize-depthwise{method=$depthwise data=$data per-channel=$channels},"
+        "absorb-high-bias{method=$absorb data=$data per-channel=$channels},"
         "calibrate{data=$data method=$method percentile=$percentile headroom=$headroom},"
-        "mixed-precision{data=$data sqnr=$mixed},"
-        "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits},"
+        "tune-ranges{data=$data samples=$tune},mixed-precision{data=$data sqnr=$mixed},"
+        "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits "
+        "block-size=$block-size},"
         "round-weights{method=$rounding data=$data},"
         "correct-bias{method=$bias-correction data=$data},"
         "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals",
@@ -46,8 +48,11 @@ PIPELINES: dict[str, NamedPipeline] = {
             "headroom": "1.0",
             "channels": "true",
             "weight-bits": "8",
+            "tune": "0",
+            "block-size": "0",
             "mixed": "0",
             "equalize": "off",
+            "depthwise": "off",
             "absorb": "off",
             "rounding": "nearest",
             "bias-correction": "off",
@@ -83,8 +88,8 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "lower-to-dma": NamedPipeline(
         "Tiles to asynchronous copies and kernels on planned buffers, verified.",
-        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,defer-waits,dce,cse,"
-        "remove-unused-globals,plan-memory{algorithm=$algorithm},verify-memory",
+        "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,overlap-units,"
+        "defer-waits,dce,cse,remove-unused-globals,plan-memory{algorithm=$algorithm},verify-memory",
         {"algorithm": "auto"},
     ),
     "lower-to-cluster": NamedPipeline(

@@ -38,6 +38,7 @@ opt-tool runs single passes on the same files.
 
 COMMANDS: dict[str, str] = {
     "compile": "write C for a platform, ready to build",
+    "compress": "make a float model cheaper: low-rank layers, pruned channels",
     "quantize": "search for an int8 form of a float model that keeps its accuracy",
     "run": "compute with a model, at a level of the compiler or on a platform",
     "validate": "compare all levels, the program and onnxruntime with each other",

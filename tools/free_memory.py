@@ -19,7 +19,7 @@ FreeRange = tuple[int, str, int]
 
 def free_ranges(module: ModuleOp) -> list[FreeRange]:
     """The ranges of a module whose cores are forked: what holds no data at the first barrier behind
-    the end of each layer.
+    the end of each layer, or behind any of its ends where layers take turns.
     """
     model = ClusterModel(module, network_function(module))
     body = list(model.fork.body.block.ops)
@@ -29,16 +29,19 @@ def free_ranges(module: ModuleOp) -> list[FreeRange]:
     near = [op for op in buffers if op.memory == model.near]
     spans = {buffer: _span(buffer, model.fork, position) for buffer in near}
     size, name = model.arenas.get(model.near, 0), model.arena_name(model.near)
-    found: list[FreeRange] = []
-    for layer, end in model.layer_ends().items():
+    taken: dict[int, set[tuple[int, int]]] = {}
+    for end, layer in model.layer_ends():
         at = next((i for i in barriers if i > position[end]), len(body))
-        taken = sorted(
+        taken.setdefault(layer, set()).update(
             (offset_of(buffer), offset_of(buffer) + buffer.size)
             for buffer, (first, last) in spans.items()
             if first <= at <= last
         )
-        found += [(layer, f"{name}+{low}", high - low) for low, high in _gaps(taken, size)]
-    return found
+    return [
+        (layer, f"{name}+{low}", high - low)
+        for layer, ranges in taken.items()
+        for low, high in _gaps(sorted(ranges), size)
+    ]
 
 
 def _has_barrier(op: Operation) -> bool:

@@ -16,9 +16,9 @@ class Recipe:
 
     method: str
     before: tuple[str, ...] = ()
-    """Passes on the float graph."""
+    """Passes on the float graph; `$data` stands for the data file, here and below."""
     after: tuple[str, ...] = ()
-    """Passes on the graph with casts; `$data` stands for the data file."""
+    """Passes on the graph with casts."""
     per_channel: bool = True
     encodings: Path | None = None
     """A file with the grids of tensors, which come before calibrated ranges."""
@@ -38,7 +38,7 @@ class Recipe:
     def pipeline(self, data: Path) -> str:
         """The passes from the simplified float graph to simulated quantization."""
         steps = (
-            *self.before,
+            *(step.replace("$data", f'"{data}"') for step in self.before),
             f'calibrate{{data="{data}" method={self.method}}}',
             *self.given(),
             *(step.replace("$data", f'"{data}"') for step in self.between),
@@ -55,6 +55,8 @@ class Recipe:
 
 SHORT = {
     "equalize": "equalization",
+    "equalize-depthwise": "depthwise equalization",
+    "tune-ranges": "tuned ranges",
     "round-weights": "rounding",
     "correct-bias": "bias correction",
     "mixed-precision": "mixed precision",
@@ -94,8 +96,18 @@ class Addition:
 
 ADDITIONS = (
     Addition("equalize", "weights of neighbouring layers get equal ranges per channel", "before"),
+    Addition(
+        "equalize-depthwise{data=$data}",
+        "channels that a depthwise layer reads get equal ranges",
+        "before",
+    ),
     Addition("correct-bias{data=$data}", "biases take out the mean error of each layer"),
     Addition("round-weights{data=$data}", "weights are rounded by what that does to the output"),
+    Addition(
+        "tune-ranges{data=$data}",
+        "ends of ranges move to where the logits suffer least",
+        "between",
+    ),
     Addition(
         "mixed-precision{data=$data sqnr=25}",
         "activations that make the most noise get 16 bits",

@@ -108,6 +108,14 @@ def first(
     return {info.name: samples[info.name][: count * info.shape[0]] for info in inputs}
 
 
+def read_labels(path: Path, samples: Mapping[str, Array], inputs: Sequence[TensorInfo]) -> Array:
+    """The classes of all inferences that the data holds. Raises `RunnelError`."""
+    arrays = list(load(path).values())
+    if len(arrays) != 1 or len(arrays[0]) != sample_count(samples, inputs):
+        raise RunnelError(f"{path}: expected one array of {sample_count(samples, inputs)} classes")
+    return arrays[0].reshape(-1)
+
+
 def sample_count(samples: Mapping[str, Array], inputs: Sequence[TensorInfo]) -> int:
     """How many inferences the data holds."""
     return len(samples[inputs[0].name]) // inputs[0].shape[0]

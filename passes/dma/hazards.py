@@ -53,6 +53,8 @@ class Hazards:
     """What the work touches that was not waited for."""
     tokens: dict[Token, None] = field(default_factory=dict[Token, None])
     """The tokens that were not waited for."""
+    last: Token | None = None
+    """The token of transfers that was made last: a DMA adds transfers to no other one."""
     forked: bool = False
     """Whether all cores run what comes now."""
     by_core_0: Accesses = field(default_factory=Accesses)

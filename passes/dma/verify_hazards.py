@@ -19,7 +19,7 @@ from xdsl.passes import ModulePass
 from xdsl.traits import is_side_effect_free
 
 from ...dialects import cluster, dma
-from ...dialects.diagnostics import refuse
+from ...dialects.diagnostics import refer_to, refuse
 from ...dialects.platform import KEY, PlatformAttr, platform_of
 from ..memory.liveness import body_block, buffer_name
 from .byte_windows import ByteWindow
@@ -116,7 +116,7 @@ class _Checker:
         channels = sum(engine.channels for engine in engines) if engines else None
 
         def run() -> None:
-            values[result] = state.new_token(op)
+            values[result] = state.last = state.new_token(op)
             pending = [token for token in state.tokens if isinstance(token.made_by, dma.TokenOp)]
             if channels is not None and len(pending) > channels:
                 names = ", ".join(engine.name for engine in engines)
@@ -142,11 +142,18 @@ class _Checker:
         own = op.started.owner is op
         token = program.slot(op.started) if own else program.number(op, op.started)
         values, state = program.values, self.state
+        engines = not own and self.platform is not None
 
         def run() -> None:
             check()
             if own:
                 values[token] = state.new_token(op)
+            elif engines and state.last is not values[token] and state.last is not None:
+                refuse(
+                    op,
+                    f"its token is not the last one, that is {refer_to(state.last.made_by)}; an "
+                    "engine adds transfers to its last token only",
+                )
             found = accesses()
             state.start(values[token], found)
             hold(found)

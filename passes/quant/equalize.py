@@ -19,9 +19,10 @@ from xdsl.utils.exceptions import PassFailedException
 from ...dialects import graph
 from ...dialects.diagnostics import emit_remark
 from ...dialects.graph_base import shape_of
+from ..graph.element_classes import FIXED
 from ..graph.output_statistics import OutputStatistics, output_statistics
 from .observe_channels import observe
-from .scale_classes import FIXED, LayerClasses, ScaleClasses
+from .scale_classes import LayerClasses, ScaleClasses
 from .verdict import tell_if_worse
 
 PASS = "equalize"
@@ -82,7 +83,9 @@ class Equalize(ModulePass):
     def equalize(self, module: ModuleOp, function: func.FuncOp) -> None:
         peaks = self.clip_peaks(module, function)
         classes = ScaleClasses(
-            None if self.clips == "keep" else lambda clip: peaks[clip] <= clip.bounds()[1]
+            through_clip=None
+            if self.clips == "keep"
+            else lambda clip: peaks[clip] <= clip.bounds()[1]
         )
         classes.analyze(function)
         least = np.full(len(classes.parents), LIMITS[0])

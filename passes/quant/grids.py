@@ -55,12 +55,22 @@ def weight_type(
     )
 
 
+def bias_room(bits: int) -> float:
+    """What a bias may be in units of the accumulator: far inside i32, further for narrow weights.
+
+    Their sums are smaller, and fast kernels shift them up before they scale them.
+    """
+    return 2.0 ** (21 + bits)
+
+
 def weight_scales(
     array: NDArray[Any], axis: int, per_channel: bool, bounds: tuple[int, int]
 ) -> Scales:
     """The least scale per channel along `axis` that clips nothing (the same for all, per tensor).
 
-    A channel of zeros takes the greatest scale of the others: its bias stays exact.
+    A channel of zeros takes the greatest scale of the others: its bias stays exact. None is less
+    than a 2**16th of that, which is below what outputs on one grid show: a dead channel would
+    spread the shifts beyond what fast kernels take.
     """
     axes = tuple(i for i in range(array.ndim) if i != axis)
     values = array.astype(np.float64)
@@ -68,6 +78,7 @@ def weight_scales(
     if not per_channel:
         scales = np.full(scales.shape, scales.max())
     scales = np.where(scales > 0, scales, scales.max() if scales.max() > 0 else 1.0)
+    scales = np.maximum(scales, scales.max() * 2.0**-16)
     return np.asarray(scales, np.float32).astype(np.float64)
 
 

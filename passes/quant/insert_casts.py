@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr, TensorType, f32
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue, Use
 from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
 from ...dialects.diagnostics import OpError, RunnelError, emit_remark
+from .blocks import BLOCKS, MOST, Blocks, blocked
 from .calibrate import argument_attributes, is_float, range_of
-from .grids import codes_of, grid_type, weight_axis, weight_type
+from .grids import bias_room, codes_of, grid_type, weight_axis, weight_type
 from .integer_forms import PRODUCTS, form_problem
 from .notes import FLOAT, REAL, given_bits, given_type, given_weight_bits
 from .placement import Placement
@@ -48,8 +49,10 @@ class InsertQuantCasts(ModulePass):
     has a `quant.type` (import-encodings), that is its type.
 
     Weights of fewer than 8 bits (`weight-bits`, at least 2, or the `quant.weight_bits` of a layer)
-    use their most negative code too, and are stored in i8. The cast of a weight names the float
-    constant it stands for (`quant.real`), which rounding and bias correction read.
+    use their most negative code too, and are stored in i8. With a `block-size` so many weights of
+    an output have a scale of their own: that of the output times an integer (`quant.blocks`), by
+    which their codes are stored multiplied, in i8, for the same kernels. The cast of a weight names
+    the float constant it stands for (`quant.real`), which rounding and bias correction read.
     """
 
     name = "insert-quant-casts"
@@ -57,10 +60,13 @@ class InsertQuantCasts(ModulePass):
     per_channel: bool = True
     weight_bits: int = 8
     everywhere: bool = False
+    block_size: int = 0
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not 2 <= self.weight_bits <= 8:
             raise RunnelError(f"weights have 2 to 8 bits, not {self.weight_bits}")
+        if self.block_size < 0:
+            raise RunnelError(f"a block has at least one weight, not {self.block_size}")
         problems: list[tuple[Operation, str]] = []
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp):
@@ -84,6 +90,7 @@ class Inserter:
         self.block = function.body.block
         self.rules = Rules.of(module)
         self.types: dict[SSAValue, quant.UniformQuantizedType] = {}
+        self.real: set[Use] = set()  # what reads a value as it was before its quantizer
         self.notes: dict[SSAValue, Mapping[str, Attribute]] = dict(
             zip(self.block.args, argument_attributes(function), strict=True)
         )
@@ -98,9 +105,8 @@ class Inserter:
 
     def width(self, value: SSAValue, notes: Mapping[str, Attribute]) -> int:
         """The bits of an activation: those that are noted, if the platform has them here."""
-        bits = given_bits(notes)
-        rules = [] if bits == 8 else self.placement.rules_at(value)
-        if given_type(notes) is not None or all(bits in (rule.widths or (bits,)) for rule in rules):
+        bits, given = given_bits(notes), given_type(notes) is not None
+        if bits == 8 or given or self.placement.has_width(value, bits):
             return bits
         op = value.owner if isinstance(value.owner, Operation) else self.function
         why = f"{self.rules.where} has no {bits}-bit activations here"
@@ -165,7 +171,11 @@ class Inserter:
         made = [op.results[0] for op in ops if len(op.results) == 1]
         if self.wanted.everywhere:
             return {*self.block.args, *made}
-        return {v for v in (*self.block.args, *made) if self.placement.needs_quantizer(v)}
+        values: list[SSAValue] = [*self.block.args, *made]
+        chosen = {value for value in values if self.placement.needs_quantizer(value)}
+        uses = (use for value in chosen for use in value.uses)
+        self.real = {use for use in uses if self.placement.reads_real(use)}
+        return chosen
 
     def result_type(
         self, op: Operation, scheme: Scheme, asked: tuple[float, float] | None
@@ -196,13 +206,13 @@ class Inserter:
     def pair(
         self, value: SSAValue, element: quant.UniformQuantizedType, before: Operation | None
     ) -> None:
-        """qcast and dcast behind `value`; all its readers read the dcast."""
+        """qcast and dcast behind `value`; its readers read the dcast, but for those of `real`."""
         assert isinstance(value.type, TensorType) and before is not None
         there = quant.QuantizeCastOp(value, TensorType(element, value.type.get_shape()))
         back = quant.DequantizeCastOp(there.result, value.type)
         if isinstance(value.owner, Operation):
             there.location = back.location = value.owner.location
-        value.replace_all_uses_with(back.result)
+        value.replace_uses_with_if(back.result, lambda use: use not in self.real)
         there.operands[0] = value
         self.block.insert_ops_before([there, back], before)
         self.types[back.result] = element
@@ -213,8 +223,13 @@ class Inserter:
         array = graph.constant_array(weight)
         if array is None or not isinstance(weight.owner, graph.ConstantOp):
             return
-        element = given_type(weight.owner.attributes) or self.weight_type(op, array)
-        stored = codes_of(array, element)
+        given = given_type(weight.owner.attributes)
+        blocks = None
+        if given is None and self.has_blocks(op):
+            blocks, element, stored = self.blocked_weight(op, array)
+        else:
+            element = given or self.weight_type(op, array)
+            stored = codes_of(array, element)
         type = TensorType(element, array.shape)
         name = weight.owner.global_name.string_value()
         symbol = graph.add_global(self.module, name, stored, type).sym_name.data
@@ -223,6 +238,8 @@ class Inserter:
         back = quant.DequantizeCastOp(constant.result, real)
         constant.location = back.location = weight.owner.location
         back.attributes[REAL] = weight.owner.global_name
+        if blocks is not None:
+            back.attributes[BLOCKS] = blocks.attribute()
         self.block.insert_ops_before([constant, back], op)
         op.operands[1] = back.result
 
@@ -230,19 +247,54 @@ class Inserter:
         rule = self.rules.rule(op)
         source = self.types.get(op.operands[0])
         width = 8 if source is None else source.storage.width.data
-        wanted = given_weight_bits(op.attributes, self.wanted.weight_bits)
-        bits = min(wanted, rule.weight_bits(width))
+        bits = min(self.weight_bits(op), rule.weight_bits(width))
         per_channel = self.wanted.per_channel and rule.per_channel
-        least = self.room_for_bias(op, array.shape[weight_axis(op)])
+        least = self.room_for_bias(op, array.shape[weight_axis(op)], bits)
         return weight_type(array, weight_axis(op), per_channel, bits, rule, least)
 
-    def room_for_bias(self, op: Operation, channels: int) -> NDArray[np.float64]:
+    def has_blocks(self, op: Operation) -> bool:
+        """Blocks are wanted, of fewer bits than the 8 that they are stored in and kernels take."""
+        if not self.wanted.block_size:
+            return False
+        most, bits = self.rules.rule(op).weight_bits(), self.weight_bits(op)
+        why = f"{self.rules.where} has weights of {most} bits" if most < 8 else None
+        why = "8 bits leave no room for it" if bits == 8 else why
+        if why is not None:
+            emit_remark("missed", InsertQuantCasts.name, op, f"no scale per block: {why}")
+        return why is None
+
+    def weight_bits(self, op: Operation) -> int:
+        """The bits that are wanted for the weight of `op`."""
+        return given_weight_bits(op.attributes, self.wanted.weight_bits)
+
+    def blocked_weight(
+        self, op: Operation, array: NDArray[Any]
+    ) -> tuple[Blocks, quant.UniformQuantizedType, NDArray[Any]]:
+        """Blocks, type and stored codes of a weight."""
+        axis, rule = weight_axis(op), self.rules.rule(op)
+        per_channel = self.wanted.per_channel and rule.per_channel
+        rows = np.moveaxis(array, axis, 0)
+        flat = rows.reshape(len(rows), -1)
+        least = self.room_for_bias(op, len(rows), 8)
+        size, bits = self.wanted.block_size, self.weight_bits(op)
+        blocks, scales = blocked(flat, size, bits, per_channel, rule.power_of_two, least)
+        element = quant.UniformQuantizedType.get(
+            scales if per_channel else scales[:1],
+            axis=axis if per_channel else -1,
+            bounds=(-MOST, MOST),
+        )
+        steps = blocks.each(flat.shape[1])
+        codes = np.clip(np.rint(flat / (scales[:, None] * steps)), *blocks.bounds) * steps
+        stored = np.moveaxis(codes.reshape(rows.shape), 0, axis)
+        return blocks, element, stored.astype(np.int8)
+
+    def room_for_bias(self, op: Operation, channels: int, bits: int) -> NDArray[np.float64]:
         """Scales great enough that the bias in accumulator units stays far inside i32."""
         bias = graph.constant_array(op.operands[2]) if len(op.operands) > 2 else None
         source = self.types.get(op.operands[0])
         if bias is None or source is None:
             return np.zeros(channels)
-        least = np.abs(bias.astype(np.float64)).reshape(-1) / (source.scale * 2.0**29)
+        least = np.abs(bias.astype(np.float64)).reshape(-1) / (source.scale * bias_room(bits))
         return np.broadcast_to(least, channels)
 
 

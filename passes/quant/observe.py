@@ -32,12 +32,18 @@ _tell: ContextVar[Callable[[int, int], None] | None] = ContextVar("tell", defaul
 
 @contextmanager
 def telling(tell: Callable[[int, int], None]) -> Iterator[None]:
-    """Within this, `tell(done, count)` is called after each batch, with numbers of samples."""
+    """Within this, `tell(done, count)` is called after each step: batch of samples, or layer."""
     token = _tell.set(tell)
     try:
         yield
     finally:
         _tell.reset(token)
+
+
+def told(done: int, count: int) -> None:
+    """Tell who listens how far the work is."""
+    if (tell := _tell.get()) is not None:
+        tell(done, count)
 
 
 @dataclass
@@ -135,6 +141,5 @@ def collect(
         except ValueError as error:
             raise RunnelError(f"calibration failed: {error}") from error
         done += len(next(iter(arrays.values())))
-        if (tell := _tell.get()) is not None:
-            tell(done, count)
+        told(done, count)
     return observer

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import func
-from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue, Use
 
 from ...dialects import graph
 from ...dialects.diagnostics import describe
@@ -64,6 +64,8 @@ class Placement:
     integer: set[Operation] = field(default_factory=set[Operation])
     """Ops that have an integer form and use it."""
     quantized: set[SSAValue] = field(default_factory=set[SSAValue])
+    read: dict[SSAValue, bool] = field(default_factory=dict[SSAValue, bool])
+    """What `is_read` has found."""
     reasons: dict[Operation, str] = field(default_factory=dict[Operation, str])
     """Why other ops stay in float."""
     platform_refuses: dict[Operation, str] = field(default_factory=dict[Operation, str])
@@ -224,10 +226,26 @@ class Placement:
 
     def rules_at(self, value: SSAValue) -> list[Rule]:
         """What the platform asks of all integer ops that make and read `value`."""
+        return [self.rule_of(op) for op in self.integer_ops_at(value)]
+
+    def integer_ops_at(self, value: SSAValue) -> list[Operation]:
+        """The integer ops that make, move and read `value`."""
         ops = [op for op in self.uses_of(value) if op in self.integer or self.preserves(op)]
         if isinstance(value.owner, Operation) and value.owner in self.integer:
             ops.append(self.core_of(value.owner))
-        return [self.rule_of(op) for op in ops]
+        return ops
+
+    def has_width(self, value: SSAValue, bits: int) -> bool:
+        """Whether the platform has so many bits for `value`: in what makes it, and in products that
+        read it. Other ops that read it may go on in float.
+        """
+        ops = self.integer_ops_at(value)
+        core = self.core_of(value.owner) if isinstance(value.owner, Operation) else None
+        kernels = [self.kernel_of(op) for op in ops if op is core or isinstance(op, PRODUCTS)]
+        asked = [self.rule_of(op).widths for op in ops]
+        return all(self.rules.has_width(kernel, bits) for kernel in kernels) and all(
+            bits in widths for widths in asked if widths
+        )
 
     def range_of(self, value: SSAValue) -> tuple[float, float] | None:
         """The range that the platform asks for what makes `value`."""
@@ -245,11 +263,36 @@ class Placement:
         if self.is_inner(value):
             return False
         owner = value.owner
-        if any(op in self.integer for op in self.readers_of(value)):
+        if self.is_read(value):
             return True
         if not isinstance(owner, Operation) or owner not in self.integer:
             return False
         return isinstance(self.core_of(owner), PRODUCTS) or self.is_returned(value)
+
+    def is_read(self, value: SSAValue) -> bool:
+        """An integer op reads `value`, moved or at the end of a chain."""
+        if value not in self.read:
+            self.read[value] = any(self.is_made(op) for op in self.readers_of(value))
+        return self.read[value]
+
+    def is_made(self, op: Operation) -> bool:
+        """Integers come out of `op`: it has an integer form, and something has use for it."""
+        if op not in self.integer:
+            return False
+        return isinstance(self.core_of(op), PRODUCTS) or self.needs_quantizer(op.results[0])
+
+    def reads_real(self, use: Use) -> bool:
+        """A float op reads there what a float op made: nothing need be rounded on the way."""
+        op = use.operation
+        value = op.operands[use.index]
+        maker = value.owner
+        if not isinstance(maker, Operation) or value in self.given or isinstance(op, func.ReturnOp):
+            return False
+        if self.preserves(maker) or self.is_made(maker):
+            return False
+        if self.preserves(op) or (len(op.results) == 1 and self.is_inner(op.results[0])):
+            return not self.is_read(op.results[0])
+        return not self.is_made(op)
 
     def is_returned(self, value: SSAValue) -> bool:
         """`value` is a result of the function, as it is or moved."""

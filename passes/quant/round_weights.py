@@ -33,8 +33,9 @@ class RoundWeights(ModulePass):
     - `nearest`: leave what insert-quant-casts chose;
     - `flips`: coordinate descent over the integers: per output the one code moves that helps most,
       until none does (deterministic; no parameters);
-    - `adaround`: a soft rounding per weight, by Adam on mini-batches, with the activation behind
-      the layer (arXiv:2004.10568); `iterations` at most, fewer when they no longer help.
+    - `adaround`: from there on a soft rounding per weight, by Adam on mini-batches, with the
+      activation behind the layer (arXiv:2004.10568); `iterations` at most, fewer when they no
+      longer help.
       With `state=FILE.npz` finished layers are kept there, and a second run goes on.
 
     Codes stay the ones below and above the float weight; `free=true` lets flips go further. Scales
@@ -50,7 +51,7 @@ class RoundWeights(ModulePass):
     positions: int = 8192
     seed: int = 0
     free: bool = False
-    iterations: int = 2000
+    iterations: int = 500
     state: str = ""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
@@ -77,10 +78,9 @@ class RoundWeights(ModulePass):
         drawn = sample(visit, self.positions, seed)
         second = moments(drawn)
         target = second.target(weight)
-        if self.method == "flips":
-            codes = self.flips(integers, weight, target, second.quantized)
-        else:
-            codes = self.adaround(visit, integers, weight, drawn, seed, state)
+        codes = self.flips(integers, weight, target, second.quantized)
+        if self.method == "adaround":
+            codes = self.adaround(visit, integers, weight, drawn, codes, seed, state)
         before = cost(integers.scales * integers.codes - target, second.quantized).sum()
         after = cost(integers.scales * codes - target, second.quantized).sum()
         moved = int((codes != integers.codes).sum())
@@ -91,7 +91,7 @@ class RoundWeights(ModulePass):
 
     def flips(self, integers: Integers, weight: Float, target: Float, second: Float) -> Float:
         low, high = integers.neighbours(weight)
-        if self.free:
+        if self.free and self.method == "flips":
             low, high = (np.full(weight.shape, float(bound)) for bound in integers.bounds)
         first = np.clip(integers.codes, low, high)
         return flip(first, low, high, integers.scales, target, second)
@@ -102,6 +102,7 @@ class RoundWeights(ModulePass):
         integers: Integers,
         weight: Float,
         drawn: Samples,
+        first: Float,
         seed: int,
         state: State,
     ) -> Float:
@@ -109,10 +110,10 @@ class RoundWeights(ModulePass):
         method = AdaRound(
             weight, integers.scales, low, high, bias_of(visit), following(visit.layer.op)
         )
-        key = method.key(self.iterations, seed, drawn)
+        key = method.key(self.iterations, seed, drawn, first)
         known = state.get(key)
         if known is not None:
             return known
-        codes = method.solve(drawn, self.iterations, np.random.default_rng(seed))
+        codes = method.solve(drawn, first, self.iterations, np.random.default_rng(seed))
         state.put(key, codes)
         return codes

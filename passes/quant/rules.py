@@ -14,8 +14,7 @@ from ...dialects.graph_base import shape_of
 from ...dialects.graph_math import BinaryOp, UnaryOp
 from ...dialects.platform import KEY, PlatformAttr
 from ...dialects.quantization import ANYTHING, Quantization, Rule
-from ...lowering.kernels import all_kernels
-from ...lowering.kernels_cluster import CLUSTER_KERNELS
+from ...lowering.kernels import Kernel, all_kernels
 from .scheme import Scheme
 
 STRICTNESS = ("asymmetric", "symmetric", "strict")
@@ -49,21 +48,28 @@ class Rules:
         """Whether some unit has that kernel for activations of these widths, the result's last."""
         return (f"quant.{kernel}", types_text(widths)) in self.kernels
 
+    def has_width(self, kernel: str, bits: int) -> bool:
+        """Whether some form of the kernel has an activation of so many bits."""
+        return any(
+            name == f"quant.{kernel}" and f"s{bits}" in types.split("_")
+            for name, types in self.kernels
+        )
+
 
 @cache
 def rules_of(platform: PlatformAttr | None) -> Rules:
     """The rules of a platform."""
-    tables = (*all_kernels(), *CLUSTER_KERNELS)
     if platform is None:
-        found = frozenset((f"quant.{kernel.op}", kernel.types) for kernel in tables)
-        return Rules(ANYTHING, found, "portable C")
+        return Rules(ANYTHING, named(all_kernels()), "portable C")
     units = [unit.features for unit in platform.units if unit.kind in ("cpu", "cluster")]
-    found = frozenset(
-        (f"quant.{kernel.op}", kernel.types)
-        for kernel in tables
-        if any(kernel.isa <= features for features in units)
-    )
-    return Rules(platform.quantization, found, f"platform {platform.label}")
+    # One core of a cluster computes what its cores share no kernel for.
+    found = [kernel for kernel in all_kernels() if any(kernel.isa <= isa for isa in units)]
+    return Rules(platform.quantization, named(found), f"platform {platform.label}")
+
+
+def named(kernels: Iterable[Kernel]) -> frozenset[tuple[str, str]]:
+    """Kernels as `Rules` hold them."""
+    return frozenset((f"quant.{kernel.op}", kernel.types) for kernel in kernels)
 
 
 def types_text(widths: Sequence[int]) -> str:

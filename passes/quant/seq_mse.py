@@ -52,6 +52,9 @@ class SeqMSE(ModulePass):
             if integers is None:
                 emit_remark("missed", PASS, visit.layer.op, "the weight is not symmetric")
                 continue
+            if integers.blocks is not None:
+                emit_remark("missed", PASS, visit.layer.op, "the weight has a scale per block")
+                continue
             weight = rows_of(visit.layer, visit.real_weight)
             second = moments(sample(visit, self.positions, self.seed + index)).quantized
             shifts = rules.rule(visit.layer.op).power_of_two
@@ -63,7 +66,7 @@ class SeqMSE(ModulePass):
         return [0.5] if shifts else [k / self.steps for k in steps]
 
     def search(self, integers: Integers, weight: Float, second: Float, shifts: bool) -> None:
-        floor = least_scales(integers.layer).reshape(integers.scales.shape)
+        floor = least_scales(integers.layer, integers.bits).reshape(integers.scales.shape)
         if not integers.element.per_axis:
             floor = np.full(floor.shape, floor.max())
         best = integers.scales

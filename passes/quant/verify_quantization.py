@@ -10,10 +10,9 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import graph, quant
-from ...dialects.diagnostics import describe
+from ...dialects.diagnostics import refuse
 from ...dialects.platform import platform_of
 from ...dialects.quant_types import storage_bounds
 from ...dialects.quantization import Rule
@@ -48,11 +47,11 @@ class VerifyQuantization(ModulePass):
             return
         first, problem = found[0]
         more = f" (and {len(found) - 1} more such problems)" if len(found) > 1 else ""
-        message = (
-            f"{describe(first)}: {problem}{more}; platform {platform.label} asks for it: quantize "
-            f"the float model for this platform, or compile for another one"
+        refuse(
+            first,
+            f"{problem}{more}; platform {platform.label} asks for it: quantize the float model for "
+            "this platform, or compile for another one",
         )
-        first.emit_error(message, PassFailedException(message))
 
 
 def kernel_name(op: Operation) -> str:

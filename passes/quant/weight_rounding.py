@@ -16,6 +16,8 @@ from ...dialects import graph, quant
 from ...dialects.graph_base import ints, shape_of
 from ...runtime.interpreter.windows import pad_spatial, taps
 from ..graph.constants import new_constant
+from .blocks import BLOCKS, Blocks
+from .grids import bias_room
 from .layers import Float, Layer
 from .placement import GRID_PRESERVING
 from .prefix import Visit
@@ -28,17 +30,24 @@ DAMPING = 0.01
 
 @dataclass
 class Integers:
-    """The quantized weight of a layer: scale[g, o] * codes[g, o, k], codes within `bounds`."""
+    """The quantized weight of a layer: scales * codes[g, o, k], codes within `bounds`."""
 
     layer: Layer
     element: quant.UniformQuantizedType
     codes: Float
     scales: Float
-    """[groups, rows, 1]"""
+    """[groups, rows, 1]; with blocks [groups, rows, K]"""
+    blocks: Blocks | None = None
 
     @property
     def bounds(self) -> tuple[int, int]:
-        return self.element.bounds
+        return self.element.bounds if self.blocks is None else self.blocks.bounds
+
+    @property
+    def bits(self) -> int:
+        """Of the codes; they are stored in whole bytes."""
+        low, high = self.bounds
+        return max(high.bit_length(), (-1 - low).bit_length()) + 1
 
     def nearest(self, weight: Float, scales: Float | None = None) -> Float:
         """The nearest codes of a float weight."""
@@ -65,6 +74,8 @@ class Integers:
         constant_op, block = old.input.owner, op.parent_block()
         assert isinstance(constant_op, graph.ConstantOp) and block is not None
         shape = shape_of(old.result)
+        if self.blocks is not None:
+            codes = codes * self.blocks.each(codes.shape[2]).reshape(codes.shape)
         stored = self.layer.stored(codes)
         name = constant_op.global_name.string_value()
         constant = new_constant(op, name, stored, TensorType(element, shape), constant_op.result)
@@ -90,17 +101,22 @@ def integers_of(layer: Layer) -> Integers | None:
         return None
     codes = rows_of(layer, stored)
     scales = np.broadcast_to(element.scale_array(), layer.outputs)
-    return Integers(layer, element, codes, scales.reshape(len(codes), -1, 1).copy())
+    scales = scales.reshape(len(codes), -1, 1).copy()
+    blocks = Blocks.of(cast.attributes.get(BLOCKS), layer.outputs)
+    if blocks is None:
+        return Integers(layer, element, codes, scales)
+    steps = blocks.each(codes.shape[2]).reshape(codes.shape)
+    return Integers(layer, element, codes / steps, scales * steps, blocks)
 
 
-def least_scales(layer: Layer) -> Float:
-    """Scales [outputs] below which the bias would not fit in i32 (with a margin of 4)."""
+def least_scales(layer: Layer, bits: int) -> Float:
+    """Scales [outputs] below which the bias would not have room beside weights of so many bits."""
     value = layer.input
     while isinstance(value.owner, GRID_PRESERVING):
         value = value.owner.operands[0]
     if not isinstance(value.owner, quant.DequantizeCastOp):
         return np.zeros(layer.outputs)
-    return np.abs(layer.bias()) / (quant.quantized(value.owner.input).scale * 2.0**29)
+    return np.abs(layer.bias()) / (quant.quantized(value.owner.input).scale * bias_room(bits))
 
 
 def rows_of(layer: Layer, stored: Array) -> Float:
@@ -188,14 +204,14 @@ def flip(
     shape = (groups * rows, size)
     owner = np.repeat(np.arange(groups), rows)
     z, low, high = (array.reshape(shape).copy() for array in (codes, low, high))
-    s = np.broadcast_to(scales, (groups, rows, 1)).reshape(-1)
+    s = np.broadcast_to(scales, codes.shape).reshape(shape)
     slope = ((scales * codes - target) @ second).reshape(shape)
-    own = np.diagonal(second, axis1=1, axis2=2)[owner] * (s * s)[:, None]
+    own = np.diagonal(second, axis1=1, axis2=2)[owner] * (s * s)
     live = np.arange(len(z))
     for _ in range(20 * size):
         down = slope[live] > 0
         free = np.where(down, z[live] > low[live], z[live] < high[live])
-        change = own[live] - 2 * s[live, None] * np.abs(slope[live])
+        change = own[live] - 2 * s[live] * np.abs(slope[live])
         change[~free] = 0
         best = change.argmin(1)
         rank = np.arange(len(live))
@@ -205,5 +221,5 @@ def flip(
             break
         step = np.where(down, -1.0, 1.0)
         z[live, best] += step
-        slope[live] += (step * s[live])[:, None] * second[owner[live], best]
+        slope[live] += (step * s[live, best])[:, None] * second[owner[live], best]
     return z.reshape(codes.shape)

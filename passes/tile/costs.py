@@ -116,12 +116,18 @@ def work_of(op: Operation, unit: Unit) -> Work | Jobs:
     assert tiling is not None
     if unit.kind == "npu":
         return Jobs.of(op, unit)
-    name, reduced = cost_name(op), tiling.reduced(op)
+    return shared_work(cost_name(op), tiling.reduced(op), tiling.macs(op) > 0, unit)
+
+
+def shared_work(name: str, reduced: int, multiplies: bool, unit: Unit) -> Work:
+    """The costs on all cores of `unit` of an op that `[[units.costs]]` knows as `name`, and which
+    sums up `reduced` products (or reads) for an element.
+    """
     row, cores = unit.cost_row(name), 1
     if row is None:
         row, cores = next(row for row in SOFTWARE if row.op in (name, "*")), unit.cores
     each = (row.per_element + row.per_mac * reduced) / cores
-    pixels, channels = (2, 4) if name == "quant.conv2d" else (1, 4) if tiling.macs(op) else (1, 1)
+    pixels, channels = (2, 4) if name == "quant.conv2d" else (1, 4) if multiplies else (1, 1)
     return Work(row.start, each, row.per_column, pixels, channels, unit.cores)
 
 

@@ -25,11 +25,13 @@ CLASSES = 10
 SHAPE = (1, 3, 8, 8)
 
 
-def network(shape: list[int], nodes: list[Node], constants: dict[str, Array]) -> ModuleOp:
-    """An imported network from x to y; opset 13."""
+def network(
+    shape: list[int], nodes: list[Node], constants: dict[str, Array], result: str = "y"
+) -> ModuleOp:
+    """An imported network from x to `result`; opset 13."""
     made = [helper.make_node(op, i, o, o[0], **attributes) for op, i, o, attributes in nodes]
     floats = {key: np.asarray(array, np.float32) for key, array in constants.items()}
-    return import_onnx(model(made, {"x": shape}, ["y"], floats))
+    return import_onnx(model(made, {"x": shape}, [result], floats))
 
 
 def images(count: int, seed: int) -> Array:

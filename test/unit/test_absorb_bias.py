@@ -86,3 +86,29 @@ def test_it_stays_where_it_would_not_be_exact(between: str, pads: int):
 def test_it_says_what_is_missing(method: str):
     with pytest.raises(PassFailedException, match="method=data needs data"):
         apply(two_layers("Relu"), AbsorbHighBias(method))
+
+
+def test_it_says_where_quantization_keeps_less(tmp_path: Path):
+    """Two channels share a range that one of them needs anyway: a moved bias only makes the next
+    layer's output greater, where it was small before.
+    """
+    np.save(tmp_path / "x.npy", X)
+    data = str(tmp_path / "x.npy")
+    quiet = apply(two_layers("Relu"), AbsorbHighBias("data", data))
+    assert not any("dB" in remark for remark in quiet)
+
+    constants = {
+        "a": np.array([[[[0.01]], [[0.0]]], [[[0.0]], [[1.0]]]]),
+        "b": np.array([-3.0, 0.0]),
+        "c": np.array([[[[1.0]], [[0.01]]]]),
+    }
+    nodes: list[Node] = [("Conv", ["x", "a", "b"], ["1"], {}), ("Conv", ["1", "c"], ["y"], {})]
+    nodes[1][1].append("d")
+    constants["d"] = np.array([3.0])
+    module = network([1, 2, 4, 4], nodes, constants)
+    np.save(tmp_path / "far.npy", np.concatenate([X, X[:1] * 100]))
+    before = outputs(module, X)
+    remarks = apply(module, AbsorbHighBias("data", str(tmp_path / "far.npy")))
+    np.testing.assert_allclose(outputs(module, X), before, rtol=1e-4, atol=1e-4)
+    told = [remark for remark in remarks if "dB" in remark]
+    assert len(told) == 1 and "missed" in told[0]

@@ -24,7 +24,7 @@ from xdsl.utils.exceptions import PassFailedException
 from runnel.dialects import graph, quant
 from runnel.dialects.diagnostics import RunnelError
 from runnel.passes.graph.fold_batch_norm import FoldBatchNorm
-from runnel.passes.graph.output_statistics import OutputStatistics
+from runnel.passes.graph.output_statistics import OutputStatistics, output_statistics
 from runnel.passes.quant.chains import clipped_mean
 from runnel.passes.quant.correct_bias import CorrectBias
 from runnel.passes.quant.layers import layers_of
@@ -81,6 +81,20 @@ def test_the_analytic_correction_is_the_mean_of_the_weight_error(tmp_path: Path)
     assert [("passed" in remark) for remark in remarks] == [False, True]
     moved = -list(layers_of(coarse))[-1].bias()
     np.testing.assert_allclose(moved, expected, atol=1e-2 * np.abs(wrong).max())
+
+
+def test_the_analytic_correction_says_where_it_lowers_the_quality(tmp_path: Path):
+    """The batch norm tells of other data than these: what it corrects is no error here."""
+    module, _, _ = bias_network()
+    data = str(tmp_path / "x.npy")
+    np.save(data, np.full((32, 8, 4, 4), 1e-3))
+    coarse = simulated(module, data, bits=4)
+    first = next(op for op in coarse.walk() if output_statistics(op) is not None)
+    OutputStatistics(np.full(4, 50.0), np.full(4, 0.1)).attach(first)
+    quiet = apply(coarse.clone(), CorrectBias("analytic"))
+    assert not any("without this pass" in remark for remark in quiet)
+    told = [r for r in apply(coarse, CorrectBias("analytic", data)) if "without this pass" in r]
+    assert len(told) == 1 and "missed: correct-bias" in told[0]
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quant_networks import Node, apply, calibration_file, images, network, outputs
 from quant_programs import compiled
 
+from runnel.dialects import quant
+from runnel.lowering.graph_to_quant import ConvertGraphToQuant
+from runnel.passes.quant.calibrate import Calibrate
+from runnel.passes.quant.insert_casts import InsertQuantCasts
+from runnel.tools import api
 from runnel.tools.interpret import interpret
 
 PACKED = {
@@ -39,3 +45,25 @@ def test_weights_take_half_the_bytes(tmp_path: Path) -> None:
     assert saved["conv2d"] == 8 * (27 - 14)
     assert saved["fully_connected"] == 4 * (8 - 4)
     assert saved["depthwise_conv2d"] == 0
+
+
+def test_a_dead_channel_does_not_keep_the_fast_kernel_away(tmp_path: Path) -> None:
+    """Its weights are a billionth of the others'. 4-bit sums have to be shifted up for the fast
+    kernel, all by the same, which a channel with the greatest shift does not stand.
+    """
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(8, 3, 1, 1))
+    weights[0] *= 1e-9
+    nodes: list[Node] = [("Conv", ["x", "w", "b"], ["c"], {}), ("Relu", ["c"], ["y"], {})]
+    bias = np.array([1e-6, *[-4.0] * 7])
+    module = network([1, 3, 8, 8], nodes, {"w": weights, "b": bias})
+    data = calibration_file(tmp_path)
+    apply(module, Calibrate(data, "min-max"), InsertQuantCasts(weight_bits=4))
+    simulated = module.clone()
+    apply(module, ConvertGraphToQuant("single"))
+    artifact = api.compile(module, "cortex-m4")
+    assert "rn_conv2d_s8_w4_dsp" in [layer.kernel for layer in artifact.layers]
+    x = images(20, seed=1)
+    (conv,) = [op for op in module.walk() if isinstance(op, quant.Conv2DOp)]
+    step = quant.quantized(conv.result).scale
+    assert np.abs(outputs(simulated, x) - outputs(module, x)).max() <= 1.01 * step

@@ -102,6 +102,42 @@ def test_sums_follow_their_operands() -> None:
     assert quantized(module) == {"x", "h", "h2", "y"}
 
 
+def test_pooling_that_only_float_ops_read_is_left_in_float() -> None:
+    """Its operand needs no quantizer then: layer normalization by pooling, of a sum."""
+    nodes: list[Node] = [
+        ("Conv", ["x", "k"], ["h"], {}),
+        ("Conv", ["x", "k"], ["h2"], {}),
+        ("Add", ["h", "h2"], ["s"], {}),
+        ("GlobalAveragePool", ["s"], ["mean"], {}),
+        ("Sub", ["s", "mean"], ["d"], {}),
+        ("Conv", ["d", "k"], ["y"], {}),
+    ]
+    module = network([1, 2, 4, 4], nodes, {"k": normal(2, 2, 1, 1)})
+    assert quantized(module) == {"x", "h", "h2", "d", "y"}
+    nodes[4] = ("Conv", ["mean", "k"], ["d"], {})
+    nodes.append(("Mul", ["s", "y"], ["z"], {}))
+    module = network([1, 2, 4, 4], nodes, {"k": normal(2, 2, 1, 1)}, "z")
+    assert quantized(module) == {"x", "h", "h2", "s", "mean", "d", "y"}
+
+
+def test_float_ops_read_what_float_ops_make_before_it_is_rounded(tmp_path: Any) -> None:
+    nodes: list[Node] = [
+        ("ReduceMax", ["x"], ["m"], {"axes": [1]}),
+        ("Sub", ["x", "m"], ["d"], {}),
+        ("MatMul", ["d", "w"], ["h"], {}),
+        ("Add", ["h", "d"], ["s"], {}),
+        ("ReduceMax", ["s"], ["y"], {"axes": [1]}),
+    ]
+    np.save(tmp_path / "x.npy", ROWS.reshape(-1, 8))
+    module = network([1, 8], nodes, CONSTANTS)
+    apply(module, Calibrate(str(tmp_path / "x.npy"), cache=False), InsertQuantCasts())
+    (product,) = (op for op in module.walk() if isinstance(op, graph.MatmulOp))
+    (total,) = (op for op in module.walk() if isinstance(op, graph.AddOp))
+    assert isinstance(product.lhs.owner, quant.DequantizeCastOp)
+    assert isinstance(total.lhs.owner, quant.DequantizeCastOp)
+    assert isinstance(total.rhs.owner, graph.SubOp)
+
+
 def test_every_op_that_is_said_to_be_integer_becomes_one(tmp_path: Any) -> None:
     """And the integers give what float ops give between the same quantizers."""
     nodes: list[Node] = [("Gemm", ["x", "w", "b"], ["h"], {}), *GELU]

@@ -12,6 +12,7 @@ from quant_networks import Node, apply, calibration_file, images, network, outpu
 from test_emitted_c import SANITIZERS, WARNINGS
 from test_kernels_s16 import residual_network
 from xdsl.context import Context
+from xdsl.dialects import func
 from xdsl.dialects.builtin import Builtin, IntegerAttr, ModuleOp, i64
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import PassFailedException
@@ -22,18 +23,21 @@ from runnel.dialects.diagnostics import RunnelError
 from runnel.dialects.platform import PlatformAttr
 from runnel.dialects.quantization import OpRule, Quantization
 from runnel.lowering.graph_to_quant import ConvertGraphToQuant
-from runnel.lowering.kernels import PORTABLE
+from runnel.lowering.kernels import PORTABLE, all_kernels
 from runnel.passes.place.set_platform import SetPlatform
 from runnel.passes.quant.calibrate import Calibrate
 from runnel.passes.quant.insert_casts import InsertQuantCasts
 from runnel.passes.quant.integer_io import IntegerIO
 from runnel.passes.quant.notes import BITS
+from runnel.passes.quant.placement import Placement
+from runnel.passes.quant.rules import rules_of
 from runnel.passes.quant.scheme import Scheme
 from runnel.passes.quant.seq_mse import SeqMSE
 from runnel.passes.quant.verify_quantization import KERNELS, VerifyQuantization
 from runnel.runtime.interpreter import run
 from runnel.runtime.platforms import load_platform
 from runnel.tools import api, quantize
+from runnel.tools.cli import main
 from runnel.tools.interpret import interpret
 from runnel.tools.messages import PassFailure
 
@@ -311,7 +315,35 @@ def test_16_bits_where_the_platform_has_none(tmp_path: Path) -> None:
     assert any("platform mine has no 16-bit activations here" in text for text in remarks)
     remarks = casts(platform_file(tmp_path, ""), data, module)
     assert {element.storage.width.data for element in activations(module)} == {8, 16}
-    assert any("no kernel of quant.softmax for activations of 16 and 8 bits" in t for t in remarks)
+    told = any("no kernel of quant.softmax for activations of 16 and 8 bits" in t for t in remarks)
+    assert told != any(k.op == "softmax" and k.types == "s16_s8" for k in all_kernels())
+
+
+def test_16_bits_where_no_kernel_has_them() -> None:
+    """Of what the kernel tables have for a platform: here, without those of 16-bit convolutions."""
+    module = classifier()
+    function = next(op for op in module.walk() if isinstance(op, func.FuncOp))
+    every = rules_of(load_platform("host"))
+    narrow = frozenset(
+        entry for entry in every.kernels if "conv2d" not in entry[0] or "s16" not in entry[1]
+    )
+    relu = next(op for op in module.walk() if isinstance(op, graph.ReluOp))
+    for rules, has in ((every, True), (replace(every, kernels=narrow), False)):
+        placement = Placement(function.body.block, rules=rules)
+        assert placement.has_width(relu.result, 16) == has
+        assert placement.has_width(relu.result, 8)
+
+
+def test_16_bits_on_a_cluster(tmp_path: Path) -> None:
+    """Its cores share kernels of 8 bits; one of them computes the rest."""
+    module = residual_network()
+    for op in module.walk():
+        if isinstance(op, graph.ReluOp):
+            op.attributes[BITS] = IntegerAttr(16, i64)
+    casts("siracusa-cores", calibration_file(tmp_path), module)
+    assert {element.storage.width.data for element in activations(module)} == {8, 16}
+    apply(module, ConvertGraphToQuant("platform"), IntegerIO())
+    api.lower(module, api.Options("siracusa-cores"))
 
 
 def test_rounding_is_that_of_the_platform(tmp_path: Path) -> None:
@@ -443,6 +475,26 @@ def test_a_symmetric_scheme_that_may_count_from_zero() -> None:
     scheme = Scheme("symmetric", unsigned=True)
     assert scheme.grid(0, 2.55).scale == np.float32(0.01)
     assert (scheme.grid(0, 2.55).zero, scheme.grid(-0.1, 2.55).zero) == (-128, 0)
+
+
+def test_the_command_lists_what_kernels_take(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = "bits = [[8, 4]]\nactivations = 'strict'\nunsigned = true\npower_of_two = true"
+    rows = "\nops = [{op = 'quant.softmax', integer = false}]"
+    assert main(["platforms", platform_file(tmp_path, section + rows)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (conv,) = (line for line in lines if line.startswith("quant.conv2d"))
+    assert conv.split("  ")[0] == "quant.conv2d"
+    assert "s8 " in conv and "s16" not in conv
+    assert "strict or unsigned" in conv and "4 bits, symmetric, per channel" in conv
+    assert conv.rstrip().endswith("powers of two")
+    assert not any(line.startswith("quant.softmax") for line in lines)
+    assert main(["platforms", "host"]) == 0
+    (total,) = (
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("quant.add ")
+    )
+    assert "s16_s16_s16" in total and "asymmetric" in total
 
 
 # The search

@@ -200,7 +200,7 @@ def check_output(args: argparse.Namespace) -> None:
 
 def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]:
     """Calibration samples, samples to measure with, and their labels."""
-    from ..samples import first, load, read_samples, sample_count
+    from ..samples import first, read_labels, read_samples
     from ..signature import signature_of
 
     inputs = signature_of(model).inputs
@@ -209,12 +209,7 @@ def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]
     test = data if args.test is None else read_samples(args.test, inputs, channels_last=last)
     labels = None
     if args.labels is not None:
-        arrays = list(load(args.labels).values())
-        if len(arrays) != 1 or len(arrays[0]) != sample_count(test, inputs):
-            raise RunnelError(
-                f"{args.labels}: expected one array of {sample_count(test, inputs)} classes"
-            )
-        labels = arrays[0].reshape(-1)[: args.count]
+        labels = read_labels(args.labels, test, inputs)[: args.count]
     return data, first(test, inputs, args.count), labels
 
 

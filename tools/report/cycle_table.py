@@ -31,12 +31,14 @@ def cycle_text(artifact: Artifact, report: CycleReport) -> str:
 
 def bound(cycles: Cycles) -> str:
     """What most of a time went by on: waiting for NPU or DMA, computing on several cores, or what
-    core 0 does alone (it starts transfers and jobs, and runs what is not shared).
+    core 0 does alone (it starts transfers and jobs, and runs what is not shared). A wait for
+    the DMA counts for the NPU where that was longer at work meanwhile.
     """
     several = min(sorted(cycles.busy)[-2:])
+    behind = cycles.wait_dma if cycles.npu > cycles.dma else 0
     shares = {
-        "NPU": cycles.wait_npu,
-        "DMA": cycles.wait_dma,
+        "NPU": cycles.wait_npu + behind,
+        "DMA": cycles.wait_dma - behind,
         "compute": several + cycles.wait_barrier,
         "core 0": cycles.busy[0] - several,
     }

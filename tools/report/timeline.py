@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -74,12 +75,12 @@ def name_layers(path: Path, names: Sequence[str]) -> None:
 
 
 def read_timeline(path: Path) -> Timeline:
-    """The last inference of a trace with names."""
+    """The last inference of a trace with names: layers follow one another inside of one."""
     trace = cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
     events: list[Event] = [e for e in trace["traceEvents"] if "dur" in e]
     layers = [_bar(e) for e in events if e["pid"] == LAYERS]
-    first = max(i for i, bar in enumerate(layers) if bar.layer == 0)
-    layers = layers[first:]
+    gaps = [i + 1 for i, (a, b) in enumerate(pairwise(layers)) if a.end < b.start]
+    layers = layers[max(gaps, default=0) :]
     start, end = layers[0].start, layers[-1].end
     inside = [e for e in events if e["ts"] < end and e["ts"] + e["dur"] > start]
 

@@ -21,5 +21,10 @@
 
 // -----
 
-// expected-error@+1 {{'blocks' is none of segments, order, flip, column_first}}
+// expected-error@+1 {{'blocks' is none of segments, order, flip, column_first, bits}}
 "test.op"() {p = #cortexm.packing<2 x 2, blocks 4>} : () -> ()
+
+// -----
+
+// expected-error@+1 {{packed elements have 4 or 8 bits, not 6}}
+"test.op"() {p = #cortexm.packing<2 x 2, bits 6>} : () -> ()

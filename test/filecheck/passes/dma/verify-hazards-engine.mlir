@@ -184,3 +184,33 @@ func.func @too_many_tokens() {
   func.return
 }
 }
+
+// -----
+
+module attributes {platform.platform = #platform.platform<
+  name = "tiny",
+  description = "a cluster",
+  memories = [
+    {name = "l1", kind = "ram", address = 0x10000000, size = 0x1000, bandwidth = 8.0},
+    {name = "l2", kind = "ram", address = 0x20000000, size = 0x1000, bandwidth = 8.0},
+    {name = "l3", kind = "ram", address = 0x30000000, size = 0x1000, bandwidth = 8.0}],
+  units = [{name = "cluster", kind = "cluster", isa = "rv32imc", cores = 8}],
+  dma = [{name = "mchan", bytes_per_cycle = 8.0, joins = [["l1", "l2"]], channels = 2, dimensions = 2,
+          alignment = 4, max_bytes = 256}],
+  toolchain = {compiler = "gcc"},
+  board = {runner = "host", folders = ["host"], code = "l2", data = "l2", stack = 0x100}
+>} {
+func.func @not_the_last_token() {
+  %x = dma.buffer at 0 "input" 0 : memref<64xi8, "l2">
+  %a = dma.buffer at 0 : memref<64xi8, "l1">
+  %b = dma.buffer at 64 : memref<64xi8, "l1">
+  %t = dma.token
+  %u = dma.token
+  dma.start %x to %b on %u : memref<64xi8, "l2"> to memref<64xi8, "l1">
+  // expected-error@+1 {{its token is not the last one, that is dma.token}}
+  dma.start %x to %a on %t : memref<64xi8, "l2"> to memref<64xi8, "l1">
+  dma.wait %t
+  dma.wait %u
+  func.return
+}
+}

@@ -1,0 +1,1 @@
+"""Passes that let cores, NPU and DMA work at the same time."""
