@@ -39,6 +39,9 @@ from .records import (
 KEY = "platform.platform"
 """The module attribute that holds the platform."""
 
+KERNELS = "platform.kernels"
+"""The module attribute that names a user's table of kernels, which come before the runtime's."""
+
 CORE_STACK = 0x400
 """Bytes of stack of each core of a cluster whose facts do not say `stack`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, singledispatchmethod
+from functools import singledispatchmethod
 from math import prod
 from typing import Any
 
@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from ..dialects import cluster, cortexm, quant
 from ..dialects.cluster import ChunkAttr, ChunkLayout
 from ..dialects.diagnostics import emit_remark, refuse
-from ..dialects.platform import PlatformAttr, Unit
+from ..dialects.platform import Unit
 from ..dialects.quant_types import RequantAttr
 from ..dialects.tiling import extent, shape_of, tiling_of
 from .kernel_problem import constant_operand, problem_of, streams
@@ -30,14 +30,12 @@ KernelOps = quant.Conv2DOp | quant.FullyConnectedOp
 class ClusterBackend:
     """The cores of one cluster."""
 
-    def __init__(self, platform: PlatformAttr, unit: Unit):
+    def __init__(self, unit: Unit, own: Sequence[Kernel] = ()):
+        """`own` are the user's kernels, which come first."""
         self.unit = unit
+        self.kernels = (*own, *CLUSTER_KERNELS)
         self.near = str(unit.fact("l1"))
         self._problems: dict[Operation, Problem] = {}
-
-    @cached_property
-    def kernels(self) -> Sequence[Kernel]:
-        return CLUSTER_KERNELS
 
     def refuses(self, op: Operation) -> str | None:
         if tiling_of(op) is None:

@@ -1,7 +1,8 @@
 """The kernel table: which C kernel runs an op on a unit, in which order it reads the weights.
 
 The first entry whose `isa` the unit has and whose `refuses` finds nothing is taken. A user's
-entries (a TOML file) come first: a drop-in kernel has the signature of the portable one.
+entries (a TOML file) come first: a drop-in kernel has the signature of the portable one, of a
+single core (`rn_add_s8.h`) or of a cluster (`rn_cluster_add_s8.h`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.utils.exceptions import VerifyException
 
 from ..dialects.cortexm import PackingAttr, Window
 from ..dialects.diagnostics import RunnelError
+from ..dialects.platform import KERNELS
 from ..dialects.quant_types import RequantAttr
 
 
@@ -94,6 +97,8 @@ class Kernel:
     """Of the tensors that it takes, as in a `Problem`."""
     file: str = ""
     """The runtime's header, where that is not named after the symbol."""
+    unit: str = "cpu"
+    """The kind of unit that calls it: by one core (`cpu`), or by all of a `cluster`."""
     weight_bits: int = 8
     """Of the weights as they are stored; narrower ones fit."""
     work: float = 0.0
@@ -160,8 +165,9 @@ def choose_kernel(
 
 
 def read_kernels(path: Path) -> tuple[Kernel, ...]:
-    """A user's kernels from TOML: `[[kernels]]` with op, symbol, header, and optionally isa,
-    packing = {rows, cols, segments, order, flip, column_first} and scratch (bytes).
+    """A user's kernels from TOML: `[[kernels]]` with op, symbol, header, and optionally unit, isa,
+    packing = {rows, cols, segments, order, flip, column_first} and scratch (bytes; of a cluster's
+    kernel per core).
 
     Raises `RunnelError` with all that is wrong.
     """
@@ -197,9 +203,14 @@ def problems_of(entry: Mapping[str, Any], folder: Path) -> list[str]:
 
 
 FIELDS: dict[str, type] = {
-    "op": str, "symbol": str, "header": str, "isa": list, "packing": dict, "scratch": int
+    "op": str, "symbol": str, "header": str, "unit": str, "isa": list, "packing": dict,
+    "scratch": int,
 }  # fmt: skip
 """What an entry of a user's table holds."""
+
+
+UNITS: tuple[str, ...] = ("cpu", "cluster")
+"""The kinds of units that take kernels of a user."""
 
 
 def field_problem(key: str, value: Any, folder: Path) -> str | None:
@@ -208,6 +219,8 @@ def field_problem(key: str, value: Any, folder: Path) -> str | None:
     match key:
         case "op" if value not in known:
             return f"unknown op {value}, one of {', '.join(known)}"
+        case "unit" if value not in UNITS:
+            return f"unknown unit {value}, one of {', '.join(UNITS)}"
         case "symbol" if not re.fullmatch("[A-Za-z_][A-Za-z_0-9]*", value):
             return f"'{value}' is no C identifier"
         case "header" if not (folder / value).is_file():
@@ -234,4 +247,13 @@ def user_kernel(entry: Mapping[str, Any], folder: Path) -> Kernel:
         packing=lambda _: packing,
         scratch=lambda _: size,
         header=(folder / entry["header"]).resolve(),
+        unit=entry.get("unit", "cpu"),
     )
+
+
+def own_kernels(module: ModuleOp, unit: str) -> tuple[Kernel, ...]:
+    """The kernels of the user's table that a module names, for one kind of unit."""
+    table = module.attributes.get(KERNELS)
+    if not isinstance(table, StringAttr):
+        return ()
+    return tuple(kernel for kernel in read_kernels(Path(table.data)) if kernel.unit == unit)

@@ -15,7 +15,7 @@ from xdsl.ir import Operation, SSAValue
 from ..dialects import cluster, dma, npu, quant
 from ..dialects.npu_chunk import Chunk
 from ..dialects.npu_job import Kind, Mode
-from ..dialects.platform import PlatformAttr, Unit
+from ..dialects.platform import Unit
 from ..dialects.tiling import shape_of
 from ..passes.place.npu_model import MODEL, Layer, constants_of, mode_of
 from .cluster_arguments import sizes_of
@@ -25,7 +25,7 @@ from .units import TileOperands
 class NpuBackend:
     """One NPU; beside it the cluster, whose cores take the outputs of a strided job apart."""
 
-    def __init__(self, platform: PlatformAttr, unit: Unit):
+    def __init__(self, unit: Unit):
         self.unit = unit
         self.near = str(unit.fact("l1"))
 

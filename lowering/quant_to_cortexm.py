@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,7 @@ from ..dialects.quant_windows import index_array
 from .bufferizer import Bufferizer, memref_of
 from .graph_to_linalg import has_loops, lower_layer
 from .kernel_problem import constant_operand, parameters, problem_of, streams
-from .kernels import Kernel, Problem, all_kernels, choose_kernel, read_kernels
+from .kernels import Kernel, Problem, all_kernels, choose_kernel, own_kernels
 from .movement_to_cortexm import MOVEMENT, concat, pad, pads_integers, slice_
 
 
@@ -43,16 +42,13 @@ from .movement_to_cortexm import MOVEMENT, concat, pad, pads_integers, slice_
 class ConvertQuantToCortexM(ModulePass):
     """Turn quantized tensors into buffers and quant ops into kernel calls.
 
-    `kernels` names a TOML file with drop-in kernels that come before the runtime's own.
+    Drop-in kernels (`set-platform{kernels=...}`) come before the runtime's own.
     """
 
     name = "convert-quant-to-cortexm"
 
-    kernels: str | None = None
-
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        own = () if self.kernels is None else read_kernels(Path(self.kernels))
-        table = (*own, *all_kernels())
+        table = (*own_kernels(op, "cpu"), *all_kernels())
         platform = platform_of(op)
         unit = next((unit for unit in platform.units if unit.kind == "cpu"), None)
         if unit is None:

@@ -21,13 +21,13 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ..dialects import dma, graph, tile
-from ..dialects.diagnostics import blaming, source_name
+from ..dialects.diagnostics import RunnelError, blaming, source_name
 from ..dialects.platform import PlatformAttr, platform_of
 from ..dialects.tiling import Box, Interval, Window, shape_of
 from ..dialects.types import memref_type
 from .bufferizer import memref_of
 from .index_math import Index, IndexMath
-from .kernels import all_kernels
+from .kernels import all_kernels, own_kernels
 from .quant_to_cortexm import KernelBufferizer
 from .tile_buffers import GroupBuffers, group_buffers
 from .units import TileOperands, UnitBackend, backend_of
@@ -44,18 +44,20 @@ class ConvertTileToDma(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         platform = platform_of(op)
-        cluster = next(unit for unit in platform.units if unit.kind == "cluster")
+        cluster = platform.cluster
+        if cluster is None:
+            raise RunnelError(f"platform {platform.label} has no cluster that tiles could run on")
         backends: dict[str, UnitBackend] = {}
         for group in op.walk():
             if isinstance(group, tile.GroupOp) and group.unit.data not in backends:
                 with blaming(group):
-                    backends[group.unit.data] = backend_of(platform, group.unit.data)
+                    backends[group.unit.data] = backend_of(op, group.unit.data)
         for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
             to = TileBufferizer(
                 op,
                 platform.board.data,
                 code=platform.board.code,
-                kernels=all_kernels(),
+                kernels=(*own_kernels(op, "cpu"), *all_kernels()),
                 isa=cluster.features,
                 platform=platform,
                 backends=backends,

@@ -225,17 +225,11 @@ def _step(
         lower = f"lower-to-loops{{platform={_quoted(options.platform)}}}"
         return "lower to loops and plan memory", lower
     if level in _CLUSTER_STEPS:
-        if options.kernels is not None:
-            raise RunnelError(
-                f"{options.kernels}: kernels of your own take the place of those of a single core; "
-                "compile for a platform without a cluster, or leave --kernels out"
-            )
         return _CLUSTER_STEPS[level][0], _CLUSTER_STEPS[level][1](options)
     if level == "cortexm":
-        kernels = "" if options.kernels is None else f"{{kernels={_quoted(options.kernels)}}}"
         lower = (
-            f"set-platform{{platform={_quoted(options.platform)}}},verify-quantization,"
-            f"schedule-for-memory,convert-quant-to-cortexm{kernels},place-buffers"
+            f"{_platform(options)},verify-quantization,schedule-for-memory,"
+            "convert-quant-to-cortexm,place-buffers"
         )
         return "lower to kernels and plan memory", lower
     return "write C", "lower-to-c"
@@ -255,14 +249,22 @@ def _quantization(module: ModuleOp, options: Options, calibrate: Path | None) ->
     return "calibrate and quantize", f"{platform},quantize{{{data}}}{io}"
 
 
+def _platform(options: Options) -> str:
+    """The pass that says which machine and whose kernels."""
+    own = "" if options.kernels is None else f" kernels={_quoted(options.kernels)}"
+    return f"set-platform{{platform={_quoted(options.platform)}{own}}}"
+
+
 _CLUSTER_STEPS: dict[str, tuple[str, Callable[[Options], str]]] = {
     "fit": (
         "fit the requantization to the NPU",
-        lambda options: f"set-platform{{platform={_quoted(options.platform)}}},fit-requant",
+        lambda options: f"{_platform(options)},fit-requant",
     ),
     "tile": (
         "choose units, tiles and homes",
-        lambda options: f"tile-for-cluster{{platform={_quoted(options.platform)}}}",
+        lambda options: (
+            f"{_platform(options)},tile-for-cluster{{platform={_quoted(options.platform)}}}"
+        ),
     ),
     "dma": ("schedule transfers and plan memory", lambda _: "lower-to-dma"),
     "cluster": ("share the work among the cores", lambda _: "fork-cores,verify-hazards"),

@@ -34,7 +34,7 @@ class PlaceUnits(ModulePass):
         if cluster is None:
             raise RunnelError(f"platform {platform.label} has no cluster that ops could run on")
         others = [unit for unit in platform.units if unit.kind == "npu"]
-        backends = {unit.name: backend_of(platform, unit.name) for unit in (cluster, *others)}
+        backends = {unit.name: backend_of(op, unit.name) for unit in (cluster, *others)}
         for each in op.walk():
             if tiling_of(each) is not None and UNIT not in each.attributes:
                 unit = self._choose(each, cluster, others, backends)

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.passes import ModulePass
 
-from ...dialects.platform import KEY, PlatformAttr
+from ...dialects.diagnostics import RunnelError
+from ...dialects.platform import KERNELS, KEY, PlatformAttr
+from ...lowering.kernels import read_kernels
+from ...lowering.kernels_cluster import CLUSTER_KERNELS
 from ...runtime.platforms import load_platform
 from ..quant.runtime_config import read_runtime_config
 
@@ -18,6 +21,8 @@ from ..quant.runtime_config import read_runtime_config
 class SetPlatform(ModulePass):
     """Attach the platform `name` (one of `runnel platforms`, or the path of a TOML file).
 
+    `kernels` names a TOML file with drop-in kernels, which its units take before the runtime's own.
+
     `runtime-config` names a runtime configuration of AIMET (JSON): what it asks of quantization
     takes the place of what the platform asks. The kernels are the platform's in any case.
     """
@@ -25,6 +30,7 @@ class SetPlatform(ModulePass):
     name = "set-platform"
 
     platform: str
+    kernels: str | None = None
     runtime_config: str = ""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
@@ -33,3 +39,19 @@ class SetPlatform(ModulePass):
             asked = read_runtime_config(Path(self.runtime_config), op)
             platform = PlatformAttr(replace(platform.data, quantization=asked))
         op.attributes[KEY] = platform
+        if self.kernels is not None:
+            self._check_kernels(platform)
+            op.attributes[KERNELS] = StringAttr(self.kernels)
+
+    def _check_kernels(self, platform: PlatformAttr) -> None:
+        """Refuse a table of which no kernel can ever run on the platform."""
+        shared = () if platform.cluster is None else CLUSTER_KERNELS
+        ops = {kernel.op for kernel in shared}
+        kernels = read_kernels(Path(str(self.kernels)))
+        if any((kernel.unit == "cluster") == (kernel.op in ops) for kernel in kernels):
+            return
+        unit, example = ("cluster", "rn_cluster_add_s8") if ops else ("cpu", "rn_add_s8")
+        raise RunnelError(
+            f"{self.kernels}: no kernel for {platform.label}; those that it runs say "
+            f'unit = "{unit}" and have the parameters of a kernel such as {example}'
+        )

@@ -139,7 +139,7 @@ def pricer(module: ModuleOp) -> Callable[[Operation], Price]:
         FitRequant().apply(Context(), module)
     PlaceUnits().apply(Context(), module)
     backends = {
-        unit.name: backend_of(platform, unit.name)
+        unit.name: backend_of(module, unit.name)
         for unit in platform.units
         if unit.kind in ("cluster", "npu")
     }

@@ -10,7 +10,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects.diagnostics import RunnelError, refuse
-from ...dialects.platform import PlatformAttr, platform_of
+from ...dialects.platform import platform_of
 from ...dialects.tiling import shape_of, tiling_of
 from ...lowering.units import UnitBackend, backend_of
 from ..memory.limits import space_for_buffers
@@ -38,10 +38,10 @@ class Search:
     """The same as text that says what else is there."""
 
 
-def tile_units(platform: PlatformAttr, func: FuncOp, cluster: str) -> dict[str, UnitBackend]:
+def tile_units(module: ModuleOp, func: FuncOp, cluster: str) -> dict[str, UnitBackend]:
     """The units that ops of a function run on: the cluster, and those that ops were placed on."""
     names = dict.fromkeys([cluster, *(unit_of(op, cluster) for op in func.body.block.ops)])
-    return {name: backend_of(platform, name) for name in names}
+    return {name: backend_of(module, name) for name in names}
 
 
 def search_of(
@@ -52,7 +52,7 @@ def search_of(
     cluster = platform.cluster
     if cluster is None:
         raise RunnelError(f"platform {platform.label} has no cluster, whose memory tiles are for")
-    backends = tile_units(platform, func, cluster.name)
+    backends = tile_units(module, func, cluster.name)
     near = backends[cluster.name].near
     space = space_for_buffers(module, near)
     assert space is not None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 from quant_programs import Array, compiled
+from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from runnel.dialects import cortexm
@@ -19,8 +21,10 @@ from runnel.lowering.kernels import (
     Problem,
     all_kernels,
     choose_kernel,
+    own_kernels,
     read_kernels,
 )
+from runnel.passes.place.set_platform import SetPlatform
 from runnel.tools.artifact import Artifact
 
 HEADER = """#ifndef MY_FC_H
@@ -99,6 +103,7 @@ def test_all_mistakes_of_a_table_in_one_error(tmp_path: Path) -> None:
     table.write_text(
         '[[kernels]]\nop = "conv3d"\nsymbol = "a b"\nheader = "no.h"\nisa = "dsp"\ncolour = 1\n'
         '[[kernels]]\nop = "add"\nheader = "broken.toml"\npacking = {rows = 0}\nscratch = -1\n'
+        'unit = "npu"\n'
     )
     with pytest.raises(RunnelError) as caught:
         read_kernels(table)
@@ -113,7 +118,31 @@ def test_all_mistakes_of_a_table_in_one_error(tmp_path: Path) -> None:
         "kernels[1]: missing symbol",
         "kernels[1].packing: rows, cols and segments of a packing are at least 1",
         "kernels[1].scratch: a size is at least 0, not -1",
+        "kernels[1].unit: unknown unit npu, one of cpu, cluster",
     ]
+
+
+@pytest.mark.parametrize(
+    ("platform", "unit", "op", "taken"),
+    [
+        ("host", "cpu", "add", True),
+        ("host", "cluster", "add", False),
+        ("siracusa", "cpu", "add", False),
+        ("siracusa", "cluster", "add", True),
+        ("siracusa", "cpu", "softmax", True),  # core 0 runs it alone
+    ],
+)
+def test_a_table_without_a_kernel_for_the_platform_is_refused(
+    platform: str, unit: str, op: str, taken: bool, tmp_path: Path
+) -> None:
+    table = tmp_path / "mine.toml"
+    table.write_text(
+        f'[[kernels]]\nop = "{op}"\nsymbol = "f"\nheader = "mine.toml"\nunit = "{unit}"\n'
+    )
+    module = ModuleOp([])
+    with nullcontext() if taken else pytest.raises(RunnelError, match=f"no kernel for {platform}"):
+        SetPlatform(platform, str(table)).apply(Context(), module)
+    assert len(own_kernels(module, unit)) == taken
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_pooling_that_only_float_ops_read_is_left_in_float() -> None:
     module = network([1, 2, 4, 4], nodes, {"k": normal(2, 2, 1, 1)})
     assert quantized(module) == {"x", "h", "h2", "d", "y"}
     nodes[4] = ("Conv", ["mean", "k"], ["d"], {})
-    nodes.append(("Mul", ["s", "y"], ["z"], {}))
+    nodes.append(("Div", ["s", "y"], ["z"], {}))
     module = network([1, 2, 4, 4], nodes, {"k": normal(2, 2, 1, 1)}, "z")
     assert quantized(module) == {"x", "h", "h2", "s", "mean", "d", "y"}
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -61,11 +62,16 @@ def test_the_tutorial_pass_runs_from_its_own_package(tmp_path: Path) -> None:
     assert np.log2(float(scales[0])).is_integer()
 
 
-def test_the_tutorial_kernel_takes_the_place_of_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("platform", "kernel"), [("host", "my_add_s8"), ("host-cluster", "my_cluster_add_s8")]
+)
+def test_the_tutorial_kernel_takes_the_place_of_ours(
+    tmp_path: Path, platform: str, kernel: str
+) -> None:
     """The emitted C calls it, and its bytes are those of every level."""
     data = tmp_path / "data.npy"
     np.save(data, np.load(ROOT / "demo/digits.npz")["train_images"][:32])
-    common = [str(ROOT / "demo/digits.onnx"), "--calibrate", str(data), "--platform", "host"]
+    common = [str(ROOT / "demo/digits.onnx"), "--calibrate", str(data), "--platform", platform]
     common += ["--kernels", str(TUTORIAL / "my_kernels.toml")]
 
     def runnel(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -74,8 +80,8 @@ def test_the_tutorial_kernel_takes_the_place_of_ours(tmp_path: Path) -> None:
 
     compiled = runnel("compile", *common, "-o", str(tmp_path / "out"))
     assert compiled.returncode == 0, compiled.stderr
-    assert "my_add_s8(" in (tmp_path / "out/digits.c").read_text()
-    assert (tmp_path / "out/kernels/my_add_s8.h").is_file()
+    assert f" {kernel}(" in (tmp_path / "out/digits.c").read_text()
+    assert [path.name for path in (tmp_path / "out/kernels").glob("my_*")] == [f"{kernel}.h"]
     validated = runnel("validate", *common, "--data", str(data), "--count", "4")
     assert validated.returncode == 0, validated.stdout + validated.stderr
 

@@ -16,7 +16,6 @@ from xdsl.ir import SSAValue
 
 from runnel.dialects import tile
 from runnel.dialects.diagnostics import RunnelError, add_remark_handler
-from runnel.dialects.platform import platform_of
 from runnel.dialects.quant import TableOp
 from runnel.dialects.tiling import Box, Interval, Numbers, shape_of
 from runnel.lowering.chain_windows import ChainWindows
@@ -112,7 +111,7 @@ def boxes(group: tile.GroupOp) -> list[Box[int]]:
 
 def moved_bytes(module: ModuleOp, group: tile.GroupOp) -> int:
     """What a group moves, window by window."""
-    backend = backend_of(platform_of(module), group.unit.data)
+    backend = backend_of(module, group.unit.data)
     constants = {item.op: item for item in group_buffers(group, backend).constants}
     total, last = 0, dict[object, object]()
     for number, box in enumerate(boxes(group)):
@@ -158,7 +157,7 @@ def test_groups_and_near_tensors_fit(seed: int):
     module, _ = tiled(random_network(400 + seed), TileNetwork(memory=memory))
     groups = groups_of(module)
     for number, group in enumerate(groups):
-        backend = backend_of(platform_of(module), group.unit.data)
+        backend = backend_of(module, group.unit.data)
         alive = [
             prod(shape_of(other.result))
             for at, other in enumerate(groups)

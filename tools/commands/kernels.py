@@ -9,7 +9,8 @@ DESCRIPTION = """\
 Lists the kernels. For each op the first kernel is taken whose instructions the unit has and which
 does not refuse the layer; `runnel compile --remarks missed` says why one was passed over. Your own
 kernels come first: a TOML file with [[kernels]] entries (op, symbol, header, and optionally isa,
-packing and scratch), with the signature of the kernel they replace.
+packing and scratch), with the signature of the kernel they replace; those of a cluster also say
+unit = "cluster".
 """
 
 EXAMPLES = """\

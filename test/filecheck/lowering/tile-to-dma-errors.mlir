@@ -1,5 +1,7 @@
 // A group on a unit that cannot compute its ops is refused.
 // RUN: opt-tool %s -p 'set-platform{platform=siracusa},convert-tile-to-dma' --split-input-file --verify-diagnostics
+// RUN: not opt-tool %s -p 'set-platform{platform=host},convert-tile-to-dma' --split-input-file 2>&1 | filecheck %s
+// CHECK: error: pass 'convert-tile-to-dma': platform host has no cluster that tiles could run on
 
 !x = tensor<1x8x8x4x!quant.uniform<i8:f32, 0.5:-3>>
 module {

@@ -118,7 +118,7 @@ def scratch_case(name: str, g: Window, symbol: str, size: int) -> Case:
 
 def conv_case(
     name: str, g: Window, symbol: str, packing: Packing, scratch: int, seed: int = 0,
-    types: Types = NARROW, header: str = "", **fields: int,
+    types: Types = NARROW, header: str = "", /, **fields: int,
 ) -> Case:  # fmt: skip
     """Random data for a dense, grouped or depthwise convolution."""
     rng = np.random.default_rng(seed)
@@ -147,7 +147,7 @@ def conv_case(
 def fully_connected_case(
     name: str, rows: int, in_c: int, out_c: int, symbol: str, packing: Packing, scratch: int,
     seed: int = 0, values: tuple[int, int] | None = None, types: Types = NARROW,
-    header: str = "", **fields: int,
+    header: str = "", /, **fields: int,
 ) -> Case:  # fmt: skip
     """Random data, or all inputs and all weights equal to `values`."""
     rng = np.random.default_rng(seed)
