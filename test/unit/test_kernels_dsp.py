@@ -37,7 +37,7 @@ def extreme_fully_connected(x: int, w: int) -> cases.Case:
     name = f"fc_extreme_{x}_{w}".replace("-", "m")
     return cases.fully_connected_case(
         name, 1, 1000, 4, "rn_fully_connected_s8_dsp", dsp.fully_connected_packing(),
-        dsp.fully_connected_scratch(1000), values=(x, w),
+        dsp.fully_connected_scratch(1000), 0, (x, w),
     )  # fmt: skip
 
 

@@ -49,8 +49,8 @@ def other_cases() -> list[Case]:
             *(3, 37, 11),
             "rn_fully_connected_s8",
             ROW_MAJOR,
-            scratch=0,
-            seed=rounding,
+            0,
+            rounding,
             rounding=rounding,
             out_zero=out_zero,
         )

@@ -46,7 +46,7 @@ def fully_connected(rows: int, in_c: int, out_c: int, **fields: int) -> cases.Ca
     name, packing = f"fc_{rows}_{in_c}_{out_c}", Packing(8 if out_c % 8 == 0 else 4, 1)
     symbol = "rn_fully_connected_s8_rv32"
     return cases.fully_connected_case(
-        name, rows, in_c, out_c, symbol, packing, 0, values=None, **fields
+        name, rows, in_c, out_c, symbol, packing, 0, 0, None, **fields
     )
 
 

@@ -33,7 +33,7 @@ def conv(name: str, g: Window, seed: int = 0, **fields: int) -> cases.Case:
 def fully_connected(rows: int, in_c: int, out_c: int, **fields: int) -> cases.Case:
     name, symbol = f"fc_{rows}_{in_c}_{out_c}", "rn_fully_connected_s8_xpulp"
     return cases.fully_connected_case(
-        name, rows, in_c, out_c, symbol, Packing(4, 4), 0, values=None, **fields
+        name, rows, in_c, out_c, symbol, Packing(4, 4), 0, 0, None, **fields
     )
 
 
