@@ -34,8 +34,10 @@ from ..dialects.quant_windows import index_array
 from .bufferizer import Bufferizer, memref_of
 from .graph_to_linalg import has_loops, lower_layer
 from .kernel_problem import constant_operand, parameters, problem_of, streams
-from .kernels import Kernel, Problem, all_kernels, choose_kernel, own_kernels
+from .kernel_table import all_kernels
+from .kernels import Kernel, Problem, choose_kernel
 from .movement_to_cortexm import MOVEMENT, concat, pad, pads_integers, slice_
+from .user_kernels import own_kernels
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,12 @@ from ..dialects.tiling import Box, Interval, Window, shape_of
 from ..dialects.types import memref_type
 from .bufferizer import memref_of
 from .index_math import Index, IndexMath
-from .kernels import all_kernels, own_kernels
+from .kernel_table import all_kernels
 from .quant_to_cortexm import KernelBufferizer
 from .tile_buffers import GroupBuffers, group_buffers
-from .units import TileOperands, UnitBackend, backend_of
+from .unit_backends import backend_of
+from .units import TileOperands, UnitBackend
+from .user_kernels import own_kernels
 
 
 @dataclass(frozen=True)

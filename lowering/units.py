@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
-
-from ..dialects.diagnostics import RunnelError
-from ..dialects.platform import platform_of
-from .kernels import own_kernels
 
 
 @dataclass(frozen=True)
@@ -60,21 +55,3 @@ class UnitBackend(Protocol):
     def compute(self, op: Operation, tile: TileOperands) -> list[Operation]:
         """What computes one tile of `op`."""
         ...
-
-
-def backend_of(module: ModuleOp, unit: str) -> UnitBackend:
-    """The backend of a unit of the module's platform by its kind."""
-    platform = platform_of(module)
-    found = platform.unit(unit)
-    if found.kind == "cluster":
-        from .cluster_unit import ClusterBackend
-
-        return ClusterBackend(found, own_kernels(module, "cluster"))
-    if found.kind == "npu":
-        from .npu_unit import NpuBackend
-
-        return NpuBackend(found)
-    raise RunnelError(
-        f'platform {platform.label}: unit "{unit}" is a {found.kind}, tiles run on a cluster or '
-        "an npu"
-    )

@@ -104,7 +104,7 @@ def _unknown_ops(raw: dict[str, Any]) -> Iterator[str]:
     section = raw.get("quantization", {})
     if not section:
         return
-    from ..lowering.kernels import all_kernels
+    from ..lowering.kernel_table import all_kernels
 
     known = [f"quant.{op}" for op in dict.fromkeys(kernel.op for kernel in all_kernels())]
     named = [(f"ops[{i}].op", row["op"]) for i, row in enumerate(section.get("ops", []))]

@@ -118,7 +118,7 @@ class Artifact:
 
     def _kernel_directories(self) -> list[Path]:
         """The folders of the headers that the user's kernel table names."""
-        from ..lowering.kernels import read_kernels
+        from ..lowering.user_kernels import read_kernels
 
         table = self.road.options.kernels
         kernels = () if table is None else read_kernels(table)

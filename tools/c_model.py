@@ -13,7 +13,8 @@ from xdsl.interpreter import Interpreter
 
 from ..dialects import c
 from ..dialects.diagnostics import RunnelError
-from ..lowering.kernels import all_kernels, read_kernels
+from ..lowering.kernel_table import all_kernels
+from ..lowering.user_kernels import read_kernels
 from ..runtime.interpreter.c import CFunctions
 from ..runtime.interpreter.c_memory import Pointer
 from .c_kernels import meanings

@@ -13,7 +13,8 @@ from xdsl.passes import ModulePass
 from ...dialects.diagnostics import RunnelError, emit_remark
 from ...dialects.platform import Unit, platform_of
 from ...dialects.tiling import shape_of, tiling_of
-from ...lowering.units import UnitBackend, backend_of
+from ...lowering.unit_backends import backend_of
+from ...lowering.units import UnitBackend
 from ..tile.costs import work_of
 from ..tile.network import UNIT
 

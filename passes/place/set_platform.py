@@ -11,8 +11,8 @@ from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError
 from ...dialects.platform import KERNELS, KEY, PlatformAttr
-from ...lowering.kernels import read_kernels
 from ...lowering.kernels_cluster import CLUSTER_KERNELS
+from ...lowering.user_kernels import read_kernels
 from ...runtime.platforms import load_platform
 from ..quant.runtime_config import read_runtime_config
 

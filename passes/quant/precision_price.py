@@ -22,8 +22,9 @@ from ...dialects.tiling import tiling_of
 from ...dialects.types import byte_size
 from ...lowering.graph_to_quant import ConvertGraphToQuant, is_float_compute
 from ...lowering.kernel_problem import problem_of
-from ...lowering.kernels import all_kernels, choose_kernel
-from ...lowering.units import backend_of
+from ...lowering.kernel_table import all_kernels
+from ...lowering.kernels import choose_kernel
+from ...lowering.unit_backends import backend_of
 from ..place.place_units import PlaceUnits, cycles
 from ..tile.network import UNIT
 from .channels_last import ChannelsLast

@@ -14,7 +14,8 @@ from ...dialects.graph_base import shape_of
 from ...dialects.graph_math import BinaryOp, UnaryOp
 from ...dialects.platform import KEY, PlatformAttr
 from ...dialects.quantization import ANYTHING, Quantization, Rule
-from ...lowering.kernels import Kernel, all_kernels
+from ...lowering.kernel_table import all_kernels
+from ...lowering.kernels import Kernel
 from .integer_forms import factor_of
 from .scheme import Scheme
 

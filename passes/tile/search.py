@@ -12,7 +12,8 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects.diagnostics import RunnelError, refuse
 from ...dialects.platform import platform_of
 from ...dialects.tiling import shape_of, tiling_of
-from ...lowering.units import UnitBackend, backend_of
+from ...lowering.unit_backends import backend_of
+from ...lowering.units import UnitBackend
 from ..memory.limits import space_for_buffers
 from .chain import Chain, Homes, Option
 from .costs import Machine

@@ -15,15 +15,10 @@ from xdsl.dialects.builtin import ModuleOp
 from runnel.dialects import cortexm
 from runnel.dialects.diagnostics import RunnelError
 from runnel.dialects.quant_types import RequantAttr
-from runnel.lowering.kernels import (
-    PORTABLE,
-    Kernel,
-    Problem,
-    all_kernels,
-    choose_kernel,
-    own_kernels,
-    read_kernels,
-)
+from runnel.lowering.kernel_table import all_kernels
+from runnel.lowering.kernels import Kernel, Problem, choose_kernel
+from runnel.lowering.kernels_portable import PORTABLE
+from runnel.lowering.user_kernels import own_kernels, read_kernels
 from runnel.passes.place.set_platform import SetPlatform
 from runnel.tools.artifact import Artifact
 

@@ -13,6 +13,7 @@ from kernel_harness.toolchain import HOST, HOST_CHECKED, RV32, Machine
 
 from runnel.bench.networks import NETWORKS
 from runnel.lowering import kernels, kernels_rv32
+from runnel.lowering.kernel_table import all_kernels
 from runnel.tools import api
 from runnel.tools.validation import check_levels, check_program
 
@@ -132,7 +133,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
 )
 def test_what_a_kernel_refuses(op: str, window: Window, groups: int, reason: str) -> None:
     problem = kernels.Problem(op, shapes.table_window(window), groups)
-    table = kernels.all_kernels()
+    table = all_kernels()
     chosen, missed = kernels.choose_kernel(problem, frozenset({"rv32imc"}), table)
     assert chosen.symbol == f"rn_{op}_s8"
     assert [text for text in missed if reason in text] == missed != []

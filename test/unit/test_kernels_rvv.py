@@ -11,6 +11,7 @@ from kernel_harness.toolchain import HOST, HOST_CHECKED, RVV, Machine
 from test_kernels_rv32 import KERNELS, SAME
 
 from runnel.lowering import kernels, kernels_rvv
+from runnel.lowering.kernel_table import all_kernels
 
 PACKING = Packing(16, 1)
 
@@ -68,7 +69,7 @@ def test_the_table_prefers_them() -> None:
     window = shapes.table_window(Window(8, 8, 4, 4, 3, 3))
     for op in ("conv2d", "fully_connected"):
         problem = kernels.Problem(op, window, outputs=8)
-        chosen, _ = kernels.choose_kernel(problem, kernels_rvv.RVV_ISA, kernels.all_kernels())
+        chosen, _ = kernels.choose_kernel(problem, kernels_rvv.RVV_ISA, all_kernels())
         assert chosen.symbol == f"rn_{op}_s8_rvv"
 
 

@@ -13,6 +13,7 @@ from kernel_harness.toolchain import BOARDS, HOST, HOST_CHECKED, Machine
 from test_kernels_rv32 import KERNELS, SAME, depthwise, depthwise_cases, scratch
 
 from runnel.lowering import kernels, kernels_xpulp
+from runnel.lowering.kernel_table import all_kernels
 from runnel.runtime.platforms import load_platform
 from runnel.runtime.runners.build_files import defines, memory_script
 
@@ -104,7 +105,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
 
 def test_the_table_prefers_them() -> None:
     features = frozenset({"rv32imc", "xpulp"})
-    table = kernels.all_kernels()
+    table = all_kernels()
     window = shapes.table_window(Window(8, 8, 4, 4, 3, 3))
     for problem, symbol in (
         (kernels.Problem("conv2d", window), "rn_conv2d_s8_xpulp"),

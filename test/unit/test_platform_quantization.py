@@ -23,7 +23,8 @@ from runnel.dialects.diagnostics import RunnelError
 from runnel.dialects.platform import PlatformAttr
 from runnel.dialects.quantization import OpRule, Quantization
 from runnel.lowering.graph_to_quant import ConvertGraphToQuant
-from runnel.lowering.kernels import PORTABLE, all_kernels
+from runnel.lowering.kernel_table import all_kernels
+from runnel.lowering.kernels_portable import PORTABLE
 from runnel.passes.place.set_platform import SetPlatform
 from runnel.passes.quant.calibrate import Calibrate
 from runnel.passes.quant.insert_casts import InsertQuantCasts

@@ -20,7 +20,7 @@ from runnel.dialects.quant import TableOp
 from runnel.dialects.tiling import Box, Interval, Numbers, shape_of
 from runnel.lowering.chain_windows import ChainWindows
 from runnel.lowering.tile_buffers import group_buffers
-from runnel.lowering.units import backend_of
+from runnel.lowering.unit_backends import backend_of
 from runnel.passes.memory.placement import has_cp_sat
 from runnel.passes.place.set_platform import SetPlatform
 from runnel.passes.tile.costs import Machine

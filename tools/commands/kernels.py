@@ -27,7 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ...lowering.kernels import all_kernels, read_kernels
+    from ...lowering.kernel_table import all_kernels
+    from ...lowering.user_kernels import read_kernels
     from ...runtime.platforms import load_platform
     from ..report.text_table import text_table
 
