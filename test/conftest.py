@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdsl.context import Context
 
 from runnel.tools.registry import new_context
 from runnel.tools.report.text_table import text_table
 
 ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 _rows: list[tuple[Any, ...]] = []
 

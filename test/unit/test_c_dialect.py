@@ -180,7 +180,7 @@ def parse(text: str) -> ModuleOp:
 
 
 @given(modules())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_text_reads_back_as_the_same_module(text: str) -> None:
     module = parse(text)
     module.verify()
@@ -189,7 +189,7 @@ def test_text_reads_back_as_the_same_module(text: str) -> None:
 
 
 @given(modules())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_lines_keep_to_the_width_where_there_is_a_blank(text: str) -> None:
     for printed in print_c(parse(text)).values():
         for line in printed.splitlines():

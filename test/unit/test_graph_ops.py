@@ -142,7 +142,7 @@ def functions(draw: st.DrawFn) -> graph.GraphOp:
 
 
 @given(st.one_of(windows(), moves(), functions()), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_round_trip(op: graph.GraphOp, generic: bool) -> None:
     module = in_module(op)
     module.verify()
@@ -152,7 +152,7 @@ def test_round_trip(op: graph.GraphOp, generic: bool) -> None:
 
 
 @given(st.one_of(windows(), moves(), functions()))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_another_result_type_is_refused(op: graph.GraphOp) -> None:
     shape = op.result.type.get_shape()
     wrong = TensorType(op.result.type.element_type, [*shape, 7])
@@ -167,7 +167,7 @@ def test_another_result_type_is_refused(op: graph.GraphOp) -> None:
 @example([float("inf"), -float("inf"), 1.5])
 @example([0.0, -0.0])
 @example([1000001.0])
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_constants_round_trip(values: list[float]) -> None:
     array = np.array(values, np.float32)
     module = ModuleOp([])

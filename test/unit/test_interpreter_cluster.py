@@ -177,13 +177,13 @@ def check_convolution(layer: Layer, packing: PackingAttr, rounding: str) -> None
     np.testing.assert_array_equal(found, expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.sampled_from(PACKINGS), st.sampled_from(["single", "floor"]))
 def test_convolution(seed: int, packing: PackingAttr, rounding: str):
     check_convolution(Layer(seed), packing, rounding)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from(PACKINGS[:2]))
 def test_depthwise_convolution(seed: int, packing: PackingAttr):
     layer = Layer(seed, depthwise=True)
@@ -191,7 +191,7 @@ def test_depthwise_convolution(seed: int, packing: PackingAttr):
         check_convolution(layer, packing, "single")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6))
 def test_average_pool(seed: int):
     layer = Layer(seed, dilated=False, depthwise=True)
@@ -209,7 +209,7 @@ def test_average_pool(seed: int):
     np.testing.assert_array_equal(found, expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6))
 def test_max_pool(seed: int):
     layer = Layer(seed, dilated=False, depthwise=True)

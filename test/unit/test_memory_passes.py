@@ -76,7 +76,7 @@ def buffer_bytes(value: SSAValue) -> int:
     return value.type.get_shape()[-1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.sampled_from(["linear", "first_fit", "greedy_by_size"]))
 def test_a_plan_computes_the_same_bytes(seed: int, algorithm: str):
     module = random_program(seed)
@@ -85,7 +85,7 @@ def test_a_plan_computes_the_same_bytes(seed: int, algorithm: str):
     assert Machine(module).run() == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.booleans())
 def test_working_in_place_computes_the_same_bytes(seed: int, keep: bool):
     module = random_program(seed)
@@ -96,7 +96,7 @@ def test_working_in_place_computes_the_same_bytes(seed: int, keep: bool):
     assert Machine(module).run() == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_what_the_verifier_accepts_computes_the_same_bytes(seed: int, other: int):
     """Spoil one offset of a plan: either the verifier refuses it, or it does not matter."""

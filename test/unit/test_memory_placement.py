@@ -52,7 +52,7 @@ spans = st.builds(
 interval_sets = st.lists(spans, max_size=14).map(lambda found: lives(*found))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(interval_sets, st.sampled_from([16, 32, 64]))
 def test_every_algorithm_is_sound(intervals: list[Interval], alignment: int):
     for algorithm in FAST:
@@ -61,7 +61,7 @@ def test_every_algorithm_is_sound(intervals: list[Interval], alignment: int):
         assert placed == place(intervals, algorithm, alignment=alignment)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(interval_sets)
 def test_auto_is_never_worse_than_a_greedy_one(intervals: list[Interval]):
     found = place(intervals, "auto")
@@ -71,7 +71,7 @@ def test_auto_is_never_worse_than_a_greedy_one(intervals: list[Interval]):
 
 
 @needs_ortools
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(interval_sets)
 def test_the_solver_is_never_worse_than_the_search(intervals: list[Interval]):
     exact = place(intervals, "cp_sat")
@@ -80,7 +80,7 @@ def test_the_solver_is_never_worse_than_the_search(intervals: list[Interval]):
     assert exact == place(intervals, "cp_sat")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(interval_sets, st.integers(0, 20), st.sampled_from(FAST))
 def test_a_fixed_buffer_stays(intervals: list[Interval], blocks: int, algorithm: str):
     intervals.append(Interval("fixed", 40, 2, 5, offset=blocks * 16))
@@ -116,7 +116,7 @@ def best_arena_by_trying_all(intervals: list[Interval], unit: int) -> int:
 
 
 @needs_ortools
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(spans, min_size=1, max_size=5))
 def test_the_solver_finds_the_optimum(found: list[tuple[int, int, int]]):
     intervals = lives(*((size % 80 + 1, start, end) for size, start, end in found))

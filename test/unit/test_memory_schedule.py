@@ -240,7 +240,7 @@ def graphs(draw: st.DrawFn) -> Graph:
     return Graph(nodes, storages)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(graphs())
 def test_the_search_finds_the_lowest_peak(graph: Graph):
     order, exact = best_order(graph, max_states=10_000, beam_width=1)
@@ -249,7 +249,7 @@ def test_the_search_finds_the_lowest_peak(graph: Graph):
     assert graph.peak(order) == best_peak(graph)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(graphs(), st.integers(1, 8))
 def test_the_beam_is_never_worse_than_the_present_order(graph: Graph, width: int):
     order, _ = best_order(graph, max_states=0, beam_width=width)
@@ -281,7 +281,7 @@ def simulated_peak(graph: Graph, order: list[int]) -> int:
     return peak
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(graphs())
 def test_the_peak_is_what_is_alive(graph: Graph):
     order, _ = best_order(graph, max_states=10_000, beam_width=1)

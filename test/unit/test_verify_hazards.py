@@ -71,7 +71,7 @@ def bytes_of(window: ByteWindow) -> set[int]:
     return {start + i for start in starts for i in range(window.item)}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(windows(), windows())
 def test_windows_overlap_where_they_have_common_bytes(a: ByteWindow, b: ByteWindow):
     common = bytes_of(a) & bytes_of(b)
