@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
@@ -21,6 +21,7 @@ from ..graph.constants import new_constant
 from ..graph.output_statistics import OutputStatistics, output_statistics
 from .chains import activation_bounds
 from .layers import Float, Layer, layer_of, layers_of
+from .notes import FLOAT
 from .observe_channels import Bounds, observe
 from .verdict import tell_if_worse
 
@@ -185,6 +186,9 @@ def surround(swish: graph.HardSwishOp, scales: Float) -> None:
         type = with_shape(tensor_type(value), shape)
         constant = new_constant(swish, name, factors.reshape(shape), type)
         product = graph.MulOp(value, constant.result)
+        product.attributes[FLOAT] = StringAttr(
+            "what it scales for a hard swish must not be rounded"
+        )
         product.location = swish.location
         block.insert_ops_before([constant, product], at)
         at.operands[0] = product.result

@@ -23,7 +23,7 @@ WEIGHT_BITS = "quant.weight_bits"
 """The attribute (on a product) that holds the bits of its weight: 2 to 8."""
 
 FLOAT = "quant.float"
-"""The attribute (on an op) that holds why the platform does not compute it in integers."""
+"""The attribute (on an op) that holds why it is not computed in integers."""
 
 
 def given_type(attributes: Mapping[str, Attribute]) -> quant.UniformQuantizedType | None:

@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import func
+from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue, Use
 
 from ...dialects import graph
@@ -19,6 +20,7 @@ from ...dialects.graph_base import shape_of
 from ...dialects.graph_math import BinaryOp, UnaryOp
 from ...dialects.quantization import Rule
 from .integer_forms import PAIRS, PRODUCTS, form_problem, pads_with_zero, rule_problem
+from .notes import FLOAT
 from .rules import Rules, kernel_of, rules_of, scheme_for
 from .scheme import Scheme
 
@@ -151,6 +153,8 @@ class Placement:
         """Why convert-graph-to-quant makes no integer op of `op`, with the values quantized so far;
         None if it does.
         """
+        if isinstance(why := op.attributes.get(FLOAT), StringAttr):
+            return why.data
         if isinstance(op, PRODUCTS):
             return self.product_refusal(op)
         source = self.sources.get(op.results[0])

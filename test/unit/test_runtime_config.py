@@ -164,7 +164,7 @@ def quantized(folder: Path, content: Config) -> tuple[ModuleOp, list[str]]:
     module = classifier()
     remarks = apply(
         module,
-        SetPlatform("host", str(written(folder, content))),
+        SetPlatform("host", runtime_config=str(written(folder, content))),
         Calibrate(calibration_file(folder), cache=False),
         InsertQuantCasts(),
     )
@@ -250,7 +250,7 @@ def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_the_platform_in_the_module_says_it(tmp_path: Path) -> None:
     module = network([1, 4], [("Relu", ["x"], ["y"], {})], {})
-    apply(module, SetPlatform("host", str(written(tmp_path, config()))))
+    apply(module, SetPlatform("host", runtime_config=str(written(tmp_path, config()))))
     platform = module.attributes[KEY]
     assert isinstance(platform, PlatformAttr)
     assert platform.quantization == asked(tmp_path, config())
