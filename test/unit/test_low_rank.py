@@ -22,6 +22,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from runnel.dialects import graph
 from runnel.dialects.diagnostics import RunnelError
+from runnel.dialects.graph_base import shape_of
 from runnel.passes.compress.low_rank import LowRank, Split, truncated
 from runnel.passes.compress.ratios import RATIO, note
 from runnel.passes.compress.spatial_svd import SpatialFactors, SpatialSVD
@@ -50,8 +51,7 @@ def one_gemm() -> ModuleOp:
 
 def inputs(module: ModuleOp) -> Array:
     layer = next(layers_of(module))
-    shape = layer.input.type.get_shape()  # pyright: ignore
-    return np.random.default_rng(5).normal(size=shape).astype(np.float32)
+    return np.random.default_rng(5).normal(size=shape_of(layer.input)).astype(np.float32)
 
 
 def counted(module: ModuleOp) -> int:
