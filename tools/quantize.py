@@ -19,9 +19,9 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ..dialects.diagnostics import RunnelError
 from ..dialects.platform import platform_of
+from ..passes.quant.integer_forms import PRODUCTS
 from ..passes.quant.observe import telling
 from ..passes.quant.pareto import Point, points_of
-from ..passes.quant.placement import PRODUCTS
 from ..passes.quant.precision_price import Price, price_of
 from . import constants_file
 from .fidelity import Fidelity, Outputs, fidelity, outputs_of

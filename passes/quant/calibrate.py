@@ -24,13 +24,11 @@ from .calibrators.batch_norm import trained_range, widen
 from .calibrators.cost import histogram_sqnr
 from .calibrators.cross_entropy import cross_entropy
 from .calibrators.data_free import data_free_ranges
-from .observe import Observer, batches, collect, is_float
+from .observe import Observer, collect
 from .placement import Placement
 from .rules import Rules
 from .scheme import Scheme
 from .statistics import RangeStatistics
-
-__all__ = ["RANGE", "Calibrate", "argument_attributes", "batches", "is_float"]
 
 PASS = "calibrate"
 RANGE = "quant.range"

@@ -16,11 +16,12 @@ from xdsl.passes import ModulePass
 from ...dialects import graph, quant
 from ...dialects.diagnostics import RunnelError, emit_remark, tensor_names
 from ...runtime.interpreter import input_names
-from .calibrate import argument_attributes, is_float
+from .calibrate import argument_attributes
 from .encodings import BIAS_BITS, Encoding, read_encodings
 from .grids import weight_axis
+from .integer_forms import PRODUCTS
 from .notes import TYPE
-from .placement import PRODUCTS
+from .observe import is_float
 
 PASS = "import-encodings"
 

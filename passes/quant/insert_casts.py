@@ -17,10 +17,11 @@ from xdsl.passes import ModulePass
 from ...dialects import graph, quant
 from ...dialects.diagnostics import OpError, RunnelError, emit_remark
 from .blocks import BLOCKS, MOST, Blocks, blocked
-from .calibrate import argument_attributes, is_float, range_of
+from .calibrate import argument_attributes, range_of
 from .grids import bias_room, codes_of, grid_type, weight_axis, weight_type
 from .integer_forms import PAIRS, PRODUCTS, form_problem
 from .notes import FLOAT, REAL, given_bits, given_type, given_weight_bits
+from .observe import is_float
 from .placement import Placement, is_scalar
 from .rules import Rules, scheme_for
 from .scheme import Grid, Scheme

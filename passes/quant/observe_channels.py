@@ -12,8 +12,9 @@ from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.ir import Operation
 
 from ...runtime.interpreter import input_names, run
-from .calibrate import batches, load_inputs
+from .calibrate import load_inputs
 from .layers import Float, Layer
+from .observe import batches
 
 BATCH = 32
 Bounds = tuple[Float, Float]

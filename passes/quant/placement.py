@@ -35,8 +35,6 @@ GRID_PRESERVING = (
 
 ACTIVATIONS = (graph.ReluOp, graph.ClipOp)
 
-__all__ = ["ACTIVATIONS", "GRID_PRESERVING", "PRODUCTS", "Placement", "core_of"]
-
 
 def is_pointwise(op: Operation) -> bool:
     """An op that gives one element for the elements at one place."""

@@ -30,7 +30,7 @@ from ..tile.network import UNIT
 from .channels_last import ChannelsLast
 from .fit_requant import FitRequant
 from .insert_casts import InsertQuantCasts
-from .placement import PRODUCTS
+from .integer_forms import PRODUCTS
 
 Product = quant.Conv2DOp | quant.FullyConnectedOp
 

@@ -29,9 +29,9 @@ from ...dialects.graph_base import shape_of
 from ...runtime.interpreter import input_names, load_functions
 from .calibrate import argument_attributes, load_inputs
 from .insert_casts import FIXED_GRIDS, InsertQuantCasts
+from .integer_forms import PRODUCTS
 from .notes import BITS, REAL, WEIGHT_BITS
 from .observe import logits_of
-from .placement import PRODUCTS
 from .prefix import start
 from .real_parameters import named
 from .weight_rounding import Samples, flip, integers_of, moments, rows_of, sample

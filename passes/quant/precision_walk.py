@@ -13,8 +13,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from ...dialects.diagnostics import RunnelError, emit_remark
+from .integer_forms import PRODUCTS
 from .pareto import Point
-from .placement import PRODUCTS
 from .precision_price import Price, Prices, model_of, prices
 from .precision_trial import FULL, WIDE, Precision, Trial
 
