@@ -89,6 +89,7 @@ from .graph_movement import (
     SliceOp,
     TransposeOp,
 )
+from .graph_normalization import LayerNormalizationOp
 from .graph_windows import (
     AveragePoolOp,
     ConvOp,
@@ -124,6 +125,7 @@ __all__ = [
     "GraphOp",
     "HardSigmoidOp",
     "HardSwishOp",
+    "LayerNormalizationOp",
     "LeakyReluOp",
     "LogOp",
     "MatmulOp",
@@ -371,6 +373,7 @@ OPERATIONS = [
     GlobalAveragePoolOp,
     HardSigmoidOp,
     HardSwishOp,
+    LayerNormalizationOp,
     LeakyReluOp,
     LogOp,
     MatmulOp,

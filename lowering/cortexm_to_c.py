@@ -23,6 +23,7 @@ from xdsl.dialects.builtin import (
     SymbolRefAttr,
     f32,
     i32,
+    i64,
 )
 from xdsl.dialects.emitc import EmitC_OpaqueAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue, TypeAttribute
@@ -87,7 +88,7 @@ def model_of(module: ModuleOp, function: func.FuncOp) -> Model:
 
 
 def integer(value: int) -> IntegerAttr:
-    return IntegerAttr(value, i32)
+    return IntegerAttr(value, i32 if -(2**31) <= value < 2**31 else i64)
 
 
 def identifier(text: str) -> str:

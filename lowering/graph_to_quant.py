@@ -26,11 +26,12 @@ from xdsl.pattern_rewriter import (
 from ..dialects import graph, quant
 from ..dialects.diagnostics import RunnelError, emit_remark
 from ..dialects.quant_types import ROUNDINGS
-from ..passes.quant.integer_forms import factor_of
+from ..passes.quant.integer_forms import factor_of, is_product
 from ..passes.quant.notes import FLOAT
 from ..passes.quant.placement import data_operands, is_pointwise
 from ..passes.quant.rules import Rules
 from ..runtime.interpreter.graph import MEANINGS
+from .attention_to_quant import FuseLayerNorm, FuseMatmul
 from .fixed_point import NoFixedPoint
 from .fusion import (
     PASS,
@@ -95,10 +96,12 @@ class ConvertGraphToQuant(ModulePass):
             RequantizeCast(op),
             FuseConv(op, rounding),
             FuseGemm(op, rounding),
+            FuseMatmul(op, rounding),
             FuseAdd(op, rounding),
             FuseMul(op, rounding),
             FuseAveragePool(op, rounding),
             FuseSoftmax(op, rounding),
+            FuseLayerNorm(op, rounding),
             FusePointwise(op, rounding),
         ]
         PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(op)
@@ -338,7 +341,9 @@ class FuseGemm(FusePattern):
             if not plain or core.trans_a.value.data:
                 return
             bias, transposed = core.bias, bool(core.trans_b.value.data)
-        elif isinstance(core, graph.MatmulOp) and len(quant.shape_of(core.lhs)) == 2:
+        elif isinstance(core, graph.MatmulOp) and is_product(core):
+            if len(quant.shape_of(core.lhs)) != 2:
+                return
             bias, transposed = None, False
         else:
             return

@@ -4,6 +4,7 @@ PASSES: dict[str, str] = {
     "decompose": "graph.decompose:Decompose",
     "fold-batch-norm": "graph.fold_batch_norm:FoldBatchNorm",
     "fold-bias": "graph.fold_bias:FoldBias",
+    "fuse-layer-norm": "graph.fuse_layer_norm:FuseLayerNorm",
     "fold-constants": "graph.fold_constants:FoldConstants",
     "remove-unused-globals": "graph.remove_unused_globals:RemoveUnusedGlobals",
     "select-ratios": "compress.select_ratios:SelectRatios",

@@ -206,3 +206,26 @@ func.func @other_scale(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor
   %2 = quant.qcast %1 : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
   func.return %2 : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
 }
+
+// Attention: both operands are activations; 0.5 * 0.5 / 0.5 = 2**30 / 2**31.
+// CHECK-LABEL: func.func @attend
+// CHECK-NEXT: quant.matmul %x, %y {requant = #quant.requant<[1073741824], [31], half_even, [-128, 127]>}
+// CHECK-NEXT: func.return
+func.func @attend(%x: tensor<2x3x4x!quant.uniform<i8:f32, 0.5:-3>>, %y: tensor<2x4x5x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<2x3x5x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<2x3x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<2x3x4xf32>
+  %1 = quant.dcast %y : tensor<2x4x5x!quant.uniform<i8:f32, 0.5:-3>> to tensor<2x4x5xf32>
+  %2 = graph.matmul %0, %1 : (tensor<2x3x4xf32>, tensor<2x4x5xf32>) -> tensor<2x3x5xf32>
+  %3 = quant.qcast %2 : tensor<2x3x5xf32> to tensor<2x3x5x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %3 : tensor<2x3x5x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// REMARK-DAG: remark: missed: convert-graph-to-quant{{.*}}: a sum of products may reach 4294967296, beyond i32
+// CHECK-LABEL: func.func @attend_wide
+// CHECK: graph.matmul
+func.func @attend_wide(%x: tensor<3x4x!quant.uniform<i16:f32, 0.5>>, %y: tensor<4x5x!quant.uniform<i16:f32, 0.5>>) -> tensor<3x5x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<3x4x!quant.uniform<i16:f32, 0.5>> to tensor<3x4xf32>
+  %1 = quant.dcast %y : tensor<4x5x!quant.uniform<i16:f32, 0.5>> to tensor<4x5xf32>
+  %2 = graph.matmul %0, %1 : (tensor<3x4xf32>, tensor<4x5xf32>) -> tensor<3x5xf32>
+  %3 = quant.qcast %2 : tensor<3x5xf32> to tensor<3x5x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %3 : tensor<3x5x!quant.uniform<i8:f32, 0.5:-3>>
+}

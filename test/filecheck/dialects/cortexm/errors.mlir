@@ -184,3 +184,14 @@ func.func @f() {
   cortexm.mul ins(%0, %f : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_mul_s8", runs = array<i64: 2, 4, 1>, requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
   func.return
 }
+
+// -----
+
+func.func @f() {
+  %0 = dma.buffer : memref<2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %f = dma.buffer : memref<2x5x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<2x3x5x!quant.uniform<i8:f32, 0.5>, "sram">
+  // expected-error@+1 {{[2, 3, 4] times [2, 5, 4] gives no [2, 3, 5]}}
+  cortexm.matmul ins(%0, %f : memref<2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<2x5x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<2x3x5x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_matmul_s8", requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
+  func.return
+}

@@ -111,3 +111,12 @@ func.func @move_and_scale() {
   cortexm.pad ins(%0 : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%w : memref<1x2x2x6x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_pad_box", header = "rn_copy_box.h", before = array<i64: 0, 0, 0, 1>, value = 0 : i32}
   func.return
 }
+
+func.func @matmul() {
+  %0 = dma.buffer : memref<2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %f = dma.buffer : memref<2x4x5x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<2x3x5x!quant.uniform<i8:f32, 0.5>, "sram">
+  // CHECK: cortexm.matmul ins(%0, %f : memref<2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<2x4x5x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<2x3x5x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_matmul_s8", requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
+  cortexm.matmul ins(%0, %f : memref<2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<2x4x5x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<2x3x5x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_matmul_s8", requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
+  func.return
+}

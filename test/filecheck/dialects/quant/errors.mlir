@@ -435,3 +435,28 @@ func.func @f(%a: tensor<4x!quant.uniform<i16:f32, 0.5:-32768>>, %b: tensor<4x!qu
   %0 = quant.mul %a, %b {requant = #quant.requant<[1073741824], [33], single, [-128, 127]>} : (tensor<4x!quant.uniform<i16:f32, 0.5:-32768>>, tensor<4x!quant.uniform<i16:f32, 0.5:-32768>>) -> tensor<4x!quant.uniform<i8:f32, 0.5>>
   func.return
 }
+
+// -----
+
+func.func @f(%a: tensor<2x3x4x!quant.uniform<i8:f32, 0.5>>, %b: tensor<1x4x5x!quant.uniform<i8:f32, 0.5>>) {
+  // expected-error@+1 {{the right operand has shape 1x4x5, expected 2x4x5}}
+  %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [36], single, [-128, 127]>} : (tensor<2x3x4x!quant.uniform<i8:f32, 0.5>>, tensor<1x4x5x!quant.uniform<i8:f32, 0.5>>) -> tensor<2x3x5x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%a: tensor<2x3x4x!quant.uniform<i8:f32, 0.5>>, %b: tensor<4x5x!quant.uniform<i8:f32, 0.5>>) {
+  // expected-error@+1 {{operands must have one rank, of 2 or more, not 3 and 2}}
+  %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [36], single, [-128, 127]>} : (tensor<2x3x4x!quant.uniform<i8:f32, 0.5>>, tensor<4x5x!quant.uniform<i8:f32, 0.5>>) -> tensor<2x3x5x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+// Two products of 32768 by 32768 leave i32.
+func.func @f(%a: tensor<3x2x!quant.uniform<i16:f32, 0.5>>, %b: tensor<2x5x!quant.uniform<i16:f32, 0.5>>) {
+  // expected-error@+1 {{a sum of 2 products may reach 2147483648, beyond i32; use fewer bits for an operand}}
+  %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [36], single, [-128, 127]>} : (tensor<3x2x!quant.uniform<i16:f32, 0.5>>, tensor<2x5x!quant.uniform<i16:f32, 0.5>>) -> tensor<3x5x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
