@@ -193,12 +193,6 @@ def scaled_inverse(value: SSAValue, count: int) -> tuple[tuple[SSAValue, float],
     return None
 
 
-def parameters(op: graph.LayerNormalizationOp) -> tuple[Float, Float] | None:
-    """Scale and bias, if they are constants."""
-    scale, bias = float_array(op.scale), float_array(op.bias)
-    return None if scale is None or bias is None else (scale, bias)
-
-
 class Scaled(RewritePattern):
     """layer_normalization(x) * constant"""
 
@@ -208,12 +202,15 @@ class Scaled(RewritePattern):
             norm, factor = value.owner, per_element(other, row_of(op.result))
             if not isinstance(norm, graph.LayerNormalizationOp) or factor is None:
                 continue
-            found = parameters(norm)
-            if found is not None and value.has_one_use() and value.type == op.result.type:
-                scale, bias = (array * factor for array in found)
+            scale, bias = float_array(norm.scale), float_array(norm.bias)
+            if scale is None or bias is None:
+                continue
+            if value.has_one_use() and value.type == op.result.type:
                 names = symbol_of(other, "scale"), symbol_of(norm.bias, "bias")
                 epsilon = norm.epsilon.value.data
-                return replace(rewriter, op, norm.input, scale, bias, epsilon, names)
+                return replace(
+                    rewriter, op, norm.input, scale * factor, bias * factor, epsilon, names
+                )
 
 
 class Shifted(RewritePattern):
@@ -225,8 +222,11 @@ class Shifted(RewritePattern):
             norm, term = value.owner, per_element(other, row_of(op.result))
             if not isinstance(norm, graph.LayerNormalizationOp) or term is None:
                 continue
-            found = parameters(norm)
-            if found is not None and value.has_one_use() and value.type == op.result.type:
-                names = symbol_of(norm.scale, "scale"), symbol_of(other, "bias")
-                scale, bias, epsilon = found[0], found[1] + term, norm.epsilon.value.data
-                return replace(rewriter, op, norm.input, scale, bias, epsilon, names)
+            bias = float_array(norm.bias)
+            if bias is not None and value.has_one_use() and value.type == op.result.type:
+                type = tensor_type(norm.bias)
+                total = new_constant(op, symbol_of(other, "bias"), bias + term, type)
+                epsilon = norm.epsilon.value.data
+                new = graph.LayerNormalizationOp(norm.input, norm.scale, total.result, epsilon)
+                new.location = op.location
+                return rewriter.replace(op, [total, new])
