@@ -75,9 +75,9 @@ def test_products_of_activations(machine: str, tmp_path: Path) -> None:
         matmul_case("column", (2, 3, 5, 1), zeros=(-128, 127, 0), rounding=1),
         matmul_case("one", (1, 1, 1, 3), rounding=2),
     ]
-    for types in product(BITS, repeat=3):
-        if "int16" in types and types[:2] != ("int16", "int16"):
-            found.append(matmul_case("_".join(types), (2, 3, 6, 5), types))
+    for a, b, y in product(BITS, repeat=3):
+        if "int16" in (a, b, y) and (a, b) != ("int16", "int16"):
+            found.append(matmul_case(f"{a}_{b}_{y}", (2, 3, 6, 5), (a, b, y)))
     check(MACHINES[machine], found, tmp_path)
 
 

@@ -13,6 +13,7 @@ from onnx_models import Array, model
 from quant_networks import Node, apply, outputs, sqnr
 from test_emitted_c import SANITIZERS, WARNINGS
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.ir import Operation
 
 from runnel.dialects import graph, quant
 from runnel.lowering.graph_to_quant import ConvertGraphToQuant, is_float_compute
@@ -43,9 +44,9 @@ CONSTANTS: dict[str, Array] = {
     "b1": normal(20),
     "heads": np.array([STEPS, HEADS, DEPTH]),
     "flat": np.array([STEPS, WIDTH]),
-    "root": np.float32(DEPTH**-0.5),
-    "eps": np.float32(1e-3),
-    "two": np.float32(2),
+    "root": np.array(DEPTH**-0.5, np.float32),
+    "eps": np.array(1e-3, np.float32),
+    "two": np.array(2, np.float32),
     "gamma": normal(WIDTH) + 1,
     "beta": normal(WIDTH),
 }
@@ -225,6 +226,7 @@ def quantized(folder: Path, bits: int = 8) -> tuple[ModuleOp, ModuleOp]:
     copy = module.clone()
     apply(copy, Calibrate(str(data), "min-max"))
     for norm in norms_of(copy):
+        assert isinstance(norm.input.owner, Operation)
         norm.input.owner.attributes[BITS] = IntegerAttr(bits, 64)
     apply(copy, InsertQuantCasts(), ConvertGraphToQuant("single"))
     resolve_pipeline("cleanup,remove-unused-globals").run(new_context(), copy)
