@@ -19,8 +19,11 @@ def is_untiled(op: Operation) -> str | None:
     """
     if tiling_of(op) is None:
         return "is not computed tile by tile"
-    samples = max((shape_of(value) or (1,))[0] for value in (*streams(op), *op.results))
-    return f"tiles are of one sample, not of {samples}" if samples > 1 else None
+    shapes = [shape_of(value) for value in (*streams(op), *op.results)]
+    samples, rank = max((shape or (1,))[0] for shape in shapes), max(map(len, shapes))
+    if samples > 1:
+        return f"tiles are of one sample, not of {samples}"
+    return f"tiles have up to 4 axes, not {rank}" if rank > 4 else None
 
 
 @dataclass(frozen=True)

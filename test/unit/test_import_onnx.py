@@ -198,7 +198,7 @@ PRODUCTS = [
         opset=17,
         axis=1,
         epsilon=0.1,
-        expect="reshape layer_normalization reshape",
+        expect="reshape reshape layer_normalization reshape",
     ),
 ]
 MOVEMENT = [
