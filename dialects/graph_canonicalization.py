@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
@@ -41,11 +42,12 @@ class ClipWithoutBounds(RewritePattern):
 
 
 class ClipIsRelu(RewritePattern):
-    """clip(x, 0, inf) -> relu(x)."""
+    """clip(x, 0, inf) -> relu(x), of floats."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ClipOp, rewriter: PatternRewriter, /):
-        if op.bounds() == (0.0, float("inf")):
+        is_float = isinstance(op.result.type.element_type, AnyFloat)
+        if is_float and op.bounds() == (0.0, float("inf")):
             replace(rewriter, op, ReluOp(op.input))
 
 

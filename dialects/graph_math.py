@@ -247,7 +247,8 @@ class _ClipPatterns(HasCanonicalizationPatternsTrait):
 
 @irdl_op_definition
 class ClipOp(UnaryOp):
-    """min(max(x, min), max); a bound that is not there does not limit.
+    """min(max(x, min), max); a bound that is not there does not limit. Of integers too, as behind
+    quantize_linear.
 
     ```mlir
     %1 = graph.clip %0 {min = 0.0 : f32, max = 6.0 : f32} : (tensor<1x8xf32>) -> tensor<1x8xf32>
@@ -262,6 +263,10 @@ class ClipOp(UnaryOp):
 
     def __init__(self, input: SSAValue, min: float | None, max: float | None):
         GraphOp.__init__(self, [input], {"min": min, "max": max})
+
+    def infer(self) -> TensorType:
+        require_number(self.input)
+        return tensor_type(self.input)
 
     def bounds(self) -> tuple[float, float]:
         """(min, max), infinite where there is no limit."""
