@@ -90,10 +90,13 @@ def outcome(found: Search) -> str:
 
 
 def on_target_text(seen: OnTarget) -> str:
-    bytes_kept = "the same bytes as" if seen.equal else "OTHER BYTES than"
+    if seen.deviation is not None:
+        kept = f"off by {seen.deviation:.1g} of the range (layers in float) from"
+    else:
+        kept = "the same bytes as" if seen.equal else "OTHER BYTES than"
     right = "" if seen.accuracy is None else f", {100 * seen.accuracy:.2f} % right"
     level = "the integer program in the interpreter"
-    return f"on {seen.where}: {bytes_kept} {level} on {seen.samples} samples{right}"
+    return f"on {seen.where}: {kept} {level} on {seen.samples} samples{right}"
 
 
 def sensitivity_table(layers: list[Sensitivity]) -> str:
