@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import I64, FloatAttr, IntegerAttr, TensorType
+from xdsl.dialects.builtin import I64, AnyFloat, FloatAttr, IntegerAttr, TensorType
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def, traits_def
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.traits import HasCanonicalizationPatternsTrait, Pure
 
-from .graph_base import GraphOp, axis_of, replace, require_float, shape_of, tensor_type
+from .graph_base import (
+    GraphOp,
+    axis_of,
+    replace,
+    require_float,
+    require_number,
+    shape_of,
+    tensor_type,
+)
 
 
 class UnaryOp(GraphOp):
@@ -221,7 +229,8 @@ class _ClipPatterns(HasCanonicalizationPatternsTrait):
 
 @irdl_op_definition
 class ClipOp(UnaryOp):
-    """min(max(x, min), max); a bound that is not there does not limit.
+    """min(max(x, min), max); a bound that is not there does not limit. Of integers too, as behind
+    quantize_linear.
 
     ```mlir
     %1 = graph.clip %0 {min = 0.0 : f32, max = 6.0 : f32} : (tensor<1x8xf32>) -> tensor<1x8xf32>
@@ -236,6 +245,10 @@ class ClipOp(UnaryOp):
 
     def __init__(self, input: SSAValue, min: float | None, max: float | None):
         GraphOp.__init__(self, [input], {"min": min, "max": max})
+
+    def infer(self) -> TensorType:
+        require_number(self.input)
+        return tensor_type(self.input)
 
     def bounds(self) -> tuple[float, float]:
         """(min, max), infinite where there is no limit."""
@@ -285,11 +298,12 @@ class ClipWithoutBounds(RewritePattern):
 
 
 class ClipIsRelu(RewritePattern):
-    """clip(x, 0, inf) -> relu(x)."""
+    """clip(x, 0, inf) -> relu(x), of floats."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ClipOp, rewriter: PatternRewriter, /):
-        if op.bounds() == (0.0, float("inf")):
+        is_float = isinstance(op.result.type.element_type, AnyFloat)
+        if is_float and op.bounds() == (0.0, float("inf")):
             replace(rewriter, op, ReluOp(op.input))
 
 

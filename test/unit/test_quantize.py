@@ -186,6 +186,19 @@ def test_the_command_writes_onnx(folder: Path, capsys: pytest.CaptureFixture[str
     assert code == 0 and {"QuantizeLinear", "DequantizeLinear", "Conv"} <= kinds
 
 
+def test_the_command_writes_what_training_takes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["quantize", "real.onnx", "--data", "x.npy", "--target-drop", "100"]
+    code, out, _ = runnel(capsys, *arguments, "--save-trainable", "t.onnx")
+    assert code == 0 and "written to t.onnx" in out
+    floats = {t.name for t in onnx.load(folder / "t.onnx").graph.initializer if len(t.dims) > 1}
+    own = {t.name for t in onnx.load(folder / "real.onnx").graph.initializer if len(t.dims) > 1}
+    assert own and own == floats
+    code, _, err = runnel(capsys, *arguments, "--save-trainable", "t.mlir")
+    assert code == 1 and "t.mlir: expected a name that ends in .onnx" in err
+
+
 def test_the_command_says_so_when_the_target_is_missed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -100,6 +100,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("0.6.1", "1.0.0", "2.0.0"),
         help="of the encodings written (1.0.0)",
     )
+    add(
+        "--save-trainable",
+        type=Path,
+        metavar="ONNX",
+        help="write the simulated network with float weights, for quantization-aware training",
+    )
     add("--per-tensor", action="store_true", help="one scale for all channels of a weight")
     add("--all", action="store_true", help="try everything, also after the target is met")
     add("-o", "--output", type=Path, metavar="FILE", help="quantized .mlir, or QDQ .onnx")
@@ -171,6 +177,8 @@ def run(args: argparse.Namespace) -> int:
         write(args, found.best)
     if args.save_encodings is not None:
         save_encodings(args, found.best)
+    if args.save_trainable is not None:
+        save_trainable(args.save_trainable, found.best)
     if args.report is not None:
         from ..report.quantization_report import report
 
@@ -193,7 +201,9 @@ def check_output(args: argparse.Namespace) -> None:
             f"{args.save_encodings}: the model beside it would overwrite {args.model}; choose "
             "another name"
         )
-    for path in (args.output, args.report, args.save_encodings):
+    if args.save_trainable is not None and args.save_trainable.suffix != ".onnx":
+        raise RunnelError(f"{args.save_trainable}: expected a name that ends in .onnx")
+    for path in (args.output, args.report, args.save_encodings, args.save_trainable):
         if path is not None and not path.parent.is_dir():
             raise RunnelError(f"{path}: the folder does not exist")
 
@@ -364,6 +374,18 @@ def save_encodings(args: argparse.Namespace, best: Attempt) -> None:
     args.save_encodings.write_text(text, encoding="utf-8")
     beside(args).write_bytes(model.SerializeToString())
     print(f"written to {args.save_encodings} and {beside(args)}")
+
+
+def save_trainable(path: Path, best: Attempt) -> None:
+    """Simulated quantization as ONNX: float weights and biases, quantizers around them."""
+    from ...lowering.export_onnx import export_onnx
+    from ..pipeline import resolve_pipeline
+    from ..registry import new_context
+
+    module = best.casts.clone()
+    resolve_pipeline("fake-quantize-weights,dce,remove-unused-globals").run(new_context(), module)
+    path.write_bytes(export_onnx(module).SerializeToString())
+    print(f"written to {path}")
 
 
 def beside(args: argparse.Namespace) -> Path:
