@@ -1,4 +1,4 @@
-"""graph -> quant for what transformers have: products of two activations, layer normalization."""
+"""Products of two activations and layer normalization between casts: what transformers have."""
 
 from __future__ import annotations
 
