@@ -72,7 +72,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "choose-layout": NamedPipeline(
         "Integer ops to the layout of the kernels.",
-        "channels-last{io=$layout},fold-constants,cleanup,remove-unused-globals",
+        "channels-last{io=$layout},rows-as-pixels,fold-constants,cleanup,remove-unused-globals",
         {"layout": "channels-last"},
     ),
     "place-buffers": NamedPipeline(

@@ -22,6 +22,7 @@ PASSES: dict[str, str] = {
     "import-encodings": "quant.import_encodings:ImportEncodings",
     "insert-quant-casts": "quant.insert_casts:InsertQuantCasts",
     "seq-mse": "quant.seq_mse:SeqMSE",
+    "rows-as-pixels": "quant.rows_as_pixels:RowsAsPixels",
     "round-weights": "quant.round_weights:RoundWeights",
     "correct-bias": "quant.correct_bias:CorrectBias",
     "fake-quantize-weights": "quant.fake_quantize_weights:FakeQuantizeWeights",

@@ -269,3 +269,14 @@ def test_cores_of_a_cluster_give_the_same_bytes(tmp_path: Path) -> None:
     ops = artifact.road["cluster"].module.walk()
     kernels = {str(op.properties["kernel"]) for op in ops if "kernel" in op.properties}
     assert {'"rn_cluster_add_s8"', '"rn_matmul_s8"', '"rn_layer_norm_s8"'} <= kernels
+
+
+def test_rows_as_pixels_give_the_same_bytes(tmp_path: Path) -> None:
+    _, before = quantized(tmp_path)
+    after = before.clone()
+    resolve_pipeline("rows-as-pixels").run(new_context(), after)
+    kinds = (quant.FullyConnectedOp, quant.Conv2DOp)
+    counts = [[sum(isinstance(op, k) for op in m.walk()) for k in kinds] for m in (before, after)]
+    assert counts == [[6, 0], [0, 6]]
+    x = normal(3, STEPS, WIDTH)
+    np.testing.assert_array_equal(outputs(before, x), outputs(after, x))
