@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, OpResult, SSAValue, SSAValues
 from xdsl.irdl import IRDLOperation, ParsePropInAttrDict, result_def, traits_def
+from xdsl.pattern_rewriter import PatternRewriter
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
@@ -193,3 +194,12 @@ def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
         )
         result.append(wide.pop() if wide else 1)
     return tuple(result)
+
+
+def replace(rewriter: PatternRewriter, op: GraphOp, new: GraphOp | SSAValue) -> None:
+    """Put `new` in the place of `op`; a new op stands for the same source node."""
+    if isinstance(new, SSAValue):
+        rewriter.replace(op, [], [new])
+        return
+    new.location = op.location
+    rewriter.replace(op, [new])
