@@ -28,9 +28,9 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cortexm, dma, graph, quant
+from ..dialects.attributes import index_array
 from ..dialects.diagnostics import emit_remark, refuse, source_name
 from ..dialects.platform import platform_of
-from ..dialects.quant_windows import index_array
 from .bufferizer import Bufferizer, memref_of
 from .graph_to_linalg import has_loops, lower_layer
 from .kernel_problem import constant_operand, parameters, problem_of, streams
