@@ -144,7 +144,7 @@ def _limit(module: ModuleOp, memory: str) -> float:
 def _plan(module: ModuleOp, liveness: Liveness, segment: Segment) -> _Plan:
     room = _room(module, liveness, segment)
     found = best_schedule(segment.tasks, room)
-    return _Plan(segment, written_schedule(segment.tasks).cycles, found)
+    return _Plan(segment, written_schedule(segment.tasks, room).cycles, found)
 
 
 def _room(module: ModuleOp, liveness: Liveness, segment: Segment) -> Room:
@@ -156,5 +156,7 @@ def _room(module: ModuleOp, liveness: Liveness, segment: Segment) -> Room:
     opened = frozenset(b for b, i in intervals.items() if i.start < min(inside) <= i.end)
     kept = frozenset(b for b, i in intervals.items() if i.end > max(inside))
     limit = _limit(module, memory)
-    channels = sum(engine.channels for engine in platform_of(module).dma) - segment.open_tokens
-    return Room(limit, sum(b.size for b in opened), opened, kept, memory, channels)
+    engines = platform_of(module).dma
+    channels = sum(engine.channels for engine in engines) - segment.open_tokens
+    queue = max(engine.channels for engine in engines)
+    return Room(limit, sum(b.size for b in opened), opened, kept, memory, channels, queue)
