@@ -146,11 +146,12 @@ class Clock:
             return False
         new = [(b, size) for b, size in self._buffers(self.order.pieces[i]) if b not in self.opened]
         more = sum(size for _, size in new)
+        if more and self.alive + more > self.room.limit:
+            return False
         if is_token and ahead and self.forecast is not None:
             most = max((self.forecast.most(buffer) for buffer, _ in new), default=0)
-            if most + more > self.room.limit:
-                return False
-        return not more or self.alive + more <= self.room.limit
+            return most + more <= self.room.limit
+        return True
 
     def run(self, i: int) -> None:
         """Let a piece begin as soon as it can."""
@@ -240,16 +241,19 @@ def list_schedule(order: Order, room: Room, policy: Policy) -> Schedule | None:
     missing = [len(b) + len(e) for b, e in zip(order.before, order.ended, strict=True)]
     ready = {i for i, count in enumerate(missing) if count == 0}
     while ready:
-        able = [i for i in ready if clock.fits(i)]
-        able = able or [i for i in ready if clock.fits(i, ahead=False)]
-        if clock.starting:
-            able = [i for i in able if order.pieces[i].role is Role.START] or able
-        if not able:
+        able = [i for i in ready if clock.starting and order.pieces[i].role is Role.START]
+        able = sorted(
+            able or ready,
+            key=lambda i: (clock.start(i), KINDS[order.pieces[i].role], -rank[i], i),
+        )
+        chosen = next((i for i in able if clock.fits(i)), None)
+        if chosen is None:
+            chosen = next((i for i in able if clock.fits(i, ahead=False)), None)
+        if chosen is None:
             if clock.waited == len(clock.jobs):
                 return None
             clock.wait_next()
             continue
-        chosen = min(able, key=lambda i: (clock.start(i), KINDS[order.pieces[i].role], -rank[i], i))
         clock.run(chosen)
         ready.remove(chosen)
         for j in order.after[chosen]:
