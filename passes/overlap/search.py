@@ -47,6 +47,15 @@ def written_schedule(tasks: Sequence[Task], room: Room) -> Schedule:
     return as_written(order_of([task.whole for task in tasks]), room)
 
 
+def earlier_transfers(tasks: Sequence[Task], room: Room) -> Schedule | None:
+    """The fastest schedule in which kernels and jobs stay as they are and transfers begin earlier;
+    None if there is no room for any.
+    """
+    order = order_of([task.whole for task in tasks], in_turn=False, work_in_turn=True)
+    found = [list_schedule(order, room, policy) for policy in POLICIES if policy.ahead]
+    return min((s for s in found if s is not None), key=lambda s: s.cycles, default=None)
+
+
 def best_schedule(tasks: Sequence[Task], room: Room) -> Schedule | None:
     """The fastest schedule that is found, with no more bands than it needs; None if there is no
     room for any.
