@@ -168,9 +168,7 @@ def is_wait(op: Operation) -> TypeGuard[dma.AwaitOp]:
     return isinstance(op, dma.AwaitOp)
 
 
-def order_of(
-    pieces: Sequence[Piece], *, in_turn: bool = True, work_in_turn: bool = False
-) -> Order:
+def order_of(pieces: Sequence[Piece], *, in_turn: bool = True, work_in_turn: bool = False) -> Order:
     """The dependences between pieces, which come in the original order.
 
     What touches common bytes keeps its order, one of them writing. A job holds its bytes until it
