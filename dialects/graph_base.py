@@ -23,6 +23,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from .attributes import index_array
 from .diagnostics import describe
 from .types import QuantizedType
 
@@ -97,7 +98,7 @@ def to_attribute(value: PropertyValue) -> Attribute | None:
         case str():
             return StringAttr(value)
         case _:
-            return DenseArrayBase.from_list(i64, [int(entry) for entry in value])
+            return index_array(map(int, value))
 
 
 def ints(attribute: DenseArrayBase[I64]) -> tuple[int, ...]:

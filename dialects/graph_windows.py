@@ -23,13 +23,7 @@ from .graph_base import (
     with_shape,
 )
 from .graph_movement import PadOp
-
-
-def window_extent(
-    size: int, before: int, after: int, kernel: int, stride: int, dilation: int
-) -> int:
-    """How many windows fit along one axis: the output extent of a convolution or pooling."""
-    return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
+from .windows import window_extent
 
 
 class _WindowPatterns(HasCanonicalizationPatternsTrait):

@@ -26,7 +26,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import graph, quant
-from ..dialects.diagnostics import RunnelError, refuse, source_name, tensor_names
+from ..dialects.diagnostics import RunnelError, layer_name, refuse, source_name, tensor_names
 from ..dialects.quant_types import storage_bounds
 from ..dialects.types import dtype_of
 from ..runtime.interpreter import input_names, output_names
@@ -154,7 +154,7 @@ class Exporter:
 
     def node(self, op: Operation, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
         """A node for `op`, whose result has the name that it gives."""
-        base, result = source_name(op) or op.name.partition(".")[2], op.results[0]
+        base, result = layer_name(op), op.results[0]
         if op.name.startswith("quant."):
             wanted = f"{base}.{kind}"
         else:
