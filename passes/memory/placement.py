@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from ...dialects.diagnostics import RunnelError
+from ...dialects.diagnostics import RunnelError, choices
 from .liveness import Interval
 from .placement_problem import Problem
 
@@ -56,15 +56,21 @@ def place(
     Raises RunnelError for an unknown algorithm, for `cp_sat` without ortools, and for intervals
     whose fixed offsets are impossible.
     """
-    if algorithm not in ALGORITHMS:
-        raise RunnelError(
-            f"no placement algorithm named '{algorithm}': choose one of {', '.join(ALGORITHMS)}"
-        )
+    check_algorithm(algorithm)
     problem = Problem(intervals, alignment, seed, enough)
     _check_fixed(problem)
     if algorithm == "auto":
         return _auto(problem)
     return _run(problem, algorithm)
+
+
+def check_algorithm(algorithm: str) -> None:
+    """Refuse what is no name of an algorithm."""
+    if algorithm not in ALGORITHMS:
+        raise RunnelError(
+            f"no placement algorithm named '{algorithm}': choose one of "
+            f"{choices(algorithm, ALGORITHMS)}"
+        )
 
 
 def _run(problem: Problem, algorithm: str) -> Placement:
