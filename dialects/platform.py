@@ -528,7 +528,7 @@ def platform_of(module: ModuleOp) -> PlatformAttr:
     attribute = module.attributes.get(KEY)
     if not isinstance(attribute, PlatformAttr):
         raise VerifyException(
-            f"the module has no platform (attribute {KEY}); set one before this pass"
+            f"the module has no platform (attribute {KEY}); run set-platform before"
         )
     return attribute
 
