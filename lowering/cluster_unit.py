@@ -16,7 +16,7 @@ from ..dialects import cluster, cortexm, quant
 from ..dialects.attributes import index_array
 from ..dialects.cluster import ChunkAttr, ChunkLayout
 from ..dialects.diagnostics import emit_remark, refuse
-from ..dialects.platform import Unit
+from ..dialects.platform_records import Unit
 from ..dialects.quant_types import RequantAttr
 from ..dialects.tiling import extent, shape_of, tiling_of
 from .kernel_problem import constant_operand, problem_of, streams
