@@ -49,10 +49,6 @@ class Memory:
         """The first address behind the memory."""
         return self.address + self.size
 
-    def reached_by(self, unit: str) -> bool:
-        """Whether the unit of this name reads and writes the memory directly."""
-        return not self.units or unit in self.units
-
 
 @dataclass(frozen=True)
 class Cost:
