@@ -1,8 +1,9 @@
 """Errors that tell the user where and what to do, and remarks that tell what a pass did."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal, NoReturn
 
 from xdsl.dialects.builtin import FileLineColLoc, LocationAttr, NameLoc, NoneAttr, StringAttr
@@ -42,6 +43,18 @@ def blaming(op: Operation) -> Iterator[None]:
         raise
     except (RunnelError, PassFailedException, VerifyException) as error:
         raise OpError((op, str(error))) from error
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The name among `known` that a mistyped `word` most likely means."""
+    return next(iter(get_close_matches(word, list(known), n=1)), None)
+
+
+def choices(word: str, known: Iterable[str]) -> str:
+    """`a, b, c (did you mean 'b'?)`, for a `word` that is none of them."""
+    names = list(known)
+    close = closest(word, names)
+    return ", ".join(names) + (f" (did you mean '{close}'?)" if close else "")
 
 
 def location_name(location: LocationAttr) -> str | None:

@@ -12,6 +12,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cluster, quant
+from ..dialects.cluster_chunk import ChunkLayout
 from ..dialects.diagnostics import refuse
 from ..dialects.types import dtype_of
 from .kernel_arguments import ROUNDINGS, Integer, Struct
@@ -65,7 +66,7 @@ class ChunkPart:
 class Channels:
     """The address of an `rn_channels` that points into the chunk."""
 
-    layout: cluster.ChunkLayout
+    layout: ChunkLayout
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, MemRefType, i8, i
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import c, cluster
+from ..dialects.cluster_chunk import ChunkLayout
 from ..dialects.diagnostics import blaming, source_name
 from ..dialects.types import stored_element
 from .c_builder import Builder, c_type
@@ -210,7 +211,7 @@ class KernelFunction(ABC, Generic[K]):
         made.append(c.GlobalOp(symbol, c.named(type), value, static=True, const=True))
         return symbol
 
-    def _channels(self, layout: cluster.ChunkLayout, chunk: SSAValue, to: Builder) -> SSAValue:
+    def _channels(self, layout: ChunkLayout, chunk: SSAValue, to: Builder) -> SSAValue:
         """Where bias, multipliers and shifts are in the chunk."""
         variable = to.add(c.VariableOp(c.named("rn_channels")))
         variable.name_hint = "channels"

@@ -14,9 +14,9 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import cluster, cortexm, quant
 from ..dialects.attributes import index_array
-from ..dialects.cluster import ChunkAttr, ChunkLayout
+from ..dialects.cluster_chunk import ChunkAttr, ChunkLayout, align
 from ..dialects.diagnostics import emit_remark, refuse
-from ..dialects.platform import Unit
+from ..dialects.platform_records import Unit
 from ..dialects.quant_types import RequantAttr
 from ..dialects.tiling import extent, shape_of, tiling_of
 from .kernel_problem import constant_operand, problem_of, streams
@@ -65,7 +65,7 @@ class ClusterBackend:
         problem = self._problem(op)
         if problem.window is not None:
             problem = _cut(op, problem, tile)
-        return self.unit.cores * cluster.align(self._kernel(op).scratch(problem))
+        return self.unit.cores * align(self._kernel(op).scratch(problem))
 
     def chunks(self, op: Operation, channels: int) -> NDArray[Any]:
         if isinstance(op, quant.TableOp):

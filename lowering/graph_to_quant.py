@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import GreedyRewritePatternApplier, PatternRewriteWalker, RewritePattern
 
 from ..dialects import graph
-from ..dialects.diagnostics import RunnelError, emit_remark
+from ..dialects.diagnostics import RunnelError, choices, emit_remark
 from ..dialects.quant_types import ROUNDINGS
 from ..passes.quant.notes import FLOAT
 from ..passes.quant.rules import Rules
@@ -52,7 +52,7 @@ class ConvertGraphToQuant(ModulePass):
             rounding = next(iter(Rules.of(op).asked.roundings), "single")
         if rounding not in ROUNDINGS:
             raise RunnelError(
-                f"unknown rounding '{rounding}', expected one of {', '.join(ROUNDINGS)}"
+                f"unknown rounding '{rounding}', expected one of {choices(rounding, ROUNDINGS)}"
             )
         patterns: list[RewritePattern] = [
             SinkDequantize(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import AnyFloat, IntegerAttr, TensorType, i32
 from xdsl.ir import Attribute, Operation, SSAValue
@@ -11,10 +10,8 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from ..dialects import cortexm, graph, quant
 from ..dialects.attributes import index_array
 from ..dialects.quant_types import quantize_real
+from .kernel_bufferizer import KernelBufferizer
 from .kernels import Problem
-
-if TYPE_CHECKING:
-    from .quant_to_cortexm import KernelBufferizer
 
 MOVEMENT: tuple[type[Operation], ...] = (
     graph.TransposeOp,

@@ -15,7 +15,7 @@ from xdsl.ir import Operation, SSAValue
 from ..dialects import cluster, dma, npu, quant
 from ..dialects.npu_chunk import Chunk
 from ..dialects.npu_job import Kind, Mode
-from ..dialects.platform import Unit
+from ..dialects.platform_records import Unit
 from ..dialects.tiling import shape_of
 from ..passes.place.npu_model import MODEL, Layer, constants_of, mode_of
 from .cluster_arguments import sizes_of

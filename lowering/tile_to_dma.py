@@ -28,7 +28,7 @@ from ..dialects.types import memref_type
 from .bufferizer import memref_of
 from .index_math import Index, IndexMath
 from .kernel_table import all_kernels
-from .quant_to_cortexm import KernelBufferizer
+from .quant_to_cortexm import QuantBufferizer
 from .tile_buffers import GroupBuffers, group_buffers
 from .unit_backends import backend_of
 from .units import TileOperands, UnitBackend
@@ -68,7 +68,7 @@ class ConvertTileToDma(ModulePass):
 
 
 @dataclass
-class TileBufferizer(KernelBufferizer):
+class TileBufferizer(QuantBufferizer):
     """Lowers groups to pipelines; the rest as on a single core."""
 
     platform: PlatformAttr = field(kw_only=True)

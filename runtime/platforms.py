@@ -10,7 +10,8 @@ from typing import Any
 
 from ..dialects.cortexm import CortexM
 from ..dialects.diagnostics import RunnelError
-from ..dialects.platform import PlatformAttr, platform_problems
+from ..dialects.platform import PlatformAttr
+from ..dialects.platform_checks import platform_problems
 from ..dialects.records import did_you_mean
 from .platform_variants import Variant, merge
 

@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, Mod
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from ...dialects.diagnostics import RunnelError, emit_remark
+from ...dialects.diagnostics import RunnelError, choices, emit_remark
 from ...runtime.interpreter import input_names
 from . import calibration_cache
 from .calibrators import METHODS, calibrator
@@ -118,7 +118,8 @@ class Calibrate(ModulePass):
         """The options as rules, or RunnelError."""
         if self.method not in METHODS:
             raise RunnelError(
-                f"unknown calibration '{self.method}', expected one of {', '.join(METHODS)}"
+                f"unknown calibration '{self.method}', expected one of "
+                f"{choices(self.method, METHODS)}"
             )
         if not 0 < self.percentile <= 100 or self.headroom <= 0 or self.deviations < 0:
             raise RunnelError(

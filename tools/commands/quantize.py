@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from ...dialects.diagnostics import RunnelError
 from .common import (
-    c_name,
     channels_last_data,
     data_layout,
-    dimension,
     platform_option,
     progress_of,
     read_model,
+    reading_options,
     remarks_shown,
     runtime_config_option,
+    telling_options,
 )
 
 if TYPE_CHECKING:
@@ -124,13 +124,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="integer",
         help="what the quantized .mlir takes and gives (integer)",
     )
-    add(
-        "--dim", type=dimension, action="append", default=[], metavar="NAME=SIZE", help="as compile"
-    )
-    add("--name", type=c_name, help="the prefix of all C names; default: after the file")
+    reading_options(parser)
     data_layout(parser)
-    add("--remarks", choices=("passed", "missed", "analysis", "all"), help="what the passes say")
-    add("-q", "--quiet", action="store_true", help="no progress")
+    telling_options(parser)
 
 
 def points(text: str) -> float:
