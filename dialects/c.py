@@ -34,13 +34,16 @@ types and the rules for names are in `c_base`.
 from xdsl.ir import Dialect
 
 from .c_base import (
+    BYTE,
     CHAR,
+    NULL,
     STRING,
     VOID,
     VOID_POINTER,
     ArrayType,
     ConstType,
     LValueType,
+    macro,
     named,
     pointer,
 )
@@ -74,9 +77,11 @@ from .c_names import name_problem
 from .c_statements import AssignOp, CommentOp, DiscardOp, ForOp, IfOp, VariableOp
 
 __all__ = [
+    "BYTE",
     "CHAR",
     "COMPARISONS",
     "LOGICAL",
+    "NULL",
     "STRING",
     "VOID",
     "VOID_POINTER",
@@ -111,6 +116,7 @@ __all__ = [
     "VariableOp",
     "find_definition",
     "find_symbol",
+    "macro",
     "name_problem",
     "named",
     "pointer",

@@ -58,6 +58,13 @@ def source_name(op: Operation) -> str | None:
     return op.location.desc.data if isinstance(op.location, NameLoc) else None
 
 
+def layer_name(op: Operation) -> str:
+    """What tables and emitted names call the layer that `op` computes: its source node's name, else
+    the kind of the op.
+    """
+    return source_name(op) or op.name.partition(".")[2]
+
+
 def tensor_names(op: Operation) -> list[str]:
     """The names that the source has for what `op` makes: locations within that of its node.
 

@@ -48,15 +48,10 @@ from .quant_checks import (
 from .quant_pointwise import MulOp, broadcast_runs, greatest_product
 from .quant_tiling import FullyConnectedTiling, Pointwise
 from .quant_types import RequantAttr, UniformQuantizedType, quantized
-from .quant_windows import (
-    AveragePool2DOp,
-    Conv2DOp,
-    MaxPool2DOp,
-    dimensions,
-    window_extent,
-)
+from .quant_windows import AveragePool2DOp, Conv2DOp, MaxPool2DOp, dimensions
 from .reuse import InPlace
 from .scaled_sum import ScaledSumOp
+from .windows import window_extent
 
 __all__ = [
     "SOFTMAX_ENTRIES",

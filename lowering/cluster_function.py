@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, MemRefType, StringAttr, i8, i32
-from xdsl.dialects.emitc import EmitC_OpaqueAttr
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, MemRefType, i8, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import c, cluster
@@ -243,7 +242,7 @@ class SharedFunction(KernelFunction[cluster.KernelOp]):
         return op.constants[0]
 
     def finish(self, to: Builder, operands: list[SSAValue], named: Mapping[str, SSAValue]) -> None:
-        cores = to.add(c.LiteralOp(c_name("RN_CORES"), i32))
+        cores = to.add(c.LiteralOp(c.macro("RN_CORES"), i32))
         to.block.add_op(c.CallOp(self.first.kernel.data, [*operands, named[CORE], cores]))
 
 
@@ -273,10 +272,5 @@ def _object(symbol: str, type: str, to: Builder) -> SSAValue:
     return to.add(c.GetGlobalOp(symbol, c.LValueType(c.ConstType(c.named(type)))))
 
 
-def c_name(text: str) -> Attribute:
-    """A macro or an enumerator."""
-    return EmitC_OpaqueAttr(StringAttr(text))
-
-
 def _null() -> c.LiteralOp:
-    return c.LiteralOp(c_name("NULL"), c.VOID_POINTER)
+    return c.LiteralOp(c.NULL, c.VOID_POINTER)

@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, i8, i
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import cluster, cortexm, quant
+from ..dialects.attributes import index_array
 from ..dialects.cluster import ChunkAttr, ChunkLayout
 from ..dialects.diagnostics import emit_remark, refuse
 from ..dialects.platform import Unit
@@ -135,7 +136,7 @@ class ClusterBackend:
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
         groups = op.groups.value.data
         return cluster.Conv2DOp, {
-            "window": _numbers((*op.kernel_size(), *op.strides.get_values(), *op.dilation())),
+            "window": index_array((*op.kernel_size(), *op.strides.get_values(), *op.dilation())),
             "groups": IntegerAttr(groups, i64),
             **self._product(op, channels),
         }
@@ -162,14 +163,14 @@ class ClusterBackend:
     def _avg_pool2d(
         self, op: quant.AveragePool2DOp, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
-        window = _numbers((*op.kernel_size(), *op.strides.get_values(), 1, 1))
+        window = index_array((*op.kernel_size(), *op.strides.get_values(), 1, 1))
         return cluster.AveragePool2DOp, {"window": window, **self._scale(op)}
 
     @_properties.register
     def _max_pool2d(
         self, op: quant.MaxPool2DOp, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
-        window = _numbers((*op.kernel_size(), *op.strides.get_values(), 1, 1))
+        window = index_array((*op.kernel_size(), *op.strides.get_values(), 1, 1))
         return cluster.MaxPool2DOp, {"window": window}
 
     @_properties.register
@@ -251,10 +252,6 @@ def _depthwise(op: KernelOps) -> bool:
 def _depth(op: KernelOps) -> int:
     """Products of one output."""
     return prod(shape_of(op.weight)[1:])
-
-
-def _numbers(values: Sequence[int]) -> DenseArrayBase[Any]:
-    return DenseArrayBase.from_list(i64, list(values))
 
 
 def _clamp(requant: RequantAttr) -> DenseArrayBase[Any]:

@@ -9,8 +9,8 @@ from xdsl.dialects.builtin import AnyFloat, IntegerAttr, TensorType, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import cortexm, graph, quant
+from ..dialects.attributes import index_array
 from ..dialects.quant_types import quantize_real
-from ..dialects.quant_windows import index_array
 from .kernels import Problem
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cortexm, dma, graph, quant
-from ..dialects.diagnostics import emit_remark, refuse, source_name
+from ..dialects.attributes import index_array
+from ..dialects.diagnostics import emit_remark, layer_name, refuse
 from ..dialects.platform import platform_of
-from ..dialects.quant_windows import index_array
 from .bufferizer import Bufferizer, memref_of
 from .graph_to_linalg import has_loops, lower_layer
 from .kernel_problem import constant_operand, parameters, problem_of, streams
@@ -150,7 +150,7 @@ class KernelBufferizer(Bufferizer):
         packing = kernel.packing(problem)
         window = problem.window
         kernel_size = (1, 1) if window is None else (window.k_h, window.k_w)
-        name = source_name(op) or op.name.split(".")[1]
+        name = layer_name(op)
         bias = constant_operand(op, op.bias)
         return {
             "packing": packing,

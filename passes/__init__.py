@@ -23,6 +23,7 @@ PASSES: dict[str, str] = {
     "seq-mse": "quant.seq_mse:SeqMSE",
     "round-weights": "quant.round_weights:RoundWeights",
     "correct-bias": "quant.correct_bias:CorrectBias",
+    "fake-quantize-weights": "quant.fake_quantize_weights:FakeQuantizeWeights",
     "verify-quantization": "quant.verify_quantization:VerifyQuantization",
     "fit-requant": "quant.fit_requant:FitRequant",
     "channels-last": "quant.channels_last:ChannelsLast",

@@ -17,7 +17,8 @@ from xdsl.ir import Block, BlockArgument, Operation, SSAValue, Use
 from ...dialects import graph
 from ...dialects.diagnostics import describe
 from ...dialects.graph_base import shape_of
-from ...dialects.graph_math import BinaryOp, UnaryOp
+from ...dialects.graph_math import BinaryOp
+from ...dialects.graph_unary import UnaryOp
 from ...dialects.quantization import Rule
 from .integer_forms import PAIRS, PRODUCTS, form_problem, pads_with_zero, rule_problem
 from .notes import FLOAT

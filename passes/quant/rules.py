@@ -11,7 +11,8 @@ from xdsl.ir import Operation
 
 from ...dialects import graph
 from ...dialects.graph_base import shape_of
-from ...dialects.graph_math import BinaryOp, UnaryOp
+from ...dialects.graph_math import BinaryOp
+from ...dialects.graph_unary import UnaryOp
 from ...dialects.platform import KEY, PlatformAttr
 from ...dialects.quantization import ANYTHING, Quantization, Rule
 from ...lowering.kernel_table import all_kernels

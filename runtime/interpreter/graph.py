@@ -80,8 +80,8 @@ def _relu(op: graph.ReluOp, x: Array) -> Array:
 
 
 def _clip(op: graph.ClipOp, x: Array) -> Array:
-    low, high = op.bounds()
-    return np.clip(x, x.dtype.type(low), x.dtype.type(high))
+    low, high = (x.dtype.type(end) if np.isfinite(end) else None for end in op.bounds())
+    return np.clip(x, low, high)
 
 
 def _leaky_relu(op: graph.LeakyReluOp, x: Array) -> Array:
