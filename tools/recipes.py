@@ -114,8 +114,8 @@ ADDITIONS = (
         "between",
     ),
 )
-"""In the order of their cost, but biases after rounding: a bias that was corrected for other weights
-is wrong for new ones.
+"""In the order of their cost, but biases after rounding: one that was corrected for other weights is
+wrong for new ones.
 """
 
 
