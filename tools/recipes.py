@@ -114,7 +114,7 @@ ADDITIONS = (
         "between",
     ),
 )
-"""In the order of their cost, but biases after rounding: one that was corrected for other weights is
+"""In the order of their cost, but biases after rounding: one corrected for other weights is
 wrong for new ones.
 """
 
