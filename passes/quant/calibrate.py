@@ -63,7 +63,8 @@ class Calibrate(ModulePass):
     than `deviations` standard deviations around the mean of each channel, where a folded batch norm
     knew them (0: ranges are what the data show), and all are widened by the factor `headroom`. Nor
     is the top of logits cut off, as the greatest of a row decides: it is at least four deviations
-    above the mean of the greatest ones (with `deviations` of 0: what the method finds).
+    above the mean of the greatest ones (with min-max, which cuts nothing off, and with `deviations`
+    of 0: what the method finds).
 
     Statistics are kept on disk by a hash of network and data (`cache=false`: not).
     """
@@ -194,7 +195,7 @@ class Ranges:
                 f"widened from {text(found)} to {text(wide)}: {self.deviations:g} deviations "
                 "of the batch norm that was folded here",
             )
-        if op is seen.logits and self.deviations:
+        if op is seen.logits and self.deviations and self.method != "min-max":
             found, wide = wide, keep_choice(wide, seen.rows)
             if wide != found:
                 why = "the greatest value of a row decides"

@@ -1,8 +1,10 @@
 // Of two rows [1, 0, -1] and [3, 0, -3] the greatest values are 1 and 3, 2 on average with a
-// deviation of 1: logits reach to 2 + 4 * 1. Not where data alone count.
+// deviation of 1: logits reach to 2 + 4 * 1. Not where data alone count,
+// and not by min-max, which cuts nothing off.
 // RUN: python -c "import numpy as np; np.save('%t.npy', np.array([[1, 0], [3, 0]], 'f4'))"
-// RUN: opt-tool %s -p 'calibrate{data=%t.npy method=min-max cache=false}' --remarks=all 2>&1 | filecheck %s
-// RUN: opt-tool %s -p 'calibrate{data=%t.npy method=min-max deviations=0 cache=false}' | filecheck %s --check-prefix=DATA
+// RUN: opt-tool %s -p 'calibrate{data=%t.npy method=percentile percentile=100 cache=false}' --remarks=all 2>&1 | filecheck %s
+// RUN: opt-tool %s -p 'calibrate{data=%t.npy method=percentile percentile=100 deviations=0 cache=false}' | filecheck %s --check-prefix=DATA
+// RUN: opt-tool %s -p 'calibrate{data=%t.npy method=min-max cache=false}' | filecheck %s --check-prefix=DATA
 
 graph.global @w : tensor<3x2xf32> = dense<[[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]>
 
