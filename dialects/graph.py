@@ -34,6 +34,7 @@ from .graph_math import (
     SubOp,
 )
 from .graph_movement import ConcatOp, GatherOp, PadOp, ResizeOp, SliceOp
+from .graph_normalization import LayerNormalizationOp
 from .graph_unary import (
     AbsOp,
     ClipOp,
@@ -80,6 +81,7 @@ __all__ = [
     "GraphOp",
     "HardSigmoidOp",
     "HardSwishOp",
+    "LayerNormalizationOp",
     "LeakyReluOp",
     "LogOp",
     "MatmulOp",
@@ -139,6 +141,7 @@ OPERATIONS = [
     GlobalAveragePoolOp,
     HardSigmoidOp,
     HardSwishOp,
+    LayerNormalizationOp,
     LeakyReluOp,
     LogOp,
     MatmulOp,

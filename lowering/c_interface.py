@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     f32,
     i32,
+    i64,
 )
 from xdsl.ir import Attribute, TypeAttribute
 from xdsl.utils.exceptions import PassFailedException
@@ -166,4 +167,4 @@ def description(tensor: Tensor) -> dict[str, Attribute]:
 
 
 def integer(value: int) -> IntegerAttr:
-    return IntegerAttr(value, i32)
+    return IntegerAttr(value, i32 if -(2**31) <= value < 2**31 else i64)

@@ -23,7 +23,7 @@ from .kernel_problem import constant_operand, problem_of, streams
 from .kernels import Kernel, Problem, choose_kernel
 from .kernels_cluster import CLUSTER_KERNELS
 from .quant_to_cortexm import refusal
-from .units import TileOperands
+from .units import TileOperands, is_untiled
 
 KernelOps = quant.Conv2DOp | quant.FullyConnectedOp
 
@@ -39,9 +39,7 @@ class ClusterBackend:
         self._problems: dict[Operation, Problem] = {}
 
     def refuses(self, op: Operation) -> str | None:
-        if tiling_of(op) is None:
-            return "is not computed tile by tile"
-        if (reason := refusal(op)) is not None:
+        if (reason := is_untiled(op) or refusal(op)) is not None:
             return reason
         wide = next((v for v in (*streams(op), *op.results) if not is_int8(v)), None)
         if wide is not None:

@@ -39,7 +39,17 @@ NODES: dict[str, str] = {
     for name in (
         *("abs", "add", "average_pool", "batch_normalization", "concat", "conv", "div", "elu"),
         *("erf", "exp", "gather", "gemm", "global_average_pool", "hard_sigmoid", "hard_swish"),
-        *("leaky_relu", "log", "max_pool", "mul", "neg", "pow", "reciprocal", "reduce_max"),
+        *(
+            "layer_normalization",
+            "leaky_relu",
+            "log",
+            "max_pool",
+            "mul",
+            "neg",
+            "pow",
+            "reciprocal",
+            "reduce_max",
+        ),
         *("reduce_mean", "relu", "sigmoid", "softmax", "sqrt", "sub", "tanh", "transpose"),
     )
 } | {"matmul": "MatMul", "prelu": "PRelu", "maximum": "Max", "minimum": "Min"}

@@ -10,6 +10,7 @@ from xdsl.ir import Operation, SSAValue
 
 from ..dialects import graph, quant
 from ..dialects.diagnostics import emit_remark
+from ..passes.quant.integer_forms import is_product
 from .fusion import (
     PASS,
     FusePattern,
@@ -145,7 +146,9 @@ class FuseGemm(FusePattern):
             if not plain or core.trans_a.value.data:
                 return
             bias, transposed = core.bias, bool(core.trans_b.value.data)
-        elif isinstance(core, graph.MatmulOp) and len(quant.shape_of(core.lhs)) == 2:
+        elif isinstance(core, graph.MatmulOp) and is_product(core):
+            if len(quant.shape_of(core.lhs)) != 2:
+                return
             bias, transposed = None, False
         else:
             return

@@ -19,6 +19,7 @@ from ..dialects.quant_types import ROUNDINGS
 from ..passes.quant.notes import FLOAT
 from ..passes.quant.rules import Rules
 from .fuse_arithmetic import FuseAdd, FuseMul
+from .fuse_attention import FuseLayerNorm, FuseMatmul
 from .fuse_pools import FuseAveragePool, MaxPoolOfIntegers, SinkDequantizeBelowMaxPool
 from .fuse_products import FuseConv, FuseGemm
 from .fuse_tables import FusePointwise, FuseSoftmax, RequantizeCast
@@ -64,10 +65,12 @@ class ConvertGraphToQuant(ModulePass):
             RequantizeCast(op),
             FuseConv(op, rounding),
             FuseGemm(op, rounding),
+            FuseMatmul(op, rounding),
             FuseAdd(op, rounding),
             FuseMul(op, rounding),
             FuseAveragePool(op, rounding),
             FuseSoftmax(op, rounding),
+            FuseLayerNorm(op, rounding),
             FusePointwise(op, rounding),
         ]
         PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(op)

@@ -82,7 +82,7 @@ class QuantBufferizer(KernelBufferizer):
             lower_layer(op, self)
 
 
-TAKES_CONSTANTS = (quant.AddOp, quant.MulOp, graph.ConcatOp)
+TAKES_CONSTANTS = (quant.AddOp, quant.MulOp, quant.MatmulOp, graph.ConcatOp)
 """Ops that may read a constant tensor where others read a buffer."""
 
 
@@ -180,6 +180,13 @@ def mul(op: quant.MulOp, to: KernelBufferizer) -> None:
 
 
 @lower.register
+def matmul(op: quant.MatmulOp, to: KernelBufferizer) -> None:
+    problem = problem_of(op)
+    operands = [op.lhs, op.rhs]
+    to.call(cortexm.MatmulOp, problem, op, operands, lambda _: requant_properties(problem))
+
+
+@lower.register
 def avg_pool2d(op: quant.AveragePool2DOp, to: KernelBufferizer) -> None:
     problem = problem_of(op)
     to.call(
@@ -206,6 +213,14 @@ def table(op: quant.TableOp, to: KernelBufferizer) -> None:
 def softmax(op: quant.SoftmaxOp, to: KernelBufferizer) -> None:
     table = SymbolRefAttr(constant_name(op.table))
     pointwise(op, to, cortexm.SoftmaxOp, {"table": table})
+
+
+@lower.register
+def layer_norm(op: quant.LayerNormOp, to: KernelBufferizer) -> None:
+    constants = {
+        name: SymbolRefAttr(constant_name(getattr(op, name))) for name in ("weight", "bias")
+    }
+    pointwise(op, to, cortexm.LayerNormOp, {**constants, **op.properties})
 
 
 @lower.register

@@ -88,9 +88,9 @@ def test_measures_are_those_of_the_modules_it_returns(network: ModuleOp, labels:
 def test_additions_build_on_the_best_before(network: ModuleOp) -> None:
     found = search(network, data(), Goal(drop=-101.0), test=held_out())
     best = max(found.attempts[:3], key=quantize.quality)
-    added = [a for a in found.attempts[3:] if a.recipe.before or a.recipe.after]
-    assert len(added) == len(found.attempts) - 3
-    assert all(a.recipe.method == best.recipe.method for a in added[:1])
+    added = [a.recipe for a in found.attempts[3:]]
+    assert all(recipe.before or recipe.between or recipe.after for recipe in added)
+    assert len(added) == 6 and added[0].method == best.recipe.method
 
 
 def packed_bytes(integer: ModuleOp, platform: str) -> int:
