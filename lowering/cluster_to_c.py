@@ -15,7 +15,7 @@ from .c_model import Layer, Model
 from .cluster_function import KernelFunction
 from .cluster_program import ClusterProgram
 from .cluster_work import ClusterFunction
-from .loops_to_c import LoweredFunction, includes
+from .function_to_c import LoweredFunction, includes
 from .npu_function import HEADER
 
 

@@ -17,7 +17,7 @@ from .c_model import Layer
 from .cluster_arguments import Size, sizes_of
 from .cluster_function import CORE, SharedFunction
 from .cluster_program import ClusterProgram
-from .loops_to_c import FunctionLowering, LoweredFunction
+from .function_to_c import FunctionLowering, LoweredFunction
 from .npu_function import JobFunction
 
 MOVES = (

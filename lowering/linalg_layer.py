@@ -32,7 +32,7 @@ from xdsl.ir.affine import AffineExpr, AffineMap
 from ..dialects import dma, graph
 from ..dialects.diagnostics import refuse
 from .bufferizer import Bufferizer
-from .loops_to_c import STACK_LIMIT
+from .function_to_c import STACK_LIMIT
 
 Access = tuple[SSAValue, Sequence[AffineExpr]]
 """A buffer and the index of each of its axes in terms of the loops."""

@@ -14,7 +14,7 @@ from ..dialects import c, cortexm
 from ..dialects.diagnostics import refuse
 from .c_builder import Builder
 from .c_model import Layer, Model
-from .loops_to_c import LoweredFunction, includes, lower_function
+from .function_to_c import LoweredFunction, includes, lower_function
 
 
 class LoopModel(Model):
