@@ -56,6 +56,8 @@ RECIPES: dict[str, str] = {
     "w4 flips": "weight-bits=4 rounding=flips",
     "w4 equalize flips": "weight-bits=4 equalize=bounded rounding=flips",
     "w4 adaround": "weight-bits=4 rounding=adaround",
+    "w4 distill flips": "weight-bits=4 rounding=flips distill=1024",
+    "w4 distill learn": "weight-bits=4 rounding=flips distill=1024 learn=600",
     "w4 depthwise flips": "weight-bits=4 method=percentile depthwise=data rounding=flips",
     "w4 depthwise adaround": "weight-bits=4 method=percentile depthwise=data rounding=adaround",
 }

@@ -22,6 +22,7 @@ PASSES: dict[str, str] = {
     "insert-quant-casts": "quant.insert_casts:InsertQuantCasts",
     "seq-mse": "quant.seq_mse:SeqMSE",
     "round-weights": "quant.round_weights:RoundWeights",
+    "learn-weights": "quant.learn_weights:LearnWeights",
     "correct-bias": "quant.correct_bias:CorrectBias",
     "verify-quantization": "quant.verify_quantization:VerifyQuantization",
     "fit-requant": "quant.fit_requant:FitRequant",
