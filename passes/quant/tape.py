@@ -62,14 +62,14 @@ class Tape:
                 continue
             arguments = [values.get(operand) for operand in op.operands]
             for operand, part in zip(op.operands, self.parts(op, arguments, slope), strict=True):
-                if part is not None and operand in values:
+                if operand in values:
                     found[operand] = found[operand] + part if operand in found else part
         return found
 
     def parts(
         self, op: Operation, arguments: Sequence[Array | None], slope: Array
-    ) -> Sequence[Array | None]:
-        """The gradient with respect to each operand; None where it is a constant."""
+    ) -> Sequence[Array]:
+        """The gradient with respect to each operand; `arguments` are None for constants."""
         if isinstance(op, CASTS) and not self.casts:
             return (slope,)
         rule = RULES.get(type(op))
@@ -127,10 +127,9 @@ def _relu(op: graph.ReluOp, arguments: Sequence[Array], slope: Array) -> Sequenc
     return (slope * (arguments[0] > 0),)
 
 
-def _clip(op: graph.ClipOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array | None]:
+def _clip(op: graph.ClipOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array]:
     low, high = op.bounds()
-    x, *bounds = arguments
-    return slope * ((x > low) & (x < high)), *(None for _ in bounds)
+    return (slope * ((arguments[0] > low) & (arguments[0] < high)),)
 
 
 def _add(op: graph.AddOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array]:
@@ -164,7 +163,7 @@ def _dcast(op: quant.DequantizeCastOp, arguments: Sequence[Array], slope: Array)
     return (slope,)
 
 
-RULES: dict[type[Operation], Callable[[Any, Sequence[Array], Array], Sequence[Array | None]]] = {
+RULES: dict[type[Operation], Callable[[Any, Sequence[Array], Array], Sequence[Array]]] = {
     graph.GemmOp: _gemm,
     graph.MatmulOp: _matmul,
     graph.ConvOp: _conv,

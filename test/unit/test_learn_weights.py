@@ -66,7 +66,7 @@ def branched_network() -> ModuleOp:
 def tape_of(
     module: ModuleOp, data: str, samples: int
 ) -> tuple[Prefix, Tape, dict[SSAValue, Array]]:
-    """In double precision, the float network."""
+    """The float network, and what stands for its parameters."""
     prefix = start(module, "test", data, samples)
     last = prefix.function.body.block.last_op
     assert last is not None
@@ -244,7 +244,7 @@ def test_what_makes_no_gain_changes_nothing(tmp_path: Path, monkeypatch: pytest.
     assert str(module) == text
 
 
-def test_one_scale_stays_one_and_a_shared_bias_stays_shared(tmp_path: Path):
+def test_one_scale_per_tensor_stays_one(tmp_path: Path):
     training, few = two_conditions()
     data = str(tmp_path / "few.npy")
     np.save(data, few)
