@@ -25,7 +25,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from runnel.bench.networks import Array
-from runnel.bench.quantization import CASES, RECIPES, outputs_of, paired_error, rows_of, sqnr
+from runnel.bench.quantization import CASES, RECIPES, flat, outputs_of, paired_error, rows_of
+from runnel.passes.quant.verdict import sqnr
 from runnel.tools import api
 from runnel.tools.pipeline import resolve_pipeline
 from runnel.tools.registry import new_context
@@ -116,7 +117,7 @@ def runnel(setting: Setting, recipe: str) -> Row:
         start = time.process_time()
         resolve_pipeline(f'quantize{{data="{setting.data}" {text}}}').run(new_context(), module)
         seconds.append(time.process_time() - start)
-    found = outputs_of(module, setting.inputs)
+    found = flat(outputs_of(module, setting.inputs).result)
     return setting.row("runnel", recipe, found, seconds[-1] - seconds[0], seconds[-1])
 
 
@@ -131,7 +132,8 @@ def rows(name: str, recipes: Sequence[str], count: int | None, python: str) -> I
         data, test = folder / "calibration.npy", folder / "test.npy"
         np.save(data, case.calibration())
         np.save(test, inputs)
-        setting = Setting(name, model, data, test, inputs, outputs_of(module, inputs))
+        reference = flat(outputs_of(module, inputs).result)
+        setting = Setting(name, model, data, test, inputs, reference)
         for recipe in recipes:
             theirs = aimet(setting, recipe, python)
             yield theirs

@@ -19,7 +19,7 @@ from runnel.bench.networks import NETWORKS, Network
 from runnel.dialects import quant
 from runnel.dialects.diagnostics import source_name
 from runnel.dialects.npu_job import cycles, macs
-from runnel.dialects.platform import Unit
+from runnel.dialects.platform_records import Unit
 from runnel.passes.place.npu_model import MODEL, Layer, geometry_of, mode_of
 from runnel.runtime.platforms import load_platform
 from runnel.tools import api

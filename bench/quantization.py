@@ -6,8 +6,10 @@ python bench/quantization.py [--networks resnet8,mobilenet_v1] [--recipes NAME,.
 Every recipe is options of the `quantize` pipeline, calibrated on the calibration set of the shared
 folder; the integers it gives run on the last test set. `lost` is in points against
 float, with the standard error of the paired difference; `agree` the share of inputs for which they
-choose the class of the float model, with its standard error; `SQNR` that of the float outputs
-(after softmax) in dB; `seconds` what the pipeline took on this machine.
+choose the class of the float model, with its standard error; `SQNR` in dB is that of the logits
+(before a softmax, or else the first result), `gain` a factor that they have in common with those of
+the float network and `SQNR / gain` what is left with it divided out; `seconds` what the pipeline
+took on this machine.
 """
 
 from __future__ import annotations
@@ -28,15 +30,14 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from runnel.bench.networks import NETWORKS, Array, models_folder
-from runnel.runtime.interpreter import run
-from runnel.tools import api
+from runnel.tools import api, fidelity
+from runnel.tools.fidelity import Outputs
 from runnel.tools.pipeline import resolve_pipeline
 from runnel.tools.progress import Progress
 from runnel.tools.registry import new_context
 from runnel.tools.report.text_table import text_table
 from runnel.tools.signature import signature_of
 
-BATCH = 32
 CROP = 224
 
 RECIPES: dict[str, str] = {
@@ -45,12 +46,19 @@ RECIPES: dict[str, str] = {
     "w8 tuned": "method=percentile tune=32",
     "w8 depthwise": "method=percentile depthwise=data",
     "w8 depthwise flips": "method=percentile depthwise=data rounding=flips",
+    "w8 depthwise flips bias": "depthwise=data rounding=flips bias-correction=data",
     "w8 flips": "rounding=flips",
     "w8 mixed flips": "mixed=25 rounding=flips",
     "w8 tensor": "channels=false",
     "w8 tensor equalize": "channels=false equalize=bounded",
     "w8 tensor flips": "channels=false rounding=flips",
     "w8 tensor equalize flips": "channels=false equalize=bounded rounding=flips",
+    "w8 tensor depthwise flips": "channels=false equalize=bounded depthwise=data rounding=flips",
+    "w8 tensor depthwise flips bias": "channels=false equalize=bounded depthwise=data "
+    "rounding=flips bias-correction=data",
+    "w8 without data": 'data="" method=batch-norm bias-correction=analytic',
+    "w8 tensor without data": 'data="" method=batch-norm channels=false equalize=bounded '
+    "absorb=batch-norm bias-correction=analytic",
     "w4": "weight-bits=4",
     "w4 bias": "weight-bits=4 bias-correction=data",
     "w4 flips": "weight-bits=4 rounding=flips",
@@ -64,8 +72,9 @@ RECIPES: dict[str, str] = {
 """Name to options of the pipeline `quantize`; `tensor` is one scale per weight tensor, `tuned`
 moves ends of ranges by what that does to the outputs (`tune-ranges`), `depthwise` evens out the
 channels that depthwise layers read (`equalize-depthwise`), `distill` rounds on samples that batch
-norms describe, `learn` goes on by the network's output (`learn-weights`), `mixed` gives
-activations 16 bits until those of 8 bits keep so many dB."""
+norms describe, `learn` goes on by the network's output (`learn-weights`), `bias` corrects biases
+after rounding, `without data` takes all from folded batch norms, `mixed` gives activations 16 bits
+until those of 8 bits keep so many dB."""
 
 
 class Case(Protocol):
@@ -269,6 +278,9 @@ class Row:
     """Standard error of `lost`, from the samples that one of both gets right; nan if no classes."""
     agreement: float
     sqnr: float
+    gain: float
+    compensated: float
+    """SQNR with the gain divided out."""
     seconds: float
 
 
@@ -277,16 +289,15 @@ def rows_of(module: ModuleOp) -> int:
     return signature_of(module).inputs[0].model_shape[0]
 
 
-def outputs_of(module: ModuleOp, inputs: Array) -> Array:
-    """The first output for all inputs, [n, values]."""
-    rows = rows_of(module)
-    step = BATCH if rows == 1 else rows
-    parts = [
-        next(iter(run(module, [inputs[start : start + step]]).values()))
-        for start in range(0, len(inputs), step)
-    ]
-    found = np.concatenate(parts)
-    return found.reshape(len(found), -1)
+def outputs_of(module: ModuleOp, inputs: Array) -> Outputs:
+    """The first output for all `inputs`, which are those of the only input of `module`."""
+    (info,) = signature_of(module).inputs
+    return fidelity.outputs_of(module, {info.name: inputs})
+
+
+def flat(outputs: Array) -> Array:
+    """[n, values]"""
+    return outputs.reshape(len(outputs), -1)
 
 
 def measure(
@@ -300,21 +311,24 @@ def measure(
         model = api.load(case.path(folder))
         inputs = inputs if count is None else inputs[: count * rows_of(model)]
         with progress.step(f"{name} float"):
-            reference = outputs_of(model, inputs)
+            real = outputs_of(model, inputs)
+        reference = flat(real.result)
         score = case.score(inputs, reference)
         hits = case.hits(reference)
         exact = paired_error(hits, hits)
-        yield Row(name, "float", len(reference), score, 0.0, exact, 1.0, np.inf, 0.0)
+        same = (1.0, np.inf, 1.0, np.inf)
+        yield Row(name, "float", len(reference), score, 0.0, exact, *same, 0.0)
         data = folder / "calibration.npy"
         np.save(data, case.calibration())
         for recipe in recipes:
             module = model.clone()
             start = time.perf_counter()
             with progress.step(f"{name} {recipe}"):
-                text = f'quantize{{data="{data}" {RECIPES[recipe]}}}'
-                resolve_pipeline(text).run(context, module)
+                resolve_pipeline(pipeline_text(recipe, data)).run(context, module)
                 seconds = time.perf_counter() - start
-                found = outputs_of(module, inputs)
+                outputs = outputs_of(module, inputs)
+            found = flat(outputs.result)
+            logits = fidelity.fidelity(real.logits, outputs.logits)
             now = case.score(inputs, found)
             yield Row(
                 name,
@@ -324,9 +338,18 @@ def measure(
                 100 * (score - now),
                 100 * paired_error(case.hits(reference), case.hits(found)),
                 float((found.argmax(1) == reference.argmax(1)).mean()),
-                sqnr(reference, found),
+                logits.sqnr,
+                logits.gain,
+                logits.compensated,
                 seconds,
             )
+
+
+def pipeline_text(recipe: str, data: Path) -> str:
+    """With `data` to calibrate on, unless the recipe takes none."""
+    options = RECIPES[recipe]
+    given = "" if options.startswith("data=") else f'data="{data}" '
+    return f"quantize{{{given}{options}}}"
 
 
 def paired_error(first: Array | None, second: Array | None) -> float:
@@ -337,23 +360,18 @@ def paired_error(first: Array | None, second: Array | None) -> float:
     return float(difference.std() / np.sqrt(len(difference)))
 
 
-def sqnr(reference: Array, found: Array) -> float:
-    """In dB, sums in double precision."""
-    exact = reference.astype(np.float64)
-    return float(10 * np.log10((exact**2).sum() / ((exact - found) ** 2).sum()))
-
-
 def table(rows: Sequence[Row]) -> str:
-    headers = ("network", "recipe", "inputs", "score", "lost", "agree", "SQNR", "seconds")
+    names = ("network", "recipe", "inputs", "score", "lost", "agree", "SQNR", "gain", "SQNR / gain")
     cells = [
         (
             *(row.network, row.recipe, row.inputs, f"{row.score:.4f}"),
             *(lost_text(row), agreement_text(row)),
-            *(f"{row.sqnr:.1f}", f"{row.seconds:.1f}"),
+            *(f"{row.sqnr:.1f}", f"{row.gain:.3f}", f"{row.compensated:.1f}"),
+            f"{row.seconds:.1f}",
         )
         for row in rows
     ]
-    return text_table(headers, cells)
+    return text_table((*names, "seconds"), cells)
 
 
 def lost_text(row: Row) -> str:

@@ -27,35 +27,33 @@ int32_t net_run(int32_t i) {
 }
 ```
 
-Files are in `c_file`, then come `c_globals`, `c_functions`, `c_statements` and `c_expressions`; the
-types and the rules for names are in `c_base`.
+Files are in `c_file`, then come `c_globals`, `c_functions`, `c_statements`, `c_expressions` and
+`c_places`; the types and the rules for names are in `c_base`.
 """
 
 from xdsl.ir import Dialect
 
 from .c_base import (
+    BYTE,
     CHAR,
+    NULL,
     STRING,
     VOID,
     VOID_POINTER,
     ArrayType,
     ConstType,
     LValueType,
+    macro,
     named,
     pointer,
 )
 from .c_expressions import (
     COMPARISONS,
     LOGICAL,
-    AddressOfOp,
     BinaryOp,
     CastOp,
     ConditionalOp,
-    GetGlobalOp,
     LiteralOp,
-    LoadOp,
-    MemberOp,
-    SubscriptOp,
     UnaryOp,
 )
 from .c_file import (
@@ -71,12 +69,15 @@ from .c_file import (
 from .c_functions import CallOp, FuncOp, ReturnOp
 from .c_globals import GlobalOp
 from .c_names import name_problem
+from .c_places import AddressOfOp, GetGlobalOp, LoadOp, MemberOp, SubscriptOp
 from .c_statements import AssignOp, CommentOp, DiscardOp, ForOp, IfOp, VariableOp
 
 __all__ = [
+    "BYTE",
     "CHAR",
     "COMPARISONS",
     "LOGICAL",
+    "NULL",
     "STRING",
     "VOID",
     "VOID_POINTER",
@@ -111,6 +112,7 @@ __all__ = [
     "VariableOp",
     "find_definition",
     "find_symbol",
+    "macro",
     "name_problem",
     "named",
     "pointer",

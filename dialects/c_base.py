@@ -95,10 +95,18 @@ def named(name: str) -> EmitC_OpaqueType:
     return EmitC_OpaqueType(StringAttr(name))
 
 
+def macro(name: str) -> EmitC_OpaqueAttr:
+    """A value that a header gives a name: a macro or an enumerator."""
+    return EmitC_OpaqueAttr(StringAttr(name))
+
+
 VOID = named("void")
 CHAR = named("char")
 VOID_POINTER = pointer(VOID)
 STRING = pointer(CHAR, const=True)
+BYTE = IntegerType(8, Signedness.UNSIGNED)
+"""What arenas are arrays of."""
+NULL = macro("NULL")
 
 
 def check_name(op: Operation, name: str, what: str) -> None:

@@ -37,6 +37,7 @@ from .cortexm_kernel import (
 from .cortexm_movement import CopyOp, PadOp
 from .cortexm_packing import PackingAttr
 from .diagnostics import describe
+from .quant_normalization import check_numbers
 from .quant_types import RequantAttr
 from .scaled_sum import ScaledSumOp
 
@@ -51,6 +52,8 @@ __all__ = [
     "DequantizeOp",
     "FullyConnectedOp",
     "KernelOp",
+    "LayerNormOp",
+    "MatmulOp",
     "MaxPool2DOp",
     "MulOp",
     "PackingAttr",
@@ -233,6 +236,30 @@ class MulOp(KernelOp):
 
 
 @irdl_op_definition
+class MatmulOp(KernelOp):
+    """`y = requantize(sum_k((a[.., k] - zero_point) * (b[.., k, :] - zero_point)))`; see
+    `quant.matmul`.
+
+    ```mlir
+    cortexm.matmul ins(%a, %b : memref<...>, memref<...>) outs(%y : memref<...>)
+      {kernel = "rn_matmul_s8", requant = #quant.requant<...>, acc_shift = 0 : i32}
+    ```
+    """
+
+    name = "cortexm.matmul"
+    INPUT_COUNT: ClassVar[int] = 2
+
+    requant = prop_def(RequantAttr)
+    acc_shift = prop_def(IntegerAttr[I32])
+
+    def check(self) -> None:
+        a, b = (memref_shape(value) for value in self.ins)
+        y = memref_shape(self.outs[0])
+        if len(a) < 2 or b[:-1] != (*a[:-2], a[-1]) or y != (*a[:-1], b[-1]):
+            raise VerifyException(f"{describe(self)}: {list(a)} times {list(b)} gives no {list(y)}")
+
+
+@irdl_op_definition
 class AveragePool2DOp(WindowKernelOp):
     """`y = requantize(sum(window - zero_point))`.
 
@@ -295,6 +322,36 @@ class SoftmaxOp(KernelOp):
 
 
 @irdl_op_definition
+class LayerNormOp(KernelOp):
+    """Layer normalization over the last axis; see `quant.layer_norm`.
+
+    ```mlir
+    cortexm.layer_norm ins(%x : memref<...>) outs(%y : memref<...>)
+      {kernel = "rn_layer_norm_s8", weight = @w, bias = @b, epsilon = 16 : i64, shift = 40 : i32,
+       clamp = array<i32: -128, 127>}
+    ```
+    """
+
+    name = "cortexm.layer_norm"
+
+    weight = prop_def(SymbolRefAttr)
+    bias = prop_def(SymbolRefAttr)
+    epsilon = prop_def(IntegerAttr[I64])
+    shift = prop_def(IntegerAttr[I32])
+    clamp = prop_def(DenseArrayBase[I32])
+
+    def check(self) -> None:
+        check_numbers(self, self.epsilon.value.data, self.shift.value.data)
+        columns = memref_shape(self.ins[0])[-1]
+        for symbol in (self.weight, self.bias):
+            if (size := constant(self, symbol).size) != columns:
+                raise VerifyException(
+                    f"{describe(self)}: @{symbol.string_value()} holds {size} numbers for rows of "
+                    f"{columns}"
+                )
+
+
+@irdl_op_definition
 class QuantizeOp(KernelOp):
     """f32 to the quantized type of the output.
 
@@ -354,10 +411,12 @@ CortexM = Dialect(
         FullyConnectedOp,
         AddOp,
         MulOp,
+        MatmulOp,
         AveragePool2DOp,
         MaxPool2DOp,
         TableOp,
         SoftmaxOp,
+        LayerNormOp,
         QuantizeOp,
         DequantizeOp,
         TransposeOp,

@@ -24,11 +24,12 @@ from xdsl.irdl import (
 from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
+from .attributes import index_array
 from .diagnostics import describe
 from .graph import GlobalOp
 from .kernel_call import KernelCall
 from .quant_types import quantized
-from .quant_windows import index_array, window_extent
+from .windows import window_extent
 
 
 class KernelOp(KernelCall, ABC):

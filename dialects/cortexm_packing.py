@@ -12,7 +12,6 @@ from xdsl.dialects.builtin import (
     BoolAttr,
     DenseArrayBase,
     IntAttr,
-    i64,
 )
 from xdsl.ir import Attribute, ParametrizedAttribute
 from xdsl.irdl import (
@@ -21,6 +20,8 @@ from xdsl.irdl import (
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
+
+from .attributes import index_array
 
 
 @irdl_attr_definition
@@ -67,8 +68,8 @@ class PackingAttr(ParametrizedAttribute):
             IntAttr(rows),
             IntAttr(cols),
             IntAttr(segments),
-            DenseArrayBase.from_list(i64, indices),
-            DenseArrayBase.from_list(i64, list(flip)),
+            index_array(indices),
+            index_array(flip),
             BoolAttr.from_bool(column_first),
             IntAttr(bits),
         )

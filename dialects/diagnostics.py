@@ -1,8 +1,9 @@
 """Errors that tell the user where and what to do, and remarks that tell what a pass did."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal, NoReturn
 
 from xdsl.dialects.builtin import FileLineColLoc, LocationAttr, NameLoc, NoneAttr, StringAttr
@@ -44,6 +45,18 @@ def blaming(op: Operation) -> Iterator[None]:
         raise OpError((op, str(error))) from error
 
 
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The name among `known` that a mistyped `word` most likely means."""
+    return next(iter(get_close_matches(word, list(known), n=1)), None)
+
+
+def choices(word: str, known: Iterable[str]) -> str:
+    """`a, b, c (did you mean 'b'?)`, for a `word` that is none of them."""
+    names = list(known)
+    close = closest(word, names)
+    return ", ".join(names) + (f" (did you mean '{close}'?)" if close else "")
+
+
 def location_name(location: LocationAttr) -> str | None:
     """The readable place of a location: a source node's name, or file:line:column."""
     if isinstance(location, NameLoc):
@@ -56,6 +69,13 @@ def location_name(location: LocationAttr) -> str | None:
 def source_name(op: Operation) -> str | None:
     """The name of the ONNX node that `op` came from; None where only a place in a file is known."""
     return op.location.desc.data if isinstance(op.location, NameLoc) else None
+
+
+def layer_name(op: Operation) -> str:
+    """What tables and emitted names call the layer that `op` computes: its source node's name, else
+    the kind of the op.
+    """
+    return source_name(op) or op.name.partition(".")[2]
 
 
 def tensor_names(op: Operation) -> list[str]:

@@ -16,6 +16,7 @@ from .dma_buffer import (
     ViewOp,
     arenas_of,
     buffer_of,
+    offset_of,
 )
 from .dma_transfer import (
     ConstantOp,
@@ -50,6 +51,7 @@ __all__ = [
     "WaitOp",
     "arenas_of",
     "buffer_of",
+    "offset_of",
     "transfer_dimensions",
 ]
 

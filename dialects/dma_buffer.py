@@ -23,7 +23,7 @@ from xdsl.printer import Printer
 from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind, NoMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
-from .diagnostics import describe
+from .diagnostics import describe, refuse
 from .types import byte_size, dtype_of
 
 BUFFER_ALIGNMENT = 16
@@ -277,6 +277,13 @@ class ViewOp(IRDLOperation):
                 f"{describe(self)}: {source} has {byte_size(source)} bytes, {result} has "
                 f"{byte_size(result)}"
             )
+
+
+def offset_of(op: BufferOp) -> int:
+    """Where planning put a buffer: bytes from the start of its arena."""
+    if op.offset is None:
+        refuse(op, "has no offset; run plan-memory first")
+    return op.offset.value.data
 
 
 def buffer_of(value: SSAValue) -> BufferOp | None:

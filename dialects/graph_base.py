@@ -19,9 +19,11 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, OpResult, SSAValue, SSAValues
 from xdsl.irdl import IRDLOperation, ParsePropInAttrDict, result_def, traits_def
+from xdsl.pattern_rewriter import PatternRewriter
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from .attributes import index_array
 from .diagnostics import describe
 from .types import QuantizedType
 
@@ -96,7 +98,7 @@ def to_attribute(value: PropertyValue) -> Attribute | None:
         case str():
             return StringAttr(value)
         case _:
-            return DenseArrayBase.from_list(i64, [int(entry) for entry in value])
+            return index_array(map(int, value))
 
 
 def ints(attribute: DenseArrayBase[I64]) -> tuple[int, ...]:
@@ -193,3 +195,12 @@ def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
         )
         result.append(wide.pop() if wide else 1)
     return tuple(result)
+
+
+def replace(rewriter: PatternRewriter, op: GraphOp, new: GraphOp | SSAValue) -> None:
+    """Put `new` in the place of `op`; a new op stands for the same source node."""
+    if isinstance(new, SSAValue):
+        rewriter.replace(op, [], [new])
+        return
+    new.location = op.location
+    rewriter.replace(op, [new])

@@ -1,7 +1,4 @@
-"""Graph ops that move data: they take any element type, quantized ones included.
-
-Also here: what changes the element type (cast, quantize, dequantize).
-"""
+"""Graph ops that pick and place elements: they take any element type, quantized ones included."""
 
 from __future__ import annotations
 
@@ -19,113 +16,27 @@ from xdsl.dialects.builtin import (
     TensorType,
     f32,
 )
-from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import (
-    irdl_op_definition,
-    operand_def,
-    opt_operand_def,
-    opt_prop_def,
-    prop_def,
-    traits_def,
-    var_operand_def,
-)
-from xdsl.pattern_rewriter import RewritePattern
+from xdsl.ir import SSAValue
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def, traits_def, var_operand_def
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.traits import HasCanonicalizationPatternsTrait, Pure
 
 from .graph_base import (
     GraphOp,
     axis_of,
     ints,
+    replace,
     require,
     require_same_element,
     shape_of,
     tensor_type,
     with_shape,
 )
-from .reuse import SameBytes
-
-
-class _ReshapePatterns(HasCanonicalizationPatternsTrait):
-    @classmethod
-    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
-        from .graph_canonicalization import IdentityReshape, ReshapeOfReshape
-
-        return (IdentityReshape(), ReshapeOfReshape())
-
-
-@irdl_op_definition
-class ReshapeOp(GraphOp):
-    """The same elements in row-major order under another shape (also flatten, squeeze, unsqueeze).
-
-    ```mlir
-    %1 = graph.reshape %0 : (tensor<1x8x4x4xf32>) -> tensor<1x128xf32>
-    ```
-    """
-
-    name = "graph.reshape"
-    input = operand_def(TensorType)
-
-    traits = traits_def(Pure(), SameBytes(), _ReshapePatterns())
-
-    def __init__(self, input: SSAValue, shape: Sequence[int]):
-        result_type = with_shape(tensor_type(input), shape)
-        super().__init__([input], result_type=result_type)
-        self.checked_type()
-
-    def infer(self) -> TensorType:
-        source, target = shape_of(self.input), self.result.type.get_shape()
-        require(
-            _count(source) == _count(target),
-            f"{list(source)} has {_count(source)} elements, {list(target)} has {_count(target)}",
-        )
-        return with_shape(tensor_type(self.input), target)
-
-
-class _TransposePatterns(HasCanonicalizationPatternsTrait):
-    @classmethod
-    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
-        from .graph_canonicalization import (
-            IdentityTranspose,
-            TransposeIsReshape,
-            TransposeOfTranspose,
-        )
-
-        return (IdentityTranspose(), TransposeOfTranspose(), TransposeIsReshape())
-
-
-@irdl_op_definition
-class TransposeOp(GraphOp):
-    """Axis i of the result is axis perm[i] of the operand.
-
-    ```mlir
-    %1 = graph.transpose %0 {perm = array<i64: 0, 2, 3, 1>}
-         : (tensor<1x3x32x32xf32>) -> tensor<1x32x32x3xf32>
-    ```
-    """
-
-    name = "graph.transpose"
-    input = operand_def(TensorType)
-    perm = prop_def(DenseArrayBase[I64])
-
-    traits = traits_def(Pure(), _TransposePatterns())
-
-    def __init__(self, input: SSAValue, perm: Sequence[int]):
-        super().__init__([input], {"perm": perm})
-
-    def infer(self) -> TensorType:
-        shape, perm = shape_of(self.input), ints(self.perm)
-        require(
-            sorted(perm) == list(range(len(shape))),
-            f"{list(perm)} is no permutation of the axes of {list(shape)}",
-        )
-        return with_shape(tensor_type(self.input), [shape[axis] for axis in perm])
 
 
 class _ConcatPatterns(HasCanonicalizationPatternsTrait):
     @classmethod
     def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
-        from .graph_canonicalization import ConcatOfOne
-
         return (ConcatOfOne(),)
 
 
@@ -170,8 +81,6 @@ PAD_MODES = ("constant", "edge", "reflect")
 class _PadPatterns(HasCanonicalizationPatternsTrait):
     @classmethod
     def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
-        from .graph_canonicalization import IdentityPad
-
         return (IdentityPad(),)
 
 
@@ -229,8 +138,6 @@ class PadOp(GraphOp):
 class _SlicePatterns(HasCanonicalizationPatternsTrait):
     @classmethod
     def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
-        from .graph_canonicalization import IdentitySlice
-
         return (IdentitySlice(),)
 
 
@@ -376,142 +283,29 @@ class ResizeOp(GraphOp):
         return with_shape(tensor_type(self.input), target)
 
 
-@irdl_op_definition
-class CastOp(GraphOp):
-    """Each element as another number type; floats become integers by truncation.
+class ConcatOfOne(RewritePattern):
+    """concat(x) -> x."""
 
-    ```mlir
-    %1 = graph.cast %0 : (tensor<1x8xui8>) -> tensor<1x8xf32>
-    ```
-    """
-
-    name = "graph.cast"
-    input = operand_def(TensorType)
-
-    def __init__(self, input: SSAValue, element: Attribute):
-        super().__init__([input], result_type=TensorType(element, shape_of(input)))
-
-    def infer(self) -> TensorType:
-        element = self.result.type.element_type
-        require(
-            isinstance(element, AnyFloat | IntegerType),
-            f"elements of type {element} are not plain numbers",
-        )
-        return TensorType(element, shape_of(self.input))
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ConcatOp, rewriter: PatternRewriter, /):
+        if len(op.inputs) == 1:
+            replace(rewriter, op, op.inputs[0])
 
 
-class LinearOp(GraphOp):
-    """What quantization and dequantization share."""
+class IdentityPad(RewritePattern):
+    """pad(x) by nothing -> x."""
 
-    input = operand_def(TensorType)
-    scale = operand_def(TensorType)
-    zero_point = opt_operand_def(TensorType)
-    axis = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, 64))
-    block_size = opt_prop_def(IntegerAttr[I64])
-
-    def check_parameters(self) -> None:
-        """Scale and zero point: one of each, one per slice of `axis`, or one per block along it."""
-        axis = self.axis.value.data
-        block_size = self.block_size.value.data if self.block_size is not None else 0
-        shape, given = shape_of(self.input), shape_of(self.scale)
-        require(
-            isinstance(tensor_type(self.scale).element_type, AnyFloat),
-            f"the scale holds floats, not {tensor_type(self.scale).element_type}",
-        )
-        if block_size:
-            at = axis_of(axis, len(shape))
-            blocks = -(-shape[at] // block_size)
-            expected = (*shape[:at], blocks, *shape[at + 1 :])
-            require(given == expected, f"blocks of {block_size} need a scale of {list(expected)}")
-        elif _count(given) != 1 or len(given) > 1:
-            at = axis_of(axis, len(shape))
-            require(
-                given == (shape[at],),
-                f"a scale of shape {list(given)} fits neither one value nor the {shape[at]} slices "
-                f"of axis {axis}",
-            )
-        if self.zero_point is not None:
-            require(
-                shape_of(self.zero_point) == given,
-                f"scale {list(given)} and zero point {list(shape_of(self.zero_point))} differ in "
-                "shape",
-            )
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: PadOp, rewriter: PatternRewriter, /):
+        if not any(ints(op.pads)):
+            replace(rewriter, op, op.input)
 
 
-@irdl_op_definition
-class QuantizeLinearOp(LinearOp):
-    """saturate(round_half_even(x / scale) + zero_point); one scale, or one per slice of `axis`.
+class IdentitySlice(RewritePattern):
+    """slice(x) of all of x -> x."""
 
-    ```mlir
-    %3 = graph.quantize_linear %0, %1, %2
-         : (tensor<1x8xf32>, tensor<f32>, tensor<i8>) -> tensor<1x8xi8>
-    ```
-    """
-
-    name = "graph.quantize_linear"
-
-    def __init__(
-        self,
-        input: SSAValue,
-        scale: SSAValue,
-        zero_point: SSAValue | None,
-        element: Attribute,
-        *,
-        axis: int = 1,
-        block_size: int = 0,
-    ):
-        super().__init__(
-            [input, scale, zero_point],
-            {"axis": axis, "block_size": block_size or None},
-            TensorType(element, shape_of(input)),
-        )
-        self.checked_type()
-
-    def infer(self) -> TensorType:
-        self.check_parameters()
-        element = self.result.type.element_type
-        require(isinstance(element, IntegerType), f"quantized values are integers, not {element}")
-        if self.zero_point is not None:
-            element = tensor_type(self.zero_point).element_type
-        return TensorType(element, shape_of(self.input))
-
-
-@irdl_op_definition
-class DequantizeLinearOp(LinearOp):
-    """(x - zero_point) * scale; one scale, or one per slice of `axis`.
-
-    ```mlir
-    %3 = graph.dequantize_linear %0, %1, %2
-         : (tensor<1x8xi8>, tensor<f32>, tensor<i8>) -> tensor<1x8xf32>
-    ```
-    """
-
-    name = "graph.dequantize_linear"
-
-    def __init__(
-        self,
-        input: SSAValue,
-        scale: SSAValue,
-        zero_point: SSAValue | None = None,
-        *,
-        axis: int = 1,
-        block_size: int = 0,
-    ):
-        super().__init__(
-            [input, scale, zero_point], {"axis": axis, "block_size": block_size or None}
-        )
-
-    def infer(self) -> TensorType:
-        self.check_parameters()
-        element = tensor_type(self.input).element_type
-        require(isinstance(element, IntegerType), f"quantized values are integers, not {element}")
-        if self.zero_point is not None:
-            require_same_element(self.input, self.zero_point)
-        return TensorType(tensor_type(self.scale).element_type, shape_of(self.input))
-
-
-def _count(shape: Sequence[int]) -> int:
-    total = 1
-    for extent in shape:
-        total *= extent
-    return total
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: SliceOp, rewriter: PatternRewriter, /):
+        steps = zip(ints(op.sizes), ints(op.strides), strict=True)
+        if op.input.type == op.result.type and all(n == 1 or step == 1 for n, step in steps):
+            replace(rewriter, op, op.input)

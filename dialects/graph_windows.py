@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from xdsl.dialects.builtin import I64, BoolAttr, DenseArrayBase, IntegerAttr, TensorType
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_operand_def, prop_def, traits_def
-from xdsl.pattern_rewriter import RewritePattern
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.traits import HasCanonicalizationPatternsTrait, Pure
 
 from .graph_base import (
     GraphOp,
+    PropertyValue,
     ints,
+    replace,
     require,
     require_float,
     require_shape,
@@ -20,20 +22,13 @@ from .graph_base import (
     tensor_type,
     with_shape,
 )
-
-
-def window_extent(
-    size: int, before: int, after: int, kernel: int, stride: int, dilation: int
-) -> int:
-    """How many windows fit along one axis: the output extent of a convolution or pooling."""
-    return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
+from .graph_movement import PadOp
+from .windows import window_extent
 
 
 class _WindowPatterns(HasCanonicalizationPatternsTrait):
     @classmethod
     def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
-        from .graph_canonicalization import PadIntoWindow
-
         return (PadIntoWindow(),)
 
 
@@ -151,6 +146,20 @@ class PoolOp(WindowOp):
 
     kernel_shape = prop_def(DenseArrayBase[I64])
 
+    def __init__(
+        self,
+        input: SSAValue,
+        *,
+        kernel_shape: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[int],
+        dilations: Sequence[int],
+        **own: PropertyValue,
+    ):
+        """`own` are the properties that one kind of pooling has beyond the others."""
+        window = {"strides": strides, "pads": pads, "dilations": dilations}
+        super().__init__([input], {"kernel_shape": kernel_shape, **window, **own})
+
     def kernel(self) -> tuple[int, ...]:
         return ints(self.kernel_shape)
 
@@ -178,25 +187,6 @@ class MaxPoolOp(PoolOp):
 
     name = "graph.max_pool"
 
-    def __init__(
-        self,
-        input: SSAValue,
-        *,
-        kernel_shape: Sequence[int],
-        strides: Sequence[int],
-        pads: Sequence[int],
-        dilations: Sequence[int],
-    ):
-        super().__init__(
-            [input],
-            {
-                "kernel_shape": kernel_shape,
-                "strides": strides,
-                "pads": pads,
-                "dilations": dilations,
-            },
-        )
-
 
 @irdl_op_definition
 class AveragePoolOp(PoolOp):
@@ -223,14 +213,12 @@ class AveragePoolOp(PoolOp):
         count_include_pad: bool = False,
     ):
         super().__init__(
-            [input],
-            {
-                "kernel_shape": kernel_shape,
-                "strides": strides,
-                "pads": pads,
-                "dilations": dilations,
-                "count_include_pad": count_include_pad,
-            },
+            input,
+            kernel_shape=kernel_shape,
+            strides=strides,
+            pads=pads,
+            dilations=dilations,
+            count_include_pad=count_include_pad,
         )
 
     def infer(self) -> TensorType:
@@ -258,3 +246,57 @@ class GlobalAveragePoolOp(GraphOp):
         shape = shape_of(self.input)
         require(len(shape) >= 3, f"the input must have a spatial dimension, but is {list(shape)}")
         return with_shape(tensor_type(self.input), (*shape[:2], *(1 for _ in shape[2:])))
+
+
+class PadIntoWindow(RewritePattern):
+    """window(pad(x)) -> window(x) with larger pads, where they mean the same."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: WindowOp, rewriter: PatternRewriter, /):
+        pad = op.input.owner
+        if not isinstance(pad, PadOp) or pad.mode.data != "constant":
+            return
+        outside, spatial = pad.pad_pairs()[:2], pad.pad_pairs()[2:]
+        if any(amount for pair in outside for amount in pair):
+            return
+        pairs = [
+            (own[0] + more[0], own[1] + more[1])
+            for own, more in zip(op.pad_pairs(), spatial, strict=True)
+        ]
+        if self.same_padding(op, pad.value.value.data, pairs):
+            self.absorb(op, pad, pairs, rewriter)
+
+    @staticmethod
+    def same_padding(op: WindowOp, value: float, pairs: list[tuple[int, int]]) -> bool:
+        """Does a pad of `value` compute what the window's own pads of `pairs` would?"""
+        reach = zip(pairs, op.kernel(), ints(op.dilations), strict=True)
+        inside = all(max(pair) <= step * (extent - 1) for pair, extent, step in reach)
+        match op:
+            case ConvOp():
+                return value == 0
+            case MaxPoolOp():
+                return value == -float("inf") and inside
+            case AveragePoolOp():
+                counted = bool(op.count_include_pad.value.data) or not any(ints(op.pads))
+                return value == 0 and inside and counted
+            case _:
+                return False
+
+    @staticmethod
+    def absorb(
+        op: WindowOp, pad: PadOp, pairs: list[tuple[int, int]], rewriter: PatternRewriter
+    ) -> None:
+        """Replace `op` by itself on the operand of `pad`, with `pairs` as its pads."""
+        pads = [begin for begin, _ in pairs] + [end for _, end in pairs]
+        common = {"strides": ints(op.strides), "dilations": ints(op.dilations), "pads": pads}
+        match op:
+            case ConvOp():
+                group = op.group.value.data
+                new = ConvOp(pad.input, op.weight, op.bias, group=group, **common)
+            case MaxPoolOp():
+                new = MaxPoolOp(pad.input, kernel_shape=op.kernel(), **common)
+            case _:
+                new = AveragePoolOp(
+                    pad.input, kernel_shape=op.kernel(), count_include_pad=True, **common
+                )
+        replace(rewriter, op, new)

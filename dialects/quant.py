@@ -6,7 +6,8 @@ bytes. Activations enter an accumulator as raw stored integers: the term
 (Jacob et al., arXiv:1712.05877, section 2.3).
 
 The types are in `quant_types`, convolution and pooling in `quant_windows`, products of activations
-in `quant_pointwise`, what verifiers ask in `quant_checks`.
+in `quant_pointwise` and `quant_matmul`, layer normalization in `quant_normalization`, what
+verifiers ask in `quant_checks`.
 """
 
 from __future__ import annotations
@@ -45,18 +46,15 @@ from .quant_checks import (
     per_tensor,
     shape_of,
 )
+from .quant_matmul import MatmulOp, greatest_sum
+from .quant_normalization import LayerNormOp
 from .quant_pointwise import MulOp, broadcast_runs, greatest_product
 from .quant_tiling import FullyConnectedTiling, Pointwise
 from .quant_types import RequantAttr, UniformQuantizedType, quantized
-from .quant_windows import (
-    AveragePool2DOp,
-    Conv2DOp,
-    MaxPool2DOp,
-    dimensions,
-    window_extent,
-)
+from .quant_windows import AveragePool2DOp, Conv2DOp, MaxPool2DOp, dimensions
 from .reuse import InPlace
 from .scaled_sum import ScaledSumOp
+from .windows import window_extent
 
 __all__ = [
     "SOFTMAX_ENTRIES",
@@ -67,6 +65,8 @@ __all__ = [
     "Conv2DOp",
     "DequantizeCastOp",
     "FullyConnectedOp",
+    "LayerNormOp",
+    "MatmulOp",
     "MaxPool2DOp",
     "MulOp",
     "Quant",
@@ -79,6 +79,7 @@ __all__ = [
     "broadcast_runs",
     "dimensions",
     "greatest_product",
+    "greatest_sum",
     "quantized",
     "shape_of",
     "window_extent",
@@ -347,12 +348,14 @@ Quant = Dialect(
     [
         Conv2DOp,
         FullyConnectedOp,
+        MatmulOp,
         AddOp,
         MulOp,
         AveragePool2DOp,
         MaxPool2DOp,
         TableOp,
         SoftmaxOp,
+        LayerNormOp,
         QuantizeCastOp,
         DequantizeCastOp,
     ],

@@ -98,6 +98,13 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute, QuantizedType):
         """The least and the greatest stored integer."""
         return self.minimum.data, self.maximum.data
 
+    def within(self, low: int, high: int) -> UniformQuantizedType:
+        """The same grid with `low` and `high` for the least and the greatest stored integer."""
+        storage, expressed, axis, scales, zeros = self.parameters[:5]
+        return UniformQuantizedType.new(
+            (storage, expressed, axis, scales, zeros, IntAttr(low), IntAttr(high))
+        )
+
     def scale_array(self) -> NDArray[np.float64]:
         return np.frombuffer(self.scales.data.data, np.float64)
 

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
+from typing import cast
 
-from xdsl.dialects.builtin import (
-    I64,
-    DenseArrayBase,
-    IntegerAttr,
-    StringAttr,
-    TensorType,
-    i64,
-)
-from xdsl.ir import (
-    SSAValue,
-)
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
@@ -27,19 +20,12 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from .attributes import index_array
 from .diagnostics import describe
-from .quant_checks import (
-    check_product,
-    check_requant,
-    expect_shape,
-    per_tensor,
-    shape_of,
-)
-from .quant_tiling import ConvTiling, PoolTiling
-from .quant_types import (
-    RequantAttr,
-    quantized,
-)
+from .quant_checks import check_product, check_requant, expect_shape, per_tensor, shape_of
+from .quant_types import RequantAttr, quantized
+from .tiling import ALL, Access, Tiling, elements
+from .windows import window_extent
 
 LAYOUTS = ("nchw", "nhwc")
 
@@ -51,13 +37,6 @@ def dimensions(shape: Sequence[int], layout: str) -> tuple[int, int, int, int]:
     else:
         n, h, w, c = shape
     return n, c, h, w
-
-
-def window_extent(
-    size: int, before: int, after: int, kernel: int, stride: int, dilation: int
-) -> int:
-    """How many windows fit: the output extent of a convolution or pooling along one axis."""
-    return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
 
 
 class Op2D(IRDLOperation):
@@ -115,8 +94,37 @@ class Op2D(IRDLOperation):
         expect_shape(self, self.result, shape, "result")
 
 
-def index_array(values: Sequence[int]) -> DenseArrayBase[I64]:
-    return DenseArrayBase.from_list(i64, list(values))
+def sliding(op: Op2D) -> tuple[Access, Access]:
+    """Rows and columns of the input of a window that moves over the image."""
+    pads, strides = op.pads.get_values(), op.strides.get_values()
+    reach = [(k - 1) * d + 1 for k, d in zip(op.kernel_size(), op.dilation(), strict=True)]
+    return (
+        Access(1, strides[0], pads[0], reach[0]),
+        Access(2, strides[1], pads[1], reach[1]),
+    )
+
+
+class ConvTiling(Tiling):
+    """Rows, columns and output channels; the sum over taps and input channels is never cut."""
+
+    def accesses(self, op: Operation) -> dict[int, tuple[Access, ...]]:
+        conv = cast(Conv2DOp, op)
+        channels = Access(3) if conv.depthwise else ALL
+        return {0: (Access(0), *sliding(conv), channels)}
+
+    def tileable(self, op: Operation) -> tuple[bool, ...]:
+        conv = cast(Conv2DOp, op)
+        whole = conv.groups.value.data > 1 and not conv.depthwise
+        return (False, True, True, not whole)
+
+    def reduced(self, op: Operation) -> int:
+        return prod(shape_of(op.operands[1])[1:])
+
+    def macs(self, op: Operation) -> int:
+        return elements(op.results[0]) * self.reduced(op)
+
+    def by_channel(self, op: Operation) -> bool:
+        return True
 
 
 @irdl_op_definition
@@ -210,12 +218,46 @@ class Conv2DOp(Op2D):
         check_product(self, self.weight, self.bias, self.input)
 
 
+class PoolTiling(Tiling):
+    """Rows, columns and channels."""
+
+    def accesses(self, op: Operation) -> dict[int, tuple[Access, ...]]:
+        return {0: (Access(0), *sliding(cast(Op2D, op)), Access(3))}
+
+    def reduced(self, op: Operation) -> int:
+        return prod(cast(Op2D, op).kernel_size())
+
+
 class PoolOp(Op2D):
     """What the poolings share."""
 
     kernel = prop_def(DenseArrayBase[I64])
 
     traits = traits_def(PoolTiling())
+
+    def __init__(
+        self,
+        input: SSAValue,
+        result_type: TensorType,
+        *,
+        kernel: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[int],
+        layout: str,
+        **own: Attribute,
+    ):
+        """`own` are the properties that one kind of pooling has beyond the others."""
+        super().__init__(
+            operands=[input],
+            result_types=[result_type],
+            properties={
+                "kernel": index_array(kernel),
+                "strides": index_array(strides),
+                "pads": index_array(pads),
+                "layout": StringAttr(layout),
+                **own,
+            },
+        )
 
     def kernel_size(self) -> Sequence[int]:
         return self.kernel.get_values()
@@ -254,15 +296,13 @@ class AveragePool2DOp(PoolOp):
         requant: RequantAttr,
     ):
         super().__init__(
-            operands=[input],
-            result_types=[result_type],
-            properties={
-                "kernel": index_array(kernel),
-                "strides": index_array(strides),
-                "pads": index_array(pads),
-                "layout": StringAttr(layout),
-                "requant": requant,
-            },
+            input,
+            result_type,
+            kernel=kernel,
+            strides=strides,
+            pads=pads,
+            layout=layout,
+            requant=requant,
         )
 
     def verify_(self) -> None:
@@ -284,27 +324,6 @@ class MaxPool2DOp(PoolOp):
     """
 
     name = "quant.max_pool2d"
-
-    def __init__(
-        self,
-        input: SSAValue,
-        result_type: TensorType,
-        *,
-        kernel: Sequence[int],
-        strides: Sequence[int],
-        pads: Sequence[int],
-        layout: str,
-    ):
-        super().__init__(
-            operands=[input],
-            result_types=[result_type],
-            properties={
-                "kernel": index_array(kernel),
-                "strides": index_array(strides),
-                "pads": index_array(pads),
-                "layout": StringAttr(layout),
-            },
-        )
 
     def verify_(self) -> None:
         self.check_pool()

@@ -10,7 +10,6 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from math import isfinite, nan
 from types import NoneType
@@ -23,13 +22,14 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from .diagnostics import closest
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` (did you mean "sram"?)``, or what there is to choose from."""
     names = list(known)
-    close = get_close_matches(word, names, 1)
-    if close:
-        return f' (did you mean "{close[0]}"?)'
+    if close := closest(word, names):
+        return f' (did you mean "{close}"?)'
     return f" (there is {', '.join(names)})" if names else ""
 
 

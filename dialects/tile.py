@@ -27,6 +27,7 @@ from xdsl.irdl import (
 from xdsl.traits import IsolatedFromAbove, IsTerminator, Pure
 from xdsl.utils.exceptions import VerifyException
 
+from .attributes import index_array
 from .diagnostics import describe
 from .graph import ConstantOp
 from .reuse import SameBytes
@@ -157,8 +158,8 @@ class GroupOp(IRDLOperation):
                 "unit": StringAttr(unit),
                 "near": StringAttr(near),
                 "home": StringAttr(home),
-                "sizes": DenseArrayBase.from_list(i64, list(sizes)),
-                "order": DenseArrayBase.from_list(i64, list(order)),
+                "sizes": index_array(sizes),
+                "order": index_array(order),
                 "buffers": IntegerAttr(buffers, i64),
             },
         )

@@ -14,12 +14,11 @@ from xdsl.dialects.builtin import (
     NoneAttr,
     Signedness,
     StridedLayoutAttr,
-    StringAttr,
     f64,
     i1,
     i32,
 )
-from xdsl.dialects.emitc import EmitC_OpaqueAttr, EmitC_PointerType
+from xdsl.dialects.emitc import EmitC_PointerType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
@@ -64,7 +63,7 @@ class Builder:
         """A constant; infinities and NaN are the macros of <math.h>."""
         if isfinite(value):
             return self.add(c.LiteralOp(value, type))
-        name = self.add(c.LiteralOp(EmitC_OpaqueAttr(StringAttr(_SPECIAL[isnan(value)])), type))
+        name = self.add(c.LiteralOp(c.macro(_SPECIAL[isnan(value)]), type))
         return self.add(c.UnaryOp("-", name)) if value < 0 else name
 
     def binary(self, operator: str, lhs: SSAValue, rhs: SSAValue) -> SSAValue:

@@ -12,6 +12,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cluster, quant
+from ..dialects.cluster_chunk import ChunkLayout
 from ..dialects.diagnostics import refuse
 from ..dialects.types import dtype_of
 from .kernel_arguments import ROUNDINGS, Integer, Struct
@@ -65,7 +66,7 @@ class ChunkPart:
 class Channels:
     """The address of an `rn_channels` that points into the chunk."""
 
-    layout: cluster.ChunkLayout
+    layout: ChunkLayout
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def pitch(name: str, value: SSAValue) -> Pitch:
     item = dtype_of(type.element_type).itemsize
     if len(known) == 2:
         return Pitch(name, known[0] * item, known[0] * item)
-    return Pitch(name, known[1] * item, known[2] * item)
+    return Pitch(name, known[-3] * item, known[-2] * item)
 
 
 @singledispatch
@@ -195,10 +196,8 @@ def fully_connected(op: cluster.FullyConnectedOp) -> list[Argument]:
 
 def box(value: SSAValue) -> list[Argument]:
     """Height, width and channels of a window."""
-    sizes = sizes_of(value)
-    if len(sizes) == 2:
-        sizes = (1, 1, 1, sizes[1])
-    return [Number(name, size) for name, size in zip("hwc", sizes[1:], strict=True)]
+    sizes = (1, 1, *sizes_of(value)[1:])[-3:]
+    return [Number(name, size) for name, size in zip("hwc", sizes, strict=True)]
 
 
 @arguments_of.register
@@ -219,11 +218,11 @@ def factor_pitch(name: str, op: cluster.MulOp) -> Pitch:
     """That of the second operand: 0 along what it has one of."""
     found = pitch(name, op.ins[1])
     sizes = sizes_of(op.ins[1])
-    if len(sizes) < 4:
+    if len(sizes) < 3:
         return found
     row, pixel = (
         0 if size == 1 else step
-        for size, step in zip(sizes[1:3], (found.row, found.pixel), strict=True)
+        for size, step in zip(sizes[-3:-1], (found.row, found.pixel), strict=True)
     )
     return Pitch(name, row, pixel)
 

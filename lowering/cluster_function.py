@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, MemRefType, StringAttr, i8, i32
-from xdsl.dialects.emitc import EmitC_OpaqueAttr
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, MemRefType, i8, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import c, cluster
+from ..dialects.cluster_chunk import ChunkLayout
 from ..dialects.diagnostics import blaming, source_name
 from ..dialects.types import stored_element
 from .c_builder import Builder, c_type
@@ -211,7 +211,7 @@ class KernelFunction(ABC, Generic[K]):
         made.append(c.GlobalOp(symbol, c.named(type), value, static=True, const=True))
         return symbol
 
-    def _channels(self, layout: cluster.ChunkLayout, chunk: SSAValue, to: Builder) -> SSAValue:
+    def _channels(self, layout: ChunkLayout, chunk: SSAValue, to: Builder) -> SSAValue:
         """Where bias, multipliers and shifts are in the chunk."""
         variable = to.add(c.VariableOp(c.named("rn_channels")))
         variable.name_hint = "channels"
@@ -243,7 +243,7 @@ class SharedFunction(KernelFunction[cluster.KernelOp]):
         return op.constants[0]
 
     def finish(self, to: Builder, operands: list[SSAValue], named: Mapping[str, SSAValue]) -> None:
-        cores = to.add(c.LiteralOp(c_name("RN_CORES"), i32))
+        cores = to.add(c.LiteralOp(c.macro("RN_CORES"), i32))
         to.block.add_op(c.CallOp(self.first.kernel.data, [*operands, named[CORE], cores]))
 
 
@@ -273,10 +273,5 @@ def _object(symbol: str, type: str, to: Builder) -> SSAValue:
     return to.add(c.GetGlobalOp(symbol, c.LValueType(c.ConstType(c.named(type)))))
 
 
-def c_name(text: str) -> Attribute:
-    """A macro or an enumerator."""
-    return EmitC_OpaqueAttr(StringAttr(text))
-
-
 def _null() -> c.LiteralOp:
-    return c.LiteralOp(c_name("NULL"), c.VOID_POINTER)
+    return c.LiteralOp(c.NULL, c.VOID_POINTER)

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import MemRefType, UnknownLoc
 from xdsl.ir import Block, Operation
 
 from ..dialects import cluster, cortexm, npu
-from .cortexm_to_c import layer_name
+from ..dialects.diagnostics import layer_name
 
 
 def is_kernel(op: Operation) -> bool:

@@ -13,16 +13,17 @@ from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, i8, i
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import cluster, cortexm, quant
-from ..dialects.cluster import ChunkAttr, ChunkLayout
+from ..dialects.attributes import index_array
+from ..dialects.cluster_chunk import ChunkAttr, ChunkLayout, align
 from ..dialects.diagnostics import emit_remark, refuse
-from ..dialects.platform import Unit
+from ..dialects.platform_records import Unit
 from ..dialects.quant_types import RequantAttr
 from ..dialects.tiling import extent, shape_of, tiling_of
 from .kernel_problem import constant_operand, problem_of, streams
 from .kernels import Kernel, Problem, choose_kernel
 from .kernels_cluster import CLUSTER_KERNELS
 from .quant_to_cortexm import refusal
-from .units import TileOperands
+from .units import TileOperands, is_untiled
 
 KernelOps = quant.Conv2DOp | quant.FullyConnectedOp
 
@@ -38,9 +39,7 @@ class ClusterBackend:
         self._problems: dict[Operation, Problem] = {}
 
     def refuses(self, op: Operation) -> str | None:
-        if tiling_of(op) is None:
-            return "is not computed tile by tile"
-        if (reason := refusal(op)) is not None:
+        if (reason := is_untiled(op) or refusal(op)) is not None:
             return reason
         wide = next((v for v in (*streams(op), *op.results) if not is_int8(v)), None)
         if wide is not None:
@@ -66,7 +65,7 @@ class ClusterBackend:
         problem = self._problem(op)
         if problem.window is not None:
             problem = _cut(op, problem, tile)
-        return self.unit.cores * cluster.align(self._kernel(op).scratch(problem))
+        return self.unit.cores * align(self._kernel(op).scratch(problem))
 
     def chunks(self, op: Operation, channels: int) -> NDArray[Any]:
         if isinstance(op, quant.TableOp):
@@ -135,7 +134,7 @@ class ClusterBackend:
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
         groups = op.groups.value.data
         return cluster.Conv2DOp, {
-            "window": _numbers((*op.kernel_size(), *op.strides.get_values(), *op.dilation())),
+            "window": index_array((*op.kernel_size(), *op.strides.get_values(), *op.dilation())),
             "groups": IntegerAttr(groups, i64),
             **self._product(op, channels),
         }
@@ -162,14 +161,14 @@ class ClusterBackend:
     def _avg_pool2d(
         self, op: quant.AveragePool2DOp, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
-        window = _numbers((*op.kernel_size(), *op.strides.get_values(), 1, 1))
+        window = index_array((*op.kernel_size(), *op.strides.get_values(), 1, 1))
         return cluster.AveragePool2DOp, {"window": window, **self._scale(op)}
 
     @_properties.register
     def _max_pool2d(
         self, op: quant.MaxPool2DOp, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
-        window = _numbers((*op.kernel_size(), *op.strides.get_values(), 1, 1))
+        window = index_array((*op.kernel_size(), *op.strides.get_values(), 1, 1))
         return cluster.MaxPool2DOp, {"window": window}
 
     @_properties.register
@@ -251,10 +250,6 @@ def _depthwise(op: KernelOps) -> bool:
 def _depth(op: KernelOps) -> int:
     """Products of one output."""
     return prod(shape_of(op.weight)[1:])
-
-
-def _numbers(values: Sequence[int]) -> DenseArrayBase[Any]:
-    return DenseArrayBase.from_list(i64, list(values))
 
 
 def _clamp(requant: RequantAttr) -> DenseArrayBase[Any]:

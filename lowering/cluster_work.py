@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 from xdsl.dialects import arith, memref, scf
 from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, StringAttr, i8, i32
@@ -14,14 +13,12 @@ from ..dialects import c, cluster, cortexm, dma, npu
 from ..dialects.diagnostics import RunnelError, blaming, refuse
 from ..dialects.types import dtype_of, memref_type
 from .c_builder import Builder
+from .c_model import Layer
 from .cluster_arguments import Size, sizes_of
 from .cluster_function import CORE, SharedFunction
-from .cortexm_to_c import U8, Layer, offset_of
+from .cluster_program import ClusterProgram
 from .loops_to_c import FunctionLowering, LoweredFunction
 from .npu_function import JobFunction
-
-if TYPE_CHECKING:
-    from .cluster_to_c import ClusterModel
 
 MOVES = (
     *(dma.TokenOp, dma.StartOp, dma.WaitOp, cortexm.KernelOp),
@@ -33,11 +30,12 @@ MOVES = (
 class ClusterFunction(FunctionLowering):
     """Lowers the body of the fork to the function that every core runs."""
 
-    def __init__(self, model: ClusterModel):
-        self.model = model
-        self.function = c.FuncOp(f"{model.name}_work", [(CORE, i32)], None, static=True)
+    def __init__(self, program: ClusterProgram, constant_name: Callable[[str], str]):
+        """`constant_name` gives the C name of a constant of the module."""
+        self.program = program
+        self.function = c.FuncOp(f"{program.name}_work", [(CORE, i32)], None, static=True)
         lowered = LoweredFunction(self.function)
-        super().__init__(Builder(self.function.body.block), lowered, lambda symbol: symbol)
+        super().__init__(Builder(self.function.body.block), lowered, constant_name)
         self.alone: c.IfOp | None = None
         """The branch of core 0 that is being filled; it joins the block when it is complete."""
         self.inside_alone = False
@@ -45,8 +43,8 @@ class ClusterFunction(FunctionLowering):
         """The variable of each token."""
 
     def build(self) -> c.FuncOp:
-        marks = dict(self.model.layer_ends())
-        for op in self.model.fork.body.block.ops:
+        marks = dict(self.program.layer_ends())
+        for op in self.program.fork.body.block.ops:
             with blaming(op):
                 self.lower(op)
             if op in marks:
@@ -131,7 +129,7 @@ class ClusterFunction(FunctionLowering):
             case dma.StartOp():
                 self._start(op)
             case npu.Conv2DOp():
-                function = self.model.kernels[op]
+                function = self.program.kernels[op]
                 assert isinstance(function, JobFunction)
                 arguments = function.call(op, self.value, self.to.literal)
                 job = self.to.add(c.CallOp(function.name, arguments, i32))
@@ -147,7 +145,7 @@ class ClusterFunction(FunctionLowering):
             case npu.WaitOp():
                 block.add_op(c.CallOp("rn_npu_wait", [self._token(op.token)]))
             case cortexm.KernelOp():
-                layer = self.model.kernels[op]
+                layer = self.program.kernels[op]
                 assert isinstance(layer, Layer)
                 block.add_op(c.CallOp(layer.function, []))
             case _:
@@ -178,14 +176,14 @@ class ClusterFunction(FunctionLowering):
         owner = value.owner
         match owner:
             case dma.BufferOp():
-                name = self.model.arena_name(owner.memory)
-                base = self.to.add(c.GetGlobalOp(name, c.pointer(U8)))
-                place = self.to.binary("+", base, self.to.literal(offset_of(owner)))
+                name = self.program.arena_name(owner.memory)
+                base = self.to.add(c.GetGlobalOp(name, c.pointer(c.BYTE)))
+                place = self.to.binary("+", base, self.to.literal(dma.offset_of(owner)))
                 return self.to.cast(place, c.pointer(i8))
             case dma.ViewOp():
                 return self.value(owner.source)
             case dma.ConstantOp():
-                name = self.model.constant(owner.symbol)
+                name = self.constant_name(owner.symbol.string_value())
                 return self.to.add(c.GetGlobalOp(name, c.pointer(i8, const=True)))
             case _:
                 raise RunnelError(f"{value.type} has no place in C here")
@@ -247,10 +245,10 @@ class ClusterFunction(FunctionLowering):
 
     def _is_near(self, value: SSAValue) -> bool:
         assert isinstance(value.type, MemRefType)
-        return value.type.memory_space == StringAttr(self.model.near)
+        return value.type.memory_space == StringAttr(self.program.near)
 
     def _kernel(self, op: cluster.KernelOp) -> None:
-        function = self.model.kernels[op]
+        function = self.program.kernels[op]
         assert isinstance(function, SharedFunction)
         arguments = function.call(op, self.value, self.to.literal)
         self.to.block.add_op(c.CallOp(function.name, [self.function.args[0], *arguments]))

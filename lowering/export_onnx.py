@@ -26,7 +26,8 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import graph, quant
-from ..dialects.diagnostics import RunnelError, refuse, source_name, tensor_names
+from ..dialects.diagnostics import RunnelError, layer_name, refuse, source_name, tensor_names
+from ..dialects.quant_types import storage_bounds
 from ..dialects.types import dtype_of
 from ..runtime.interpreter import input_names, output_names
 
@@ -38,7 +39,17 @@ NODES: dict[str, str] = {
     for name in (
         *("abs", "add", "average_pool", "batch_normalization", "concat", "conv", "div", "elu"),
         *("erf", "exp", "gather", "gemm", "global_average_pool", "hard_sigmoid", "hard_swish"),
-        *("leaky_relu", "log", "max_pool", "mul", "neg", "pow", "reciprocal", "reduce_max"),
+        *(
+            "layer_normalization",
+            "leaky_relu",
+            "log",
+            "max_pool",
+            "mul",
+            "neg",
+            "pow",
+            "reciprocal",
+            "reduce_max",
+        ),
         *("reduce_mean", "relu", "sigmoid", "softmax", "sqrt", "sub", "tanh", "transpose"),
     )
 } | {"matmul": "MatMul", "prelu": "PRelu", "maximum": "Max", "minimum": "Min"}
@@ -143,7 +154,7 @@ class Exporter:
 
     def node(self, op: Operation, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
         """A node for `op`, whose result has the name that it gives."""
-        base, result = source_name(op) or op.name.partition(".")[2], op.results[0]
+        base, result = layer_name(op), op.results[0]
         if op.name.startswith("quant."):
             wanted = f"{base}.{kind}"
         else:
@@ -193,15 +204,16 @@ def number_of(value: Any) -> Any:
 
 
 def bias(exporter: Exporter, op: Operation) -> str | None:
-    """A constant bias as int32 at the scale of input times weight; None where they have none."""
+    """A constant bias as int32 at the scale of input times weight; None where it stays in float."""
     real = graph.constant_array(op.operands[2])
     factors = [getattr(op, name, None) for name in ("alpha", "beta")]
     if real is None or any(isinstance(f, FloatAttr) and f.value.data != 1.0 for f in factors):
         return None
     casts = [op.operands[index].owner for index in (0, 1)]
-    if not all(isinstance(cast, quant.DequantizeCastOp) for cast in casts):
-        return None
-    x, w = (quant.quantized(cast.operands[0]) for cast in casts if isinstance(cast, Operation))
+    stored = [cast.input for cast in casts if isinstance(cast, quant.DequantizeCastOp)]
+    if len(stored) < 2 or graph.constant_array(stored[1]) is None:
+        return None  # in float, or a weight that is still to be trained, and the bias with it
+    x, w = map(quant.quantized, stored)
     if x.per_axis:
         return None
     scale = (np.float32(x.scale) * w.scale_array().astype(np.float32)).astype(np.float32)
@@ -227,7 +239,9 @@ def constant(exporter: Exporter, op: Operation) -> None:
 
 
 def cast(exporter: Exporter, op: Operation) -> None:
-    """qcast and dcast; scale and zero point come from the type."""
+    """qcast and dcast; scale and zero point come from the type. Fewer codes than storage has are
+    a clip of the integers.
+    """
     quantize = isinstance(op, quant.QuantizeCastOp)
     element = quant.quantized(op.results[0] if quantize else op.operands[0])
     scale = element.scale_array().astype(np.float32)
@@ -238,8 +252,15 @@ def cast(exporter: Exporter, op: Operation) -> None:
     pairs = {"scale": scale, "zero": zero}
     parameters = [exporter.constant(f"{name}.{key}", array) for key, array in pairs.items()]
     kind = "QuantizeLinear" if quantize else "DequantizeLinear"
-    axis = {"axis": element.axis.data} if element.per_axis else {}
-    exporter.node(op, kind, [*exporter.inputs(op), *parameters], **axis)
+    axis: dict[str, Any] = {"axis": element.axis.data} if element.per_axis else {}
+    inputs = [*exporter.inputs(op), *parameters]
+    if not quantize or element.bounds == storage_bounds(element.storage):
+        exporter.node(op, kind, inputs, **axis)
+        return
+    wide = exporter.unique(f"{name}.wide")
+    exporter.nodes.append(helper.make_node(kind, inputs, [wide], **axis))
+    ends = [np.array(end, dtype_of(element)) for end in element.bounds]
+    exporter.node(op, "Clip", [wide, *(exporter.constant(f"{name}.end", end) for end in ends)])
 
 
 def clip(exporter: Exporter, op: Operation) -> None:

@@ -234,6 +234,41 @@ def softmax(op: graph.SoftmaxOp, to: Bufferizer) -> None:
     layer.finish()
 
 
+@lower_layer.register
+def layer_normalization(op: graph.LayerNormalizationOp, to: Bufferizer) -> None:
+    """(x - mean) / sqrt(variance + epsilon) * scale + bias along the last axis."""
+    layer = Layer(to, op)
+    shape, element = shape_of(op.input), op.result.type.element_type
+    rank, count = len(shape), shape[-1]
+    inputs = [layer.input(value) for value in op.operands]
+    x, y = inputs[0], layer.output()
+    mean, square = (layer.temporary(shape[:-1], element, name) for name in ("mean", "square"))
+    every, one, last = dims(*range(rank)), dims(*range(rank - 1)), dims(rank - 1)
+    layer.fill(mean, 0)
+    layer.generic((mean, one), [(x, every)], rank, added, reduction=1)
+    layer.generic(
+        (y, every),
+        [(x, every), (mean, one)],
+        rank,
+        lambda s, a, sum, _: s.sub(a, s.div(sum, count)),
+    )
+    layer.fill(square, 0)
+    layer.generic(
+        (square, one), [(y, every)], rank, lambda s, a, sum: s.add(sum, s.mul(a, a)), reduction=1
+    )
+    epsilon = float(op.epsilon.value.data)
+
+    def normalize(
+        s: Scalars, scale: SSAValue, bias: SSAValue, sum: SSAValue, a: SSAValue
+    ) -> SSAValue:
+        deviation = s.unary(math.SqrtOp, s.add(s.div(sum, count), epsilon))
+        return s.add(s.mul(s.div(a, deviation), scale), bias)
+
+    read = [(inputs[1], last), (inputs[2], last), (square, one)]
+    layer.generic((y, every), read, rank, normalize)
+    layer.finish()
+
+
 # Movement
 
 

@@ -96,7 +96,8 @@ def requant_struct(
     op: cortexm.ConvolutionKernelOp
     | cortexm.FullyConnectedOp
     | cortexm.AveragePool2DOp
-    | cortexm.MulOp,
+    | cortexm.MulOp
+    | cortexm.MatmulOp,
 ) -> Struct:
     low, high = op.requant.clamp
     return Struct(
@@ -210,6 +211,26 @@ def mul(op: cortexm.MulOp) -> list[Argument]:
 
 
 @arguments_of.register
+def matmul(op: cortexm.MatmulOp) -> list[Argument]:
+    *leading, rows, depth = memref_shape(op.ins[0])
+    zeros = zip(("a_zero", "b_zero"), op.ins, strict=True)
+    fields: dict[str, FieldValue] = {
+        "batch": prod(leading),
+        "rows": rows,
+        "depth": depth,
+        "columns": memref_shape(op.outs[0])[-1],
+        **{name: quant.quantized(value).zero_point for name, value in zeros},
+    }
+    return [
+        Struct("rn_matmul_shape", "shape", fields),
+        requant_struct(op),
+        Integer(int(op.requant.multiplier_array()[0])),
+        Integer(int(op.requant.shift_array()[0])),
+        *buffers(op),
+    ]
+
+
+@arguments_of.register
 def table(op: cortexm.TableOp) -> list[Argument]:
     return [elements(op), Constant(op.table), *buffers(op)]
 
@@ -224,6 +245,22 @@ def softmax(op: cortexm.SoftmaxOp) -> list[Argument]:
         Integer(quant.quantized(op.outs[0]).zero_point),
         *buffers(op),
     ]
+
+
+@arguments_of.register
+def layer_norm(op: cortexm.LayerNormOp) -> list[Argument]:
+    *leading, columns = memref_shape(op.ins[0])
+    low, high = op.clamp.get_values()
+    fields: dict[str, FieldValue] = {
+        "rows": prod(leading),
+        "n": columns,
+        "shift": op.shift.value.data,
+        "lo": low,
+        "hi": high,
+        "epsilon": op.epsilon.value.data,
+    }
+    shape = Struct("rn_layer_norm_shape", "shape", fields)
+    return [shape, Constant(op.weight), Constant(op.bias), *buffers(op)]
 
 
 @arguments_of.register

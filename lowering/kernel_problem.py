@@ -92,6 +92,22 @@ def _(op: quant.MulOp) -> Problem:
     )
 
 
+@problem_of.register
+def _(op: quant.MatmulOp) -> Problem:
+    a, b = (quant.quantized(value) for value in op.operands)
+    *_, rows, depth = quant.shape_of(op.lhs)
+    requant, acc_shift = high_word_form(op.requant, 1, quant.greatest_sum(a, b, depth))
+    return Problem(
+        "matmul",
+        rows=rows,
+        depth=depth,
+        outputs=quant.shape_of(op.result)[-1],
+        requant=requant,
+        acc_shift=acc_shift,
+        types=types_of(op),
+    )
+
+
 def weight_bits(op: quant.Conv2DOp | quant.FullyConnectedOp) -> int:
     """4 where the type of the weights says that all of them fit, else 8."""
     low, high = quant.quantized(op.weight).bounds

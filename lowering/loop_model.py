@@ -12,7 +12,8 @@ from xdsl.traits import SymbolTable
 
 from ..dialects import c, cortexm
 from ..dialects.diagnostics import refuse
-from .cortexm_to_c import Body, Layer, Model
+from .c_builder import Builder
+from .c_model import Layer, Model
 from .loops_to_c import LoweredFunction, includes, lower_function
 
 
@@ -54,10 +55,10 @@ class LoopModel(Model):
             block.add_op(lowered.op)
         function = c.FuncOp(layer.function, [], None, static=True)
         block.add_op(function)
-        add = Body(function.body.block)
+        to = Builder(function.body.block)
         types = lowered.op.function_type.inputs.data
         places = [
-            add(c.CastOp(self.place(value, add), type))
+            to.add(c.CastOp(self.place(value, to), type))
             for value, type in zip(layer.op.operands, types, strict=True)
         ]
         function.body.block.add_op(c.CallOp(lowered.op.sym_name.data, places))

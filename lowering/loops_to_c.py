@@ -15,11 +15,9 @@ from xdsl.context import Context
 from xdsl.dialects import affine, func, memref, scf
 from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
-    IntegerType,
     MemRefType,
     ModuleOp,
     NoneAttr,
-    Signedness,
     TensorType,
     i1,
 )
@@ -35,7 +33,6 @@ from ..dialects.types import byte_size, dtype_of, stored_element
 from .arith_to_c import lower_expression
 from .c_builder import Builder, c_type, literal_of
 
-_BYTE = IntegerType(8, Signedness.UNSIGNED)
 STACK_LIMIT = 1024
 """Bytes: larger buffers do not belong on the stack of a small machine."""
 
@@ -197,12 +194,9 @@ def _arena(function: func.FuncOp, name: str) -> c.GlobalOp | None:
     own = [op for op in function.walk() if isinstance(op, dma.BufferOp) and op.role is None]
     if not own:
         return None
-    for op in own:
-        if op.offset is None:
-            refuse(op, "has no offset; run plan-memory first")
-    size = max(op.offset.value.data + op.size for op in own if op.offset is not None)
+    size = max(dma.offset_of(op) + op.size for op in own)
     return c.GlobalOp(
-        name, c.ArrayType(max(size, 1), _BYTE), static=True, alignment=dma.BUFFER_ALIGNMENT
+        name, c.ArrayType(max(size, 1), c.BYTE), static=True, alignment=dma.BUFFER_ALIGNMENT
     )
 
 
@@ -330,7 +324,7 @@ class FunctionLowering:
         """A place in the arena; inputs and outputs are parameters."""
         if op.role is not None or self.arena is None or op.offset is None:
             return
-        start = self.to.add(c.GetGlobalOp(self.arena.sym_name.data, c.pointer(_BYTE)))
+        start = self.to.add(c.GetGlobalOp(self.arena.sym_name.data, c.pointer(c.BYTE)))
         place = self.to.binary("+", start, self.to.literal(op.offset.value.data))
         self.set(op.result, self.to.cast(place, c_type(op.result.type)))
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import AnyFloat, IntegerAttr, TensorType, i32
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import cortexm, graph, quant
+from ..dialects.attributes import index_array
 from ..dialects.quant_types import quantize_real
-from ..dialects.quant_windows import index_array
+from .kernel_bufferizer import KernelBufferizer
 from .kernels import Problem
-
-if TYPE_CHECKING:
-    from .quant_to_cortexm import KernelBufferizer
 
 MOVEMENT: tuple[type[Operation], ...] = (
     graph.TransposeOp,

@@ -15,11 +15,11 @@ from xdsl.ir import Operation, SSAValue
 from ..dialects import cluster, dma, npu, quant
 from ..dialects.npu_chunk import Chunk
 from ..dialects.npu_job import Kind, Mode
-from ..dialects.platform import Unit
+from ..dialects.platform_records import Unit
 from ..dialects.tiling import shape_of
 from ..passes.place.npu_model import MODEL, Layer, constants_of, mode_of
 from .cluster_arguments import sizes_of
-from .units import TileOperands
+from .units import TileOperands, is_untiled
 
 
 class NpuBackend:
@@ -32,7 +32,7 @@ class NpuBackend:
     def refuses(self, op: Operation) -> str | None:
         if isinstance(op, quant.Conv2DOp) and op.layout.data != "nhwc":
             return "jobs are channels-last; run channels-last first"
-        reason = MODEL.refuses(op, self.unit)
+        reason = is_untiled(op) or MODEL.refuses(op, self.unit)
         return None if reason is None else f'unit "{self.unit.name}": {reason}'
 
     def granule(self, op: Operation) -> int:

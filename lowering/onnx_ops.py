@@ -149,6 +149,35 @@ def batch_normalization(node: Node) -> SSAValue:
     return node.emit(graph.BatchNormalizationOp(data, scale, bias, mean, variance, epsilon))
 
 
+def layer_normalization(node: Node) -> SSAValue:
+    """LayerNormalization; all axes from `axis` on count as one."""
+    node.ignore("stash_type")
+    data, scale = node.input(0), node.input(1)
+    shape = shape_of(data)
+    axis = movement.normal_axis(node.int("axis", -1), len(shape))
+    count = int(np.prod(shape[axis:]))
+    none = np.zeros(count, np.float32)
+    bias = node.input(2) if node.present(2) else node.constant("bias", none)
+    for value, what in ((scale, "scale"), (bias, "bias")):
+        if int(np.prod(shape_of(value))) != count:
+            found, expected = list(shape_of(value)), list(shape[axis:])
+            raise ImportProblem(f"the {what} has shape {found}, expected {expected}")
+    epsilon = node.float("epsilon", 1e-5)
+    if axis == len(shape) - 1:
+        return node.emit(
+            graph.LayerNormalizationOp(data, flat(node, scale), flat(node, bias), epsilon)
+        )
+    rows = node.emit(graph.ReshapeOp(data, [*shape[:axis], count]))
+    made = graph.LayerNormalizationOp(rows, flat(node, scale), flat(node, bias), epsilon)
+    return node.emit(graph.ReshapeOp(node.emit(made), shape))
+
+
+def flat(node: Node, value: SSAValue) -> SSAValue:
+    """`value` with one axis."""
+    shape = shape_of(value)
+    return value if len(shape) == 1 else node.emit(graph.ReshapeOp(value, [int(np.prod(shape))]))
+
+
 def identity(node: Node) -> SSAValue:
     """What only training changes: the result is the operand."""
     node.ignore("ratio", "seed")
@@ -217,6 +246,7 @@ CONVERTERS: dict[tuple[str, str], Converter] = {
     ("", "HardSigmoid"): hard_sigmoid,
     ("", "HardSwish"): unary(graph.HardSwishOp),
     ("", "Identity"): identity,
+    ("", "LayerNormalization"): layer_normalization,
     ("", "LeakyRelu"): leaky_relu,
     ("", "Log"): unary(graph.LogOp),
     ("", "MatMul"): matmul,

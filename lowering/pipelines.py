@@ -25,8 +25,8 @@ PIPELINES: dict[str, NamedPipeline] = {
         "canonicalize,cse,dce",
     ),
     "simplify": NamedPipeline(
-        "Graph level: fold batch norm, decompose, fold constants and biases, clean up.",
-        "canonicalize,fold-batch-norm,decompose,fold-constants,fold-bias,cleanup,"
+        "Graph level: fold batch norm, fuse layer norm, decompose, fold constants, clean up.",
+        "canonicalize,fold-batch-norm,fuse-layer-norm,decompose,fold-constants,fold-bias,cleanup,"
         "remove-unused-globals",
     ),
     "quantize": NamedPipeline(
@@ -75,7 +75,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "choose-layout": NamedPipeline(
         "Integer ops to the layout of the kernels.",
-        "channels-last{io=$layout},fold-constants,cleanup,remove-unused-globals",
+        "channels-last{io=$layout},rows-as-pixels,fold-constants,cleanup,remove-unused-globals",
         {"layout": "channels-last"},
     ),
     "place-buffers": NamedPipeline(

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from math import prod
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import (
     IntegerAttr,
     ModuleOp,
-    StringAttr,
     SymbolRefAttr,
     TensorType,
     f32,
@@ -23,19 +18,20 @@ from xdsl.dialects.builtin import (
     i16,
     i32,
 )
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cortexm, dma, graph, quant
-from ..dialects.diagnostics import emit_remark, refuse, source_name
+from ..dialects.attributes import index_array
+from ..dialects.diagnostics import emit_remark, refuse
 from ..dialects.platform import platform_of
-from ..dialects.quant_windows import index_array
-from .bufferizer import Bufferizer, memref_of
+from .bufferizer import memref_of
 from .graph_to_linalg import has_loops, lower_layer
+from .kernel_bufferizer import PASS, KernelBufferizer, constant_name
 from .kernel_problem import constant_operand, parameters, problem_of, streams
 from .kernel_table import all_kernels
-from .kernels import Kernel, Problem, choose_kernel
+from .kernels import Kernel, Problem
 from .movement_to_cortexm import MOVEMENT, concat, pad, pads_integers, slice_
 from .user_kernels import own_kernels
 
@@ -47,7 +43,7 @@ class ConvertQuantToCortexM(ModulePass):
     Drop-in kernels (`set-platform{kernels=...}`) come before the runtime's own.
     """
 
-    name = "convert-quant-to-cortexm"
+    name = PASS
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         table = (*own_kernels(op, "cpu"), *all_kernels())
@@ -57,14 +53,8 @@ class ConvertQuantToCortexM(ModulePass):
             raise PassFailedException(f"platform {platform.label} has no cpu to run kernels")
         for function in [f for f in op.body.block.ops if isinstance(f, func.FuncOp)]:
             board = platform.board
-            to = KernelBufferizer(op, board.data, code=board.code, kernels=table, isa=unit.features)
+            to = QuantBufferizer(op, board.data, code=board.code, kernels=table, isa=unit.features)
             to.convert(function)
-
-
-def constant_name(value: SSAValue) -> str:
-    """The symbol of a constant operand."""
-    assert isinstance(value.owner, graph.ConstantOp)
-    return value.owner.global_name.string_value()
 
 
 def pool_properties(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> dict[str, Attribute]:
@@ -74,13 +64,8 @@ def pool_properties(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> dict[str, 
 
 
 @dataclass
-class KernelBufferizer(Bufferizer):
-    """Emits the kernel that the table chooses for an op; what has none becomes loops."""
-
-    kernels: Sequence[Kernel] = ()
-    isa: frozenset[str] = frozenset()
-    code: str = ""
-    """The memory of constants."""
+class QuantBufferizer(KernelBufferizer):
+    """Emits the kernel of an op; what has none becomes loops."""
 
     def refuses(self, op: Operation) -> str | None:
         if has_kernels(op):
@@ -93,75 +78,11 @@ class KernelBufferizer(Bufferizer):
         if has_kernels(op):
             lower(op, self)
         else:
-            emit_remark("missed", ConvertQuantToCortexM.name, op, "no kernel: becomes loops")
+            emit_remark("missed", PASS, op, "no kernel: becomes loops")
             lower_layer(op, self)
 
-    def call(
-        self,
-        kind: type[cortexm.KernelOp],
-        problem: Problem,
-        op: Operation,
-        ins: Sequence[SSAValue],
-        properties: Callable[[Kernel], dict[str, Attribute]],
-    ) -> None:
-        """Emit the kernel that the table chooses for `problem`."""
-        kernel = self.kernel_for(problem, op)
-        buffers = [self.operand(value) for value in ins]
-        out = self.result(op.results[0])
-        scratch = self.scratch(kernel.scratch(problem))
-        self.emit(self.kernel_op(kind, kernel, buffers, out, scratch, properties(kernel)), op)
 
-    def kernel_op(
-        self,
-        kind: type[cortexm.KernelOp],
-        kernel: Kernel,
-        ins: Sequence[SSAValue],
-        out: SSAValue,
-        scratch: SSAValue | None,
-        properties: dict[str, Attribute],
-    ) -> cortexm.KernelOp:
-        """The call of `kernel`."""
-        if kernel.include != f"{kernel.symbol}.h":
-            properties["header"] = StringAttr(kernel.include)
-        return kind(kernel.symbol, ins, out, scratch, properties)
-
-    def operand(self, value: SSAValue) -> SSAValue:
-        """The buffer of `value`; a constant is where the code is."""
-        if value not in self.values:
-            symbol = SymbolRefAttr(constant_name(value))
-            constant = dma.ConstantOp(symbol, memref_of(value.type, self.code))
-            self.block.add_op(constant)
-            self.values[value] = constant.result
-        return self.values[value]
-
-    def kernel_for(self, problem: Problem, op: Operation) -> Kernel:
-        kernel, missed = choose_kernel(problem, self.isa, self.kernels)
-        for reason in missed:
-            emit_remark("missed", ConvertQuantToCortexM.name, op, reason)
-        if problem.weight_bits < kernel.weight_bits:
-            text = f"{problem.weight_bits}-bit weights take a byte each: {kernel.symbol} reads i8"
-            emit_remark("missed", ConvertQuantToCortexM.name, op, text)
-        return kernel
-
-    def packed_constants(
-        self, op: Any, kernel: Kernel, problem: Problem, matrix: NDArray[Any]
-    ) -> dict[str, Attribute]:
-        """Weights in the kernel's order and the bias, as properties of the kernel op."""
-        packing = kernel.packing(problem)
-        window = problem.window
-        kernel_size = (1, 1) if window is None else (window.k_h, window.k_w)
-        name = source_name(op) or op.name.split(".")[1]
-        bias = constant_operand(op, op.bias)
-        return {
-            "packing": packing,
-            "weight": self.constant(
-                f"{name}_weight", packing.pack(matrix.astype(np.int8), kernel_size)
-            ),
-            "bias": self.constant(f"{name}_bias", bias, i32),
-        }
-
-
-TAKES_CONSTANTS = (quant.AddOp, quant.MulOp, graph.ConcatOp)
+TAKES_CONSTANTS = (quant.AddOp, quant.MulOp, quant.MatmulOp, graph.ConcatOp)
 """Ops that may read a constant tensor where others read a buffer."""
 
 
@@ -259,6 +180,13 @@ def mul(op: quant.MulOp, to: KernelBufferizer) -> None:
 
 
 @lower.register
+def matmul(op: quant.MatmulOp, to: KernelBufferizer) -> None:
+    problem = problem_of(op)
+    operands = [op.lhs, op.rhs]
+    to.call(cortexm.MatmulOp, problem, op, operands, lambda _: requant_properties(problem))
+
+
+@lower.register
 def avg_pool2d(op: quant.AveragePool2DOp, to: KernelBufferizer) -> None:
     problem = problem_of(op)
     to.call(
@@ -285,6 +213,14 @@ def table(op: quant.TableOp, to: KernelBufferizer) -> None:
 def softmax(op: quant.SoftmaxOp, to: KernelBufferizer) -> None:
     table = SymbolRefAttr(constant_name(op.table))
     pointwise(op, to, cortexm.SoftmaxOp, {"table": table})
+
+
+@lower.register
+def layer_norm(op: quant.LayerNormOp, to: KernelBufferizer) -> None:
+    constants = {
+        name: SymbolRefAttr(constant_name(getattr(op, name))) for name in ("weight", "bias")
+    }
+    pointwise(op, to, cortexm.LayerNormOp, {**constants, **op.properties})
 
 
 @lower.register

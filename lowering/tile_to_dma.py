@@ -21,14 +21,14 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ..dialects import dma, graph, tile
-from ..dialects.diagnostics import RunnelError, blaming, source_name
+from ..dialects.diagnostics import RunnelError, blaming, layer_name
 from ..dialects.platform import PlatformAttr, platform_of
 from ..dialects.tiling import Box, Interval, Window, shape_of
 from ..dialects.types import memref_type
 from .bufferizer import memref_of
 from .index_math import Index, IndexMath
 from .kernel_table import all_kernels
-from .quant_to_cortexm import KernelBufferizer
+from .quant_to_cortexm import QuantBufferizer
 from .tile_buffers import GroupBuffers, group_buffers
 from .unit_backends import backend_of
 from .units import TileOperands, UnitBackend
@@ -68,7 +68,7 @@ class ConvertTileToDma(ModulePass):
 
 
 @dataclass
-class TileBufferizer(KernelBufferizer):
+class TileBufferizer(QuantBufferizer):
     """Lowers groups to pipelines; the rest as on a single core."""
 
     platform: PlatformAttr = field(kw_only=True)
@@ -136,7 +136,7 @@ class GroupLowering:
             )
         for item in self.plan.constants:
             data = self.backend.chunks(item.op, item.channels)
-            name = source_name(item.op) or item.op.name.split(".")[1]
+            name = layer_name(item.op)
             symbol = to.constant(f"{name}_constants", data)
             self.sources[item.op] = self.constant(symbol, data.shape)
             self.chunks[item.op] = self.near_buffer(i8, (item.slots, data.shape[1]), group)

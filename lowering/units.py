@@ -9,6 +9,22 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 
+from ..dialects.tiling import shape_of, tiling_of
+from .kernel_problem import streams
+
+
+def is_untiled(op: Operation) -> str | None:
+    """Why no unit computes `op` tile by tile, or None: the slots of a window's buffer stand where
+    the tensor's first dimension is.
+    """
+    if tiling_of(op) is None:
+        return "is not computed tile by tile"
+    shapes = [shape_of(value) for value in (*streams(op), *op.results)]
+    samples, rank = max((shape or (1,))[0] for shape in shapes), max(map(len, shapes))
+    if samples > 1:
+        return f"tiles are of one sample, not of {samples}"
+    return f"tiles have up to 4 axes, not {rank}" if rank > 4 else None
+
 
 @dataclass(frozen=True)
 class TileOperands:

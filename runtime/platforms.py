@@ -8,8 +8,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from ..dialects.cortexm import CortexM
 from ..dialects.diagnostics import RunnelError
-from ..dialects.platform import PlatformAttr, platform_problems
+from ..dialects.platform import PlatformAttr
+from ..dialects.platform_checks import platform_problems
 from ..dialects.records import did_you_mean
 from .platform_variants import Variant, merge
 
@@ -100,13 +102,11 @@ def _resolve_folders(board: dict[str, Any], path: Path) -> None:
 
 
 def _unknown_ops(raw: dict[str, Any]) -> Iterator[str]:
-    """Ops that the quantization section names and no kernel is for, by the kernel tables."""
+    """Ops that the quantization section names and no kernel is for: its calls are cortexm ops."""
     section = raw.get("quantization", {})
     if not section:
         return
-    from ..lowering.kernel_table import all_kernels
-
-    known = [f"quant.{op}" for op in dict.fromkeys(kernel.op for kernel in all_kernels())]
+    known = [f"quant.{op.name.partition('.')[2]}" for op in CortexM.operations]
     named = [(f"ops[{i}].op", row["op"]) for i, row in enumerate(section.get("ops", []))]
     named += [(f"fused[{i}][0]", op) for i, (op, _) in enumerate(section.get("fused", []))]
     for place, op in named:

@@ -161,6 +161,18 @@ def mul(
     store(y, requantized(products, q.load(), np.array([multiplier]), np.array([shift])))
 
 
+def matmul(
+    _: Kernel, s: Pointer, q: Pointer, multiplier: int, shift: int, a: Pointer, b: Pointer,
+    y: Pointer,
+) -> None:  # fmt: skip
+    shape = s.load()
+    batch, rows, depth, columns = (shape[n] for n in ("batch", "rows", "depth", "columns"))
+    first = a.array(batch * rows * depth).reshape(batch, rows, depth)
+    second = b.array(batch * depth * columns).reshape(batch, depth, columns)
+    sums = integer.activation_product(first, second, shape["a_zero"], shape["b_zero"])
+    store(y, requantized(sums, q.load(), np.array([multiplier]), np.array([shift])))
+
+
 def table(_: Kernel, n: int, entries: Pointer, x: Pointer, y: Pointer) -> None:
     values = x.array(n)
     count = TABLE_ENTRIES[8 * values.itemsize]
@@ -174,6 +186,24 @@ def softmax(
     bounds = np.iinfo(result)
     table = entries.array(SOFTMAX_ENTRIES[8 * values.itemsize])
     store(y, integer.softmax(values, table, result, zero, (int(bounds.min), int(bounds.max))))
+
+
+def layer_norm(
+    _: Kernel, s: Pointer, weight: Pointer, bias: Pointer, x: Pointer, y: Pointer
+) -> None:
+    shape = s.load()
+    rows, n = shape["rows"], shape["n"]
+    store(
+        y,
+        integer.layer_norm(
+            x.array(rows * n).reshape(rows, n),
+            weight.array(n),
+            bias.array(n),
+            shape["epsilon"],
+            shape["shift"],
+            (shape["lo"], shape["hi"]),
+        ),
+    )
 
 
 def quantize(_: Kernel, n: int, scale: Any, zero: int, x: Pointer, y: Pointer) -> None:
@@ -237,8 +267,10 @@ BY_OP: dict[str, Callable[..., None]] = {
     "max_pool2d": max_pool2d,
     "add": add,
     "mul": mul,
+    "matmul": matmul,
     "table": table,
     "softmax": softmax,
+    "layer_norm": layer_norm,
     "quantize": quantize,
     "dequantize": dequantize,
     "transpose": transpose,

@@ -12,11 +12,10 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.utils.hints import isa
 
 from ..dialects import cluster, cortexm, tile
-from ..dialects.diagnostics import source_name
+from ..dialects.diagnostics import layer_name, source_name
 from ..dialects.tiling import elements, shape_of, tiling_of
 from ..dialects.types import byte_size
 from ..lowering.cluster_layers import layer_groups
-from ..lowering.cortexm_to_c import layer_name
 from .layers import Layer
 
 

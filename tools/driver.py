@@ -19,7 +19,15 @@ from xdsl.ir import Attribute
 from ..dialects.diagnostics import Remark, RunnelError, add_remark_handler
 from . import constants_file, verify_diagnostics
 from .instrument import IRPrinter, Timing
-from .messages import Message, Positions, Sources, messages_of, remark_message, suggestion
+from .messages import (
+    Message,
+    PassFailure,
+    Positions,
+    Sources,
+    messages_of,
+    remark_message,
+    suggestion,
+)
 from .pipeline import Instrument, Pipeline, resolve_pipeline
 from .read_ir import (
     SEPARATOR,
@@ -98,7 +106,8 @@ class Driver:
         else:
             self.failed = True
             for message in messages:
-                print(message, file=sys.stderr)
+                shown = error.placed(message) if isinstance(error, PassFailure) else message
+                print(shown, file=sys.stderr)
 
     def remark(self, remark: Remark) -> None:
         """Hear a remark of a pass: print it if its kind and text are asked for."""

@@ -8,8 +8,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from ..dialects import cluster, dma
-from ..lowering.cluster_to_c import ClusterModel
-from ..lowering.cortexm_to_c import offset_of
+from ..lowering.cluster_program import ClusterProgram
 from ..passes.memory.liveness import buffer_users
 from .signature import network_function
 
@@ -21,19 +20,18 @@ def free_ranges(module: ModuleOp) -> list[FreeRange]:
     """The ranges of a module whose cores are forked: what holds no data at the first barrier behind
     the end of each layer, or behind any of its ends where layers take turns.
     """
-    model = ClusterModel(module, network_function(module))
-    body = list(model.fork.body.block.ops)
+    program = ClusterProgram(module, network_function(module))
+    body = list(program.fork.body.block.ops)
     position = {op: index for index, op in enumerate(body)}
     barriers = [i for i, op in enumerate(body) if _has_barrier(op)]
-    buffers = [op for op in model.function.walk() if isinstance(op, dma.BufferOp)]
-    near = [op for op in buffers if op.memory == model.near]
-    spans = {buffer: _span(buffer, model.fork, position) for buffer in near}
-    size, name = model.arenas.get(model.near, 0), model.arena_name(model.near)
+    near = [op for op in program.buffers if op.memory == program.near]
+    spans = {buffer: _span(buffer, program.fork, position) for buffer in near}
+    size, name = program.arenas.get(program.near, 0), program.arena_name(program.near)
     taken: dict[int, set[tuple[int, int]]] = {}
-    for end, layer in model.layer_ends():
+    for end, layer in program.layer_ends():
         at = next((i for i in barriers if i > position[end]), len(body))
         taken.setdefault(layer, set()).update(
-            (offset_of(buffer), offset_of(buffer) + buffer.size)
+            (dma.offset_of(buffer), dma.offset_of(buffer) + buffer.size)
             for buffer, (first, last) in spans.items()
             if first <= at <= last
         )

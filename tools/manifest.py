@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..dialects.platform import Toolchain
+from ..dialects.platform_records import Toolchain
 from ..runtime.runners import Program
 from .layers import Layer
 from .signature import TensorInfo

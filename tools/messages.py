@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from xdsl.utils.exceptions import (
 )
 from xdsl.utils.lexer import Span
 
-from ..dialects.diagnostics import OpError, Remark, RunnelError, describe, source_name
+from ..dialects.diagnostics import OpError, Remark, RunnelError, closest, describe, source_name
 
 Severity = Literal["error", "warning", "remark", "note"]
 Positions = Mapping[Operation, FileLineColLoc]
@@ -87,11 +86,26 @@ class InvalidIR(RunnelError):
 class PassFailure(RunnelError):
     """A pass stopped (`cause` says why), or left IR that does not verify (`afterwards`)."""
 
-    def __init__(self, pass_name: str, cause: BaseException, *, afterwards: bool = False):
+    def __init__(
+        self,
+        pass_name: str,
+        cause: BaseException,
+        span: Span[Any] | None = None,
+        *,
+        afterwards: bool = False,
+    ):
+        """`span` is where the text of the pipeline names the pass."""
         self.pass_name = pass_name
+        self.span = span
         self.cause = cause
         self.afterwards = afterwards
         super().__init__(*(str(message) for message in messages_of(self, Sources())))
+
+    def placed(self, message: Message) -> Message:
+        """An error that no op is to blame for stands at the pass, in the text of the pipeline."""
+        if message.place is not None or self.span is None:
+            return message
+        return span_message(message.text, self.span, message.severity)
 
     def explain(self, message: Message) -> Message:
         if message.severity != "error":
@@ -256,8 +270,8 @@ def _parse_messages(error: ParseError) -> list[Message]:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`, did you mean 'x'?` or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f", did you mean '{close[0]}'?" if close else ""
+    close = closest(name, known)
+    return f", did you mean '{close}'?" if close else ""
 
 
 def listing(names: Sequence[str], limit: int = 12) -> str:

@@ -44,6 +44,11 @@ class Parser(argparse.ArgumentParser):
             close = get_close_matches(name, list(self._option_string_actions), n=1)
             hint = f", did you mean {close[0]}?" if close else ""
             message = f"unknown option {name}{hint}"
+        elif match := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)$", message):
+            from difflib import get_close_matches
+
+            close = get_close_matches(match[1], re.findall(r"[^', ]+", match[2]), n=1)
+            message += f", did you mean {close[0]}?" if close else ""
         self.exit(1, f"{self.prog}: error: {message} (see --help)\n")
 
 

@@ -13,6 +13,7 @@ from xdsl.utils.arg_spec import (
 )
 from xdsl.utils.hints import isa, type_repr
 
+from ..dialects.diagnostics import closest
 from .messages import Message, listing, span_message, suggestion
 from .pipeline_text import Option, PassText
 
@@ -44,12 +45,17 @@ def _option_values(
         if field.init and name != "name"
     }
     values: dict[str, ParameterListType] = {}
+    spelled = [name.replace("_", "-") for name in fields]
+    given: set[str] = set()
+    """What is there, maybe misspelled: nobody has to hear that it is missing, too."""
     for option in item.options:
         name = option.key.replace("-", "_")
+        given.add(name)
         if name not in fields:
             text = f"{kind} '{item.name}' has no option '{option.key}'"
-            text += suggestion(name, fields) or known_options(list(fields))
+            text += suggestion(option.key, spelled) or known_options(spelled)
             problems.append(span_message(text, option.span))
+            given.add((closest(option.key, spelled) or "").replace("-", "_"))
             continue
         value = _convert(option, fields[name])
         if value is None:
@@ -57,9 +63,9 @@ def _option_values(
             problems.append(span_message(text, option.span))
         else:
             values[name] = value
-    given = {option.key.replace("-", "_") for option in item.options}
     for name in sorted(wanted.required_fields() - given):
-        text = f"{kind} '{item.name}' needs the option '{name}' ({type_repr(fields[name])})"
+        option, type = name.replace("_", "-"), type_repr(fields[name])
+        text = f"{kind} '{item.name}' needs the option '{option}' ({type})"
         problems.append(span_message(text, item.span))
     return values
 

@@ -7,7 +7,7 @@ pipeline.run(new_context(), module)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from string import Template
 
 from xdsl.context import Context
@@ -16,6 +16,7 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.traits import IsolatedFromAbove
 from xdsl.utils.arg_spec import ArgSpec, ParameterType, parse_spec
+from xdsl.utils.lexer import Span
 
 from ..lowering.pipelines import PIPELINES, NamedPipeline
 from .messages import (
@@ -38,9 +39,10 @@ ANY_OP = "any"
 
 @dataclass(frozen=True)
 class PassStep:
-    """One pass with its options."""
+    """One pass with its options; `span` is where the text of the pipeline names it."""
 
     apply: ModulePass
+    span: Span | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -144,7 +146,7 @@ class _Runner:
         except Exception as error:
             for instrument in self.instruments:
                 instrument.after_failure(step, op, error)
-            raise PassFailure(step.name, error, afterwards=afterwards) from error
+            raise PassFailure(step.name, error, step.span, afterwards=afterwards) from error
         for instrument in self.instruments:
             instrument.after_verify(step, op)
         return left
@@ -212,7 +214,7 @@ def _check_anchor(item: NestText, problems: list[Message]) -> None:
 def _resolve_pass(item: PassText, problems: list[Message]) -> list[Step]:
     if item.external is not None:
         spec = parse_spec(f"{item.name}[{item.external}]")
-        return [PassStep(multiverse().all_passes[item.name]().from_spec(spec))]
+        return [PassStep(multiverse().all_passes[item.name]().from_spec(spec), item.span)]
     try:
         pass_type = multiverse().all_passes[item.name]()
     except Exception as error:
@@ -220,7 +222,7 @@ def _resolve_pass(item: PassText, problems: list[Message]) -> list[Step]:
         problems.append(span_message(text, item.span))
         return []
     built = build_from_text("pass", item, pass_type, problems)
-    return [] if built is None else [PassStep(built)]
+    return [] if built is None else [PassStep(built, item.span)]
 
 
 class _OptionTemplate(Template):
@@ -250,7 +252,15 @@ def _resolve_named(
         values[missing] = "missing"
     text = _OptionTemplate(named.passes).substitute(values)
     items = parse_pipeline_text(text, f"<pipeline {item.name}>")
-    return _resolve_items(items, problems, (*within, item.name))
+    steps = _resolve_items(items, problems, (*within, item.name))
+    return [_named_at(item.span, step) for step in steps]
+
+
+def _named_at(span: Span, step: Step) -> Step:
+    """A step of a named pipeline, which stands in the text where the pipeline is named."""
+    if isinstance(step, PassStep):
+        return replace(step, span=span)
+    return replace(step, steps=tuple(_named_at(span, inner) for inner in step.steps))
 
 
 def _quote(text: str) -> str:

@@ -101,8 +101,8 @@ ADDITIONS = (
         "channels that a depthwise layer reads get equal ranges",
         "before",
     ),
-    Addition("correct-bias{data=$data}", "biases take out the mean error of each layer"),
     Addition("round-weights{data=$data}", "weights are rounded by what that does to the output"),
+    Addition("correct-bias{data=$data}", "biases take out the mean error of each layer"),
     Addition(
         "tune-ranges{data=$data}",
         "ends of ranges move to where the logits suffer least",
@@ -114,7 +114,9 @@ ADDITIONS = (
         "between",
     ),
 )
-"""In the order of their cost."""
+"""In the order of their cost, but biases after rounding: one corrected for other weights is
+wrong for new ones.
+"""
 
 
 def narrowed(recipe: Recipe, options: str, activation_bits: Sequence[int]) -> Recipe:

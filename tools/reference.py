@@ -35,7 +35,8 @@ def pass_section(kind: type[ModulePass]) -> str:
         if field.init and field.name != "name"
     ]
     listed = "\n".join(["", "Options:", "", *options]) if options else ""
-    return f"## `{kind.name}`\n\n{documentation(kind)}\n{listed}".rstrip()
+    example = f"[Before and after](../passes/{kind.name}.md)"
+    return f"## `{kind.name}`\n\n{documentation(kind)}\n{listed}".rstrip() + f"\n\n{example}"
 
 
 def passes_page() -> str:

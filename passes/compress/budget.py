@@ -9,7 +9,7 @@ from typing import Protocol
 from xdsl.dialects import func
 from xdsl.ir import Operation
 
-from ...dialects.diagnostics import RunnelError
+from ...dialects.diagnostics import RunnelError, choices
 from ..graph.element_classes import FIXED
 from ..quant.layers import Layer, layer_of
 from .channel_groups import Group, analyzed
@@ -54,7 +54,7 @@ def budget_of(function: func.FuncOp, method: str, cost: str, multiple: int = 1) 
         case "prune-channels":
             return PruneBudget(function, cost, multiple)
         case _:
-            raise RunnelError(f"method={method} is none of {', '.join(METHODS)}")
+            raise RunnelError(f"method={method} is none of {choices(method, METHODS)}")
 
 
 def products(function: func.FuncOp) -> list[Operation]:

@@ -8,7 +8,7 @@ from math import prod
 from xdsl.ir import Operation
 
 from ...dialects import graph
-from ...dialects.diagnostics import RunnelError
+from ...dialects.diagnostics import RunnelError, choices
 from ...dialects.graph_base import shape_of
 
 
@@ -38,5 +38,5 @@ COSTS: dict[str, Callable[[Operation], int]] = {"macs": macs, "weights": weights
 def cost_named(name: str, pass_name: str) -> Callable[[Operation], int]:
     """The cost of that name; raises `RunnelError`."""
     if name not in COSTS:
-        raise RunnelError(f"{pass_name}: cost={name} is none of {', '.join(COSTS)}")
+        raise RunnelError(f"{pass_name}: cost={name} is none of {choices(name, COSTS)}")
     return COSTS[name]

@@ -14,7 +14,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ...dialects.diagnostics import RunnelError, emit_remark
+from ...dialects.diagnostics import RunnelError, choices, emit_remark
 from ...dialects.graph_base import shape_of
 from ...runtime.interpreter import input_names
 from ..quant.calibrate import load_inputs
@@ -85,7 +85,7 @@ class SelectRatios(ModulePass):
         if list(self.candidates) != sorted(set(self.candidates)):
             raise RunnelError(f"{PASS}: candidates rise, not {self.candidates}")
         if self.score not in KINDS:
-            raise RunnelError(f"{PASS}: score={self.score} is none of {', '.join(KINDS)}")
+            raise RunnelError(f"{PASS}: score={self.score} is none of {choices(self.score, KINDS)}")
         if (self.score == "accuracy") != bool(self.labels):
             raise RunnelError(f"{PASS}: score=accuracy takes labels, other scores do not")
 

@@ -20,7 +20,8 @@ from xdsl.passes import ModulePass
 
 from ...dialects import dma
 from ...dialects.diagnostics import emit_remark, refuse
-from ...dialects.platform import Dma, PlatformAttr, platform_of
+from ...dialects.platform import PlatformAttr, platform_of
+from ...dialects.platform_records import Dma
 from ...dialects.types import dtype_of, memref_type
 from ...lowering.index_math import Index, IndexMath
 

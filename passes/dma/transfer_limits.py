@@ -6,7 +6,8 @@ from xdsl.ir import Operation
 
 from ...dialects import dma
 from ...dialects.diagnostics import refuse
-from ...dialects.platform import Dma, PlatformAttr
+from ...dialects.platform import PlatformAttr
+from ...dialects.platform_records import Dma
 from .byte_windows import ByteWindow
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ortools.sat.python import cp_model
 
-if TYPE_CHECKING:
-    from .placement import Problem
+from .placement_problem import Problem
 
 DETERMINISTIC_SECONDS = 4.0
 """The solver's own clock counts work, not time: a slow machine finds the same placement."""

@@ -14,11 +14,11 @@ import random
 from bisect import insort
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.util import find_spec
 
-from ...dialects.diagnostics import RunnelError
-from .liveness import Interval, liveness_bound
+from ...dialects.diagnostics import RunnelError, choices
+from .liveness import Interval
+from .placement_problem import Problem
 
 DEFAULT_ALIGNMENT = 16
 """Bytes; what `dma.buffer` asks of its offset."""
@@ -37,47 +37,8 @@ class Placement:
     """The algorithm that found it: for `auto` the one that won."""
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Intervals to place, with what all algorithms need to know about them."""
-
-    intervals: Sequence[Interval]
-    alignment: int
-    seed: int
-    enough: int = 0
-    """Bytes within which every placement is as good as the best."""
-
-    @cached_property
-    def bound(self) -> int:
-        """The end in bytes below which no search goes on."""
-        return max(self.enough, liveness_bound(self.intervals, self.alignment).aligned)
-
-    @cached_property
-    def neighbours(self) -> list[list[int]]:
-        """For each interval those that are alive together with it."""
-        everything = list(enumerate(self.intervals))
-        return [
-            [j for j, other in everything if i != j and interval.meets(other)]
-            for i, interval in everything
-        ]
-
-    @cached_property
-    def free(self) -> list[int]:
-        """The intervals whose offset is not fixed."""
-        return [i for i, interval in enumerate(self.intervals) if interval.offset is None]
-
-    def arena(self, offsets: Sequence[int]) -> int:
-        """The bytes that a placement reaches up to."""
-        ends = (at + interval.size for at, interval in zip(offsets, self.intervals, strict=True))
-        return max(ends, default=0)
-
-    def round_up(self, offset: int) -> int:
-        """The next aligned offset."""
-        return offset + -offset % self.alignment
-
-
 Offsets = list[int]
-Fit = Callable[["Problem", Sequence[tuple[int, int]], int], int]
+Fit = Callable[[Problem, Sequence[tuple[int, int]], int], int]
 
 
 def place(
@@ -95,15 +56,21 @@ def place(
     Raises RunnelError for an unknown algorithm, for `cp_sat` without ortools, and for intervals
     whose fixed offsets are impossible.
     """
-    if algorithm not in ALGORITHMS:
-        raise RunnelError(
-            f"no placement algorithm named '{algorithm}': choose one of {', '.join(ALGORITHMS)}"
-        )
+    check_algorithm(algorithm)
     problem = Problem(intervals, alignment, seed, enough)
     _check_fixed(problem)
     if algorithm == "auto":
         return _auto(problem)
     return _run(problem, algorithm)
+
+
+def check_algorithm(algorithm: str) -> None:
+    """Refuse what is no name of an algorithm."""
+    if algorithm not in ALGORITHMS:
+        raise RunnelError(
+            f"no placement algorithm named '{algorithm}': choose one of "
+            f"{choices(algorithm, ALGORITHMS)}"
+        )
 
 
 def _run(problem: Problem, algorithm: str) -> Placement:

@@ -14,7 +14,7 @@ from ...dialects.diagnostics import RunnelError, blaming, emit_remark, refer_to,
 from ...dialects.dma import ARENAS, ArenaAttr, arenas_of
 from .limits import Space, space_for_buffers
 from .liveness import Bound, Liveness, buffer_liveness, functions_with_buffers, liveness_bound
-from .placement import DEFAULT_ALIGNMENT, Placement, place
+from .placement import DEFAULT_ALIGNMENT, Placement, check_algorithm, place
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class PlanMemory(ModulePass):
             raise RunnelError(
                 f"plan-memory: alignment {self.alignment} is not a multiple of {DEFAULT_ALIGNMENT}"
             )
+        check_algorithm(self.algorithm)
         for func in functions_with_buffers(op.body.block.ops):
             self._plan(op, func)
 

@@ -14,7 +14,8 @@ from xdsl.rewriter import Rewriter
 
 from ...dialects import dma
 from ...dialects.diagnostics import emit_remark, refuse
-from ...dialects.platform import Memory, PlatformAttr, platform_of
+from ...dialects.platform import PlatformAttr, platform_of
+from ...dialects.platform_records import Memory
 from ...dialects.types import byte_size, memref_type
 from .limits import CODE_BYTES, space_for_buffers
 from .liveness import buffer_liveness, functions_with_buffers, liveness_bound

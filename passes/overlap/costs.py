@@ -9,7 +9,8 @@ import numpy as np
 from ...dialects import cluster, dma, npu
 from ...dialects.diagnostics import RunnelError
 from ...dialects.npu_job import Kind, job_cycles
-from ...dialects.platform import PlatformAttr, Unit
+from ...dialects.platform import PlatformAttr
+from ...dialects.platform_records import Unit
 from ...dialects.types import byte_size, memref_type
 from ..tile.costs import ROUND_CYCLES, shared_work
 from .bands import ROWS, Band

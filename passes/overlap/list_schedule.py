@@ -1,12 +1,13 @@
 """List scheduling: an order of pieces in which cores, NPU and DMA wait the least for each other.
 
 Core 0 does one thing after the other: its share of a kernel, asking for a job or a transfer,
-waiting for one. Jobs run one after the other behind that, two may be on their way; so do transfers.
+waiting for one. Jobs run one after the other behind that, two may be on their way; so do transfers,
+of which the engine's queue holds as many as it has channels: who asks for more stands still.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from xdsl.ir import SSAValue
 
 from ...dialects import dma
+from .forecast import Forecast
 from .work import MOVES, Order, Piece, Role, Task
 
 QUEUE = 2
@@ -72,9 +74,8 @@ class Room:
     memory: str
     channels: float
     """Tokens of transfers that may be waited for at a time."""
-
-
-UNLIMITED = Room(float("inf"), 0, frozenset(), frozenset(), "", float("inf"))
+    queue: int
+    """Transfers that the engine takes; who asks for one more stands still."""
 
 
 @dataclass
@@ -83,6 +84,10 @@ class Clock:
 
     order: Order
     room: Room
+    queue: int
+    """Transfers that may be on their way; who asks for one more stands still."""
+    forecast: Forecast | None = None
+    """Of the near memory, where transfers may come early."""
     now: float = 0.0
     npu: float = 0.0
     dma: float = 0.0
@@ -97,6 +102,8 @@ class Clock:
 
     def __post_init__(self) -> None:
         self.jobs: list[int] = []
+        self.moving = deque[float](maxlen=self.queue)
+        """When the last transfers end, as many as the queue holds."""
         self.tokens = self.starting = 0
         starts = [piece.token for piece in self.order.pieces if piece.role is Role.START]
         self.starts = Counter(starts)
@@ -116,21 +123,35 @@ class Clock:
         reached = self.now
         if piece.role is Role.WAIT:
             return max(reached, self.transfers.get(piece.token, 0.0))
+        if piece.role is Role.START:
+            reached = max(reached, self._room_in_queue(1))
+        if piece.role is Role.TOKEN:
+            reached = max(reached, self._room_in_queue(self.starts.get(piece.token, 0)))
         if piece.role is Role.JOB and len(self.jobs) >= QUEUE:
             reached = max(reached, self.ends[self.jobs[-QUEUE]])
         return max([reached, *(self.ends[j] for j in self.order.ended[i])])
 
-    def fits(self, i: int, reserve: float = 0.0) -> bool:
+    def _room_in_queue(self, transfers: int) -> float:
+        """When so many transfers can be asked for."""
+        ended = len(self.moving) + min(transfers, self.queue) - self.queue
+        return self.moving[ended - 1] if ended > 0 else 0.0
+
+    def fits(self, i: int, *, ahead: bool = True) -> bool:
         """Whether there is room for the buffers that a piece is the first to touch, and for its
-        token; transfers leave `reserve` bytes for kernels and jobs. A transfer goes to the last
-        token (mchan), so there is no other one before all of its transfers are started.
+        token; if it fetches `ahead`, also for what comes before their first use. A transfer goes to
+        the last token (mchan), so there is no other one before all of its transfers are started.
         """
         is_token = self.order.pieces[i].role is Role.TOKEN
         if is_token and (self.starting or self.tokens >= self.room.channels):
             return False
-        touched = self._buffers(self.order.pieces[i])
-        new = sum(size for buffer, size in touched if buffer not in self.opened)
-        return not new or self.alive + new + is_token * reserve <= self.room.limit
+        new = [(b, size) for b, size in self._buffers(self.order.pieces[i]) if b not in self.opened]
+        more = sum(size for _, size in new)
+        if more and self.alive + more > self.room.limit:
+            return False
+        if is_token and ahead and self.forecast is not None:
+            most = max((self.forecast.most(buffer) for buffer, _ in new), default=0)
+            return most + more <= self.room.limit
+        return True
 
     def run(self, i: int) -> None:
         """Let a piece begin as soon as it can."""
@@ -143,6 +164,10 @@ class Clock:
             if buffer not in self.opened:
                 self.opened.add(buffer)
                 self.alive += size
+                if self.forecast is not None and piece.role is Role.TOKEN:
+                    self.forecast.fetch(buffer, size)
+        if self.forecast is not None and piece.role not in MOVES:
+            self.forecast.begin(i)
         self.actions.append(Action(piece))
         self.tokens += (piece.role is Role.TOKEN) - (piece.role is Role.WAIT)
         self.starting += self.starts.get(piece.token, 0) if piece.role is Role.TOKEN else 0
@@ -158,6 +183,7 @@ class Clock:
             self.starting = max(0, self.starting - 1)
             self.dma = max(self.dma, self.now) + piece.engine
             self.transfers[piece.token] = self.dma
+            self.moving.append(self.dma)
         self._release(piece)
 
     def wait(self, job: int) -> None:
@@ -186,32 +212,48 @@ class Clock:
         return Schedule(self.actions, max(self.now, self.npu, self.dma), self.spans)
 
 
-def as_written(order: Order) -> Schedule:
+def as_written(order: Order, room: Room) -> Schedule:
     """What the original order takes, where jobs are waited for as late as possible."""
-    clock = Clock(order, UNLIMITED)
+    clock = Clock(order, room, room.queue)
     for i in range(len(order.pieces)):
         clock.run(i)
     return clock.finish()
 
 
-def list_schedule(order: Order, room: Room, reserve: float = 0.0) -> Schedule | None:
-    """The order that begins what can begin first; of that, jobs, then transfers, then what most
-    depends on. Transfers leave `reserve` bytes of the room as long as anything else can go on. None
-    where the memory has no room for any order that is found.
+@dataclass(frozen=True)
+class Policy:
+    """How transfers are chosen: in the order that they have, or early where there is room now, or
+    (`ahead`) until they are needed. No more than `queue` are on their way: one that is needed soon
+    stands behind them.
     """
-    clock, rank = Clock(order, room), _ranks(order)
+
+    in_turn: bool
+    ahead: bool
+    queue: int
+
+
+def list_schedule(order: Order, room: Room, policy: Policy) -> Schedule | None:
+    """The order that begins what can begin first; of that, jobs, then transfers, then what most
+    depends on. None where the memory has no room for any order that is found.
+    """
+    forecast = Forecast(order, room.memory, room.opened, room.kept) if policy.ahead else None
+    clock, rank = Clock(order, room, min(policy.queue, room.queue), forecast), _ranks(order)
     missing = [len(b) + len(e) for b, e in zip(order.before, order.ended, strict=True)]
     ready = {i for i, count in enumerate(missing) if count == 0}
     while ready:
-        able = [i for i in ready if clock.fits(i, reserve)] or [i for i in ready if clock.fits(i)]
-        if clock.starting:
-            able = [i for i in able if order.pieces[i].role is Role.START] or able
-        if not able:
+        able = [i for i in ready if clock.starting and order.pieces[i].role is Role.START]
+        able = sorted(
+            able or ready,
+            key=lambda i: (clock.start(i), KINDS[order.pieces[i].role], -rank[i], i),
+        )
+        chosen = next((i for i in able if clock.fits(i)), None)
+        if chosen is None:
+            chosen = next((i for i in able if clock.fits(i, ahead=False)), None)
+        if chosen is None:
             if clock.waited == len(clock.jobs):
                 return None
             clock.wait_next()
             continue
-        chosen = min(able, key=lambda i: (clock.start(i), KINDS[order.pieces[i].role], -rank[i], i))
         clock.run(chosen)
         ready.remove(chosen)
         for j in order.after[chosen]:

@@ -17,12 +17,12 @@ from ..memory.limits import space_for_buffers
 from ..memory.liveness import Liveness, buffer_liveness, functions_with_buffers, liveness_bound
 from .costs import Costs
 from .list_schedule import Room, Schedule
-from .search import best_schedule, written_schedule
+from .search import best_schedule, earlier_transfers, written_schedule
 from .segments import Segment, overlaps, replace, segments_of
 from .unroll import unroll
 
 WORTH = 0.03
-"""The share of a segment's cycles that must be gained: the model is no more precise than that."""
+"""The share of a segment's cycles that bands must gain: the model is no more precise than that."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,17 @@ def _variants(module: ModuleOp, function: FuncOp, costs: Costs) -> Iterator[_Var
 
 @dataclass
 class _Plan:
-    """A segment, what it takes as it is written, and what it could take."""
+    """A segment, what it takes as it is written, and how it takes less."""
 
     segment: Segment
     written: float
     found: Schedule | None
+    """None: nothing gains enough, or the memory has no room."""
+    has_room: bool
 
     @property
     def gain(self) -> float:
-        found = self.written if self.found is None else self.found.cycles
-        return self.written - found if found < (1 - WORTH) * self.written else 0.0
+        return 0.0 if self.found is None else self.written - self.found.cycles
 
 
 @dataclass
@@ -101,7 +102,7 @@ class _Variant:
         room for its buffers then.
         """
         for plan in self.plans:
-            if plan.found is not None and plan.gain > 0:
+            if plan.found is not None:
                 replace(plan.segment, plan.found)
         if not _fits(module, self.function, function):
             return False
@@ -112,10 +113,10 @@ class _Variant:
     def tell(self, name: str) -> None:
         """Who works at the same time, and what the model says that it gains."""
         for plan in self.plans:
-            if plan.found is None:
+            if not plan.has_room:
                 text = "the memory has no room for another order"
                 emit_remark("missed", name, self.function, text)
-            elif plan.gain > 0:
+            elif plan.found is not None:
                 cycles = f"{plan.found.cycles:,.0f} cycles instead of {plan.written:,.0f}"
                 who = overlaps(plan.found) or "transfers earlier"
                 emit_remark("passed", name, self.function, f"{cycles}: {who}")
@@ -143,8 +144,13 @@ def _limit(module: ModuleOp, memory: str) -> float:
 
 def _plan(module: ModuleOp, liveness: Liveness, segment: Segment) -> _Plan:
     room = _room(module, liveness, segment)
-    found = best_schedule(segment.tasks, room)
-    return _Plan(segment, written_schedule(segment.tasks).cycles, found)
+    written = written_schedule(segment.tasks, room).cycles
+    bands = best_schedule(segment.tasks, room)
+    if bands is not None and bands.cycles < (1 - WORTH) * written:
+        return _Plan(segment, written, bands, has_room=True)
+    found = earlier_transfers(segment.tasks, room)
+    gains = found is not None and found.cycles < written
+    return _Plan(segment, written, found if gains else None, bands is not None)
 
 
 def _room(module: ModuleOp, liveness: Liveness, segment: Segment) -> Room:
@@ -156,5 +162,7 @@ def _room(module: ModuleOp, liveness: Liveness, segment: Segment) -> Room:
     opened = frozenset(b for b, i in intervals.items() if i.start < min(inside) <= i.end)
     kept = frozenset(b for b, i in intervals.items() if i.end > max(inside))
     limit = _limit(module, memory)
-    channels = sum(engine.channels for engine in platform_of(module).dma) - segment.open_tokens
-    return Room(limit, sum(b.size for b in opened), opened, kept, memory, channels)
+    engines = platform_of(module).dma
+    channels = sum(engine.channels for engine in engines) - segment.open_tokens
+    queue = max(engine.channels for engine in engines)
+    return Room(limit, sum(b.size for b in opened), opened, kept, memory, channels, queue)

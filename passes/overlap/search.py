@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .bands import Cut
-from .list_schedule import Room, Schedule, as_written, list_schedule
+from .list_schedule import Policy, Room, Schedule, as_written, list_schedule
 from .work import Role, Task, order_of
 
 LEVELS = (1, 2, 3, 4, 6, 8)
@@ -19,17 +19,10 @@ Counts = Mapping[Task, tuple[Cut | None, int]]
 """How an op is cut, and into how many bands."""
 
 
-@dataclass(frozen=True)
-class Policy:
-    """How transfers are chosen: in the order that they have, or early where there is room beside
-    a share of the memory that stays for kernels and jobs.
-    """
-
-    in_turn: bool
-    reserve: float = 0.0
-
-
-POLICIES = (Policy(True), Policy(False), Policy(False, 0.25), Policy(False, 0.5))
+POLICIES = (
+    Policy(in_turn=True, ahead=False, queue=16),
+    *(Policy(in_turn=False, ahead=True, queue=queue) for queue in (2, 4, 8, 16)),
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +42,18 @@ class Choice:
         return sum(count for _, count in self.counts.values())
 
 
-def written_schedule(tasks: Sequence[Task]) -> Schedule:
+def written_schedule(tasks: Sequence[Task], room: Room) -> Schedule:
     """What the code takes as it stands."""
-    return as_written(order_of([task.whole for task in tasks]))
+    return as_written(order_of([task.whole for task in tasks]), room)
+
+
+def earlier_transfers(tasks: Sequence[Task], room: Room) -> Schedule | None:
+    """The fastest schedule in which kernels and jobs stay as they are and transfers begin earlier;
+    None if there is no room for any.
+    """
+    order = order_of([task.whole for task in tasks], in_turn=False, work_in_turn=True)
+    found = [list_schedule(order, room, policy) for policy in POLICIES if policy.ahead]
+    return min((s for s in found if s is not None), key=lambda s: s.cycles, default=None)
 
 
 def best_schedule(tasks: Sequence[Task], room: Room) -> Schedule | None:
@@ -87,5 +89,5 @@ def _better(best: Choice | None, found: Choice | None) -> Choice | None:
 def _choice(tasks: Sequence[Task], counts: Counts, policy: Policy, room: Room) -> Choice | None:
     pieces = [p for task in tasks for p in task.pieces(*counts.get(task, (None, 1)))]
     order = order_of(pieces, in_turn=policy.in_turn)
-    schedule = list_schedule(order, room, policy.reserve * room.limit)
+    schedule = list_schedule(order, room, policy)
     return None if schedule is None else Choice(schedule, counts, policy)

@@ -9,7 +9,7 @@ from xdsl.ir import Block, Operation
 from xdsl.traits import is_side_effect_free
 
 from ...dialects import cluster, dma, npu
-from ...dialects.diagnostics import source_name
+from ...dialects.diagnostics import layer_name
 from ...dialects.npu import TokenType
 from .costs import Costs
 from .list_schedule import Schedule
@@ -150,4 +150,4 @@ def overlaps(schedule: Schedule) -> str:
 
 
 def _node(task: Task) -> str:
-    return source_name(task.op) or task.op.name.partition(".")[2]
+    return layer_name(task.op)

@@ -168,12 +168,13 @@ def is_wait(op: Operation) -> TypeGuard[dma.AwaitOp]:
     return isinstance(op, dma.AwaitOp)
 
 
-def order_of(pieces: Sequence[Piece], *, in_turn: bool = True) -> Order:
+def order_of(pieces: Sequence[Piece], *, in_turn: bool = True, work_in_turn: bool = False) -> Order:
     """The dependences between pieces, which come in the original order.
 
     What touches common bytes keeps its order, one of them writing. A job holds its bytes until it
     has ended, but for the next job of the queue; a transfer until its token is waited for. Starts
-    and waits of transfers keep their order among themselves (`in_turn`), or only those of a token.
+    and waits of transfers keep their order among themselves (`in_turn`), or only those of a token;
+    kernels and jobs keep theirs if `work_in_turn`.
     """
     waits = {p.token: i for i, p in enumerate(pieces) if p.role is Role.WAIT}
     here = {piece.task.op for piece in pieces}
@@ -181,7 +182,7 @@ def order_of(pieces: Sequence[Piece], *, in_turn: bool = True) -> Order:
     before: list[list[int]] = [[] for _ in pieces]
     ended: list[list[int]] = [[] for _ in pieces]
     tokens: dict[SSAValue, list[int]] = defaultdict(list)
-    moved = fence = -1
+    moved = worked = fence = -1
     for i, piece in enumerate(pieces):
         earlier = {j for buffer in piece.by_buffer for j in touching[buffer]}
         for j in sorted(j for j in earlier if pieces[j].meets(piece)):
@@ -196,6 +197,9 @@ def order_of(pieces: Sequence[Piece], *, in_turn: bool = True) -> Order:
             touching[buffer].append(i)
         if fence >= 0:
             before[i].append(fence)
+        if piece.role not in MOVES:
+            before[i] += [worked] if work_in_turn and worked >= 0 else []
+            worked = i
         if piece.token is not None:
             same = tokens[piece.token]
             before[i] += [moved] if in_turn and moved >= 0 else same

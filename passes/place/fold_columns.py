@@ -14,7 +14,8 @@ from ...dialects import graph, quant
 from ...dialects.diagnostics import emit_remark
 from ...dialects.graph import constant_array
 from ...dialects.npu_job import cycles
-from ...dialects.platform import Unit, platform_of
+from ...dialects.platform import platform_of
+from ...dialects.platform_records import Unit
 from ..graph.constants import new_constant, symbol_of
 from .npu_model import MODEL, geometry_of, mode_of
 

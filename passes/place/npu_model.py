@@ -16,7 +16,7 @@ from ...dialects import quant
 from ...dialects.graph import constant_array
 from ...dialects.npu_chunk import Constants
 from ...dialects.npu_job import MAX_PAD, Geometry, Kind, Mode, Pitch, cycles, job_cycles
-from ...dialects.platform import Unit
+from ...dialects.platform_records import Unit
 from ...dialects.quant_types import storage_bounds
 
 Layer = quant.Conv2DOp | quant.FullyConnectedOp

@@ -11,7 +11,8 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, emit_remark
-from ...dialects.platform import Unit, platform_of
+from ...dialects.platform import platform_of
+from ...dialects.platform_records import Unit
 from ...dialects.tiling import shape_of, tiling_of
 from ...lowering.unit_backends import backend_of
 from ...lowering.units import UnitBackend

@@ -16,11 +16,12 @@ from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, DictionaryAttr, Mod
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from ...dialects.diagnostics import RunnelError, emit_remark
+from ...dialects.diagnostics import RunnelError, choices, emit_remark
 from ...runtime.interpreter import input_names
 from . import calibration_cache
 from .calibrators import METHODS, calibrator
 from .calibrators.batch_norm import trained_range, widen
+from .calibrators.choice import keep_choice
 from .calibrators.cost import histogram_sqnr
 from .calibrators.cross_entropy import cross_entropy
 from .calibrators.data_free import data_free_ranges
@@ -60,7 +61,9 @@ class Calibrate(ModulePass):
 
     Data show what is usual, and an anomaly detector is there for what is not. So no range is less
     than `deviations` standard deviations around the mean of each channel, where a folded batch norm
-    knew them (0: ranges are what the data show), and all are widened by the factor `headroom`.
+    knew them (0: ranges are what the data show), and all are widened by the factor `headroom`. Nor
+    is the top of logits cut off, as the greatest of a row decides: it is at least four deviations
+    above the mean of the greatest ones (with `deviations` of 0: what the method finds).
 
     Statistics are kept on disk by a hash of network and data (`cache=false`: not).
     """
@@ -118,7 +121,8 @@ class Calibrate(ModulePass):
         """The options as rules, or RunnelError."""
         if self.method not in METHODS:
             raise RunnelError(
-                f"unknown calibration '{self.method}', expected one of {', '.join(METHODS)}"
+                f"unknown calibration '{self.method}', expected one of "
+                f"{choices(self.method, METHODS)}"
             )
         if not 0 < self.percentile <= 100 or self.headroom <= 0 or self.deviations < 0:
             raise RunnelError(
@@ -138,13 +142,12 @@ class Calibrate(ModulePass):
         self, module: ModuleOp, function: func.FuncOp, inputs: Mapping[str, Array]
     ) -> Observer:
         """What the data show, from the cache if they were seen before."""
-        logits = self.method == "cross-entropy"
         if not self.cache:
-            return collect(module, function, inputs, self.batch, logits=logits)
-        key = calibration_cache.key_of(module, inputs, self.batch, logits)
+            return collect(module, function, inputs, self.batch)
+        key = calibration_cache.key_of(module, inputs, self.batch)
         found = calibration_cache.load(key, function)
         if found is None:
-            found = collect(module, function, inputs, self.batch, logits=logits)
+            found = collect(module, function, inputs, self.batch)
             calibration_cache.store(key, found, function)
         else:
             emit_remark("analysis", PASS, function, f"statistics come from the cache ({key[:12]})")
@@ -177,7 +180,7 @@ class Ranges:
 
     def of_op(self, op: Operation, statistics: RangeStatistics, seen: Observer) -> Range:
         """The range of a result: with what training says of it."""
-        if self.method == "cross-entropy" and op is seen.logits and seen.rows.rows:
+        if self.method == "cross-entropy" and op is seen.logits:
             found = cross_entropy(seen.rows, self.scheme_of(op.results[0]))
         else:
             found = self.found(op, op.results[0], statistics)
@@ -191,6 +194,13 @@ class Ranges:
                 f"widened from {text(found)} to {text(wide)}: {self.deviations:g} deviations "
                 "of the batch norm that was folded here",
             )
+        if op is seen.logits and self.deviations:
+            found, wide = wide, keep_choice(wide, seen.rows)
+            if wide != found:
+                why = "the greatest value of a row decides"
+                emit_remark(
+                    "analysis", PASS, op, f"widened from {text(found)} to {text(wide)}: {why}"
+                )
         return self.finish(wide)
 
     def found(self, op: Operation, value: SSAValue, statistics: RangeStatistics) -> Range:

@@ -54,10 +54,10 @@ def code_hash() -> bytes:
     return digest.digest()
 
 
-def key_of(module: ModuleOp, inputs: Mapping[str, Array], batch: int, logits: bool) -> str:
+def key_of(module: ModuleOp, inputs: Mapping[str, Array], batch: int) -> str:
     """A hash of all that statistics depend on."""
     digest = blake2b(code_hash(), digest_size=20)
-    digest.update(f"{batch} {logits}".encode())
+    digest.update(f"{batch}".encode())
     hash_module(module, digest.update)
     for name, array in inputs.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode())

@@ -189,18 +189,18 @@ class SinkBelowConcat(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: graph.ConcatOp, rewriter: PatternRewriter) -> None:
+        sources = [transposed(value, TO_FIRST) for value in op.operands]
+        others = [v for v, s in zip(op.operands, sources, strict=True) if s is None]
+        constant = all(isinstance(value.owner, graph.ConstantOp) for value in others)
+        if not constant or len(others) == len(sources):
+            return
         moved: list[Operation] = []
         operands: list[SSAValue] = []
-        for value in op.operands:
-            source = transposed(value, TO_FIRST)
-            if source is None and isinstance(value.owner, graph.ConstantOp):
+        for value, source in zip(op.operands, sources, strict=True):
+            if source is None:
                 moved.append(graph.TransposeOp(value, TO_LAST))
                 source = moved[-1].results[0]
-            if source is None:
-                return
             operands.append(source)
-        if len(moved) == len(operands):
-            return
         axis = op.axis.value.data % 4
         new = graph.ConcatOp(operands, TO_FIRST[axis])
         after = graph.TransposeOp(new.result, TO_FIRST)

@@ -25,7 +25,8 @@ class ConvertQDQ(ModulePass):
     """Turn quantize_linear / dequantize_linear into quant.qcast / quant.dcast.
 
     Scales and zero points must be constants. Unsigned 8-bit tensors become signed ones with a zero
-    point that is 128 less: the reals are the same, and kernels know one signedness.
+    point that is 128 less: the reals are the same, and kernels know one signedness. A clip of the
+    stored integers, as PyTorch and Brevitas export fewer bits, becomes the bounds of the type.
     """
 
     name = "convert-qdq"
@@ -70,28 +71,57 @@ def quantized_type(
             f"scale of {scales.min()}",
         )
     zeros = np.zeros(scales.size, np.int64) if zero is None else zero.astype(np.int64).reshape(-1)
-    bits = 8 * dtype.itemsize
-    offset = 1 << (bits - 1) if dtype.kind == "u" else 0
     axis = op.axis.value.data if scales.size > 1 else -1
     if scales.size > 1 and axis < 0:
         axis += rank
     return quant.UniformQuantizedType.get(
-        scales, np.broadcast_to(zeros - offset, scales.shape), bits=bits, axis=axis
+        scales,
+        np.broadcast_to(zeros - unsigned_offset(dtype), scales.shape),
+        bits=8 * dtype.itemsize,
+        axis=axis,
     )
 
 
 def convert_quantize(op: graph.QuantizeLinearOp) -> None:
     dtype = dtype_of(op.result.type.element_type)
-    shape = op.result.type.get_shape()
-    element = quantized_type(op, dtype, len(shape))
-    new = quant.QuantizeCastOp(op.input, TensorType(element, shape))
+    element = quantized_type(op, dtype, len(op.result.type.get_shape()))
+    for use in list(op.result.uses):
+        if isinstance(use.operation, graph.ClipOp):
+            replace_by_cast(op, use.operation, narrowed(use.operation, element, dtype))
+    replace_by_cast(op, op, element)
+
+
+def narrowed(
+    clip: graph.ClipOp, element: quant.UniformQuantizedType, dtype: np.dtype[np.generic]
+) -> quant.UniformQuantizedType:
+    """`element` with the bounds that a clip of its integers, stored as `dtype`, leaves."""
+    low, high = (bound - unsigned_offset(dtype) for bound in clip.bounds())
+    least, most = element.bounds
+    bounds = max(low, least), min(high, most)
+    if bounds[0] >= bounds[1] or any(bound != int(bound) for bound in bounds):
+        refuse(clip, f"bounds of quantized integers are whole and in order, not {bounds}")
+    return element.within(int(bounds[0]), int(bounds[1]))
+
+
+def unsigned_offset(dtype: np.dtype[np.generic]) -> int:
+    """What stored integers of `dtype` are less here, where all are signed."""
+    return 1 << (8 * dtype.itemsize - 1) if dtype.kind == "u" else 0
+
+
+def replace_by_cast(
+    op: graph.QuantizeLinearOp,
+    old: graph.QuantizeLinearOp | graph.ClipOp,
+    element: quant.UniformQuantizedType,
+) -> None:
+    """A cast of what `op` reads in the place of `old`."""
+    new = quant.QuantizeCastOp(op.input, TensorType(element, op.result.type.get_shape()))
     new.location = op.location
-    block = op.parent
+    block = old.parent
     assert block is not None
-    block.insert_op_before(new, op)
-    op.result.replace_all_uses_with(new.result)
-    new.result.name_hint = op.result.name_hint
-    block.erase_op(op)
+    block.insert_op_before(new, old)
+    old.result.replace_all_uses_with(new.result)
+    new.result.name_hint = old.result.name_hint
+    block.erase_op(old)
     for use in list(new.result.uses):
         if isinstance(use.operation, GraphOp):
             retype(use.operation, element)
@@ -135,24 +165,25 @@ def elements_of(op: graph.ConcatOp) -> list[Attribute]:
 
 def real_value(op: graph.PadOp, element: quant.UniformQuantizedType) -> float:
     """The real number that the padding of an integer tensor stands for."""
-    dtype = dtype_of(op.result.type.element_type)
-    offset = 1 << (8 * dtype.itemsize - 1) if dtype.kind == "u" else 0
+    offset = unsigned_offset(dtype_of(op.result.type.element_type))
     return (op.value.value.data - offset - element.zero_point) * element.scale
 
 
 def convert_dequantize(module: ModuleOp, op: graph.DequantizeLinearOp) -> None:
-    stored = graph.constant_array(op.input)
+    clip = op.input.owner if isinstance(op.input.owner, graph.ClipOp) else None
+    source = op.input if clip is None else clip.input
+    stored = graph.constant_array(source)
     shape = op.result.type.get_shape()
     block = op.parent
     assert block is not None
     if stored is not None:
         element = quantized_type(op, stored.dtype, len(shape))
-        type = TensorType(element, shape)
-        constant = graph.ConstantOp(constant_symbol(module, op, stored, type), type)
+        if clip is not None:
+            element = narrowed(clip, element, stored.dtype)
+        constant = quantized_constant(module, source, stored, TensorType(element, shape))
         block.insert_op_before(constant, op)
-        source: SSAValue = constant.result
+        source = constant.result
     else:
-        source = op.input
         have = source.type.element_type if isinstance(source.type, TensorType) else None
         if not isinstance(have, quant.UniformQuantizedType):
             refuse(
@@ -162,22 +193,27 @@ def convert_dequantize(module: ModuleOp, op: graph.DequantizeLinearOp) -> None:
             )
         zero = None if op.zero_point is None else graph.constant_array(op.zero_point)
         element = quantized_type(op, dtype_of(have) if zero is None else zero.dtype, len(shape))
-        if have != element:
+        if have.within(*element.bounds) != element:
             refuse(op, f"dequantizes {have} with other parameters, {element}")
     new = quant.DequantizeCastOp(source, op.result.type)
     new.location = op.location
     block.insert_op_before(new, op)
     op.result.replace_all_uses_with(new.result)
     block.erase_op(op)
+    if clip is not None and not clip.result.first_use:
+        block.erase_op(clip)
 
 
-def constant_symbol(
-    module: ModuleOp, op: graph.DequantizeLinearOp, stored: NDArray[Any], type: TensorType
-) -> str:
-    """A constant like the op's input, of the quantized type."""
-    assert isinstance(op.input.owner, graph.ConstantOp)
-    name = op.input.owner.global_name.string_value()
+def quantized_constant(
+    module: ModuleOp, source: SSAValue, stored: NDArray[Any], type: TensorType
+) -> graph.ConstantOp:
+    """A constant like `source`, within the bounds of the quantized type."""
+    assert isinstance(source.owner, graph.ConstantOp)
+    name = source.owner.global_name.string_value()
     if stored.dtype.kind == "u":
-        emit_remark("analysis", ConvertQDQ.name, op, f"@{name} is stored signed")
-        stored = stored.astype(np.int64) - (1 << (8 * stored.dtype.itemsize - 1))
-    return graph.add_global(module, name, stored, type).sym_name.data
+        emit_remark("analysis", ConvertQDQ.name, source.owner, f"@{name} is stored signed")
+    signed = stored.astype(np.int64) - unsigned_offset(stored.dtype)
+    within = np.clip(signed, *quant.quantized(type).bounds)
+    constant = graph.ConstantOp(graph.add_global(module, name, within, type).sym_name.data, type)
+    constant.location = source.owner.location
+    return constant

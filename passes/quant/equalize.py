@@ -17,7 +17,7 @@ from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import graph
-from ...dialects.diagnostics import emit_remark
+from ...dialects.diagnostics import choices, emit_remark
 from ...dialects.graph_base import shape_of
 from ..graph.element_classes import FIXED
 from ..graph.output_statistics import OutputStatistics, output_statistics
@@ -70,7 +70,9 @@ class Equalize(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.clips not in CLIPS:
-            raise PassFailedException(f"{PASS}: clips={self.clips} is none of {', '.join(CLIPS)}")
+            raise PassFailedException(
+                f"{PASS}: clips={self.clips} is none of {choices(self.clips, CLIPS)}"
+            )
         if self.clips == "off":
             return
         before = op.clone() if self.data else None

@@ -15,7 +15,8 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import quant
 from ...dialects.diagnostics import emit_remark
-from ...dialects.platform import Unit, platform_of
+from ...dialects.platform import platform_of
+from ...dialects.platform_records import Unit
 from ..graph.constants import new_constant, symbol_of
 from ..place.npu_model import (
     Layer,

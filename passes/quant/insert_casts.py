@@ -19,7 +19,7 @@ from ...dialects.diagnostics import OpError, RunnelError, emit_remark
 from .blocks import BLOCKS, MOST, Blocks, blocked
 from .calibrate import argument_attributes, range_of
 from .grids import bias_room, codes_of, grid_type, weight_axis, weight_type
-from .integer_forms import PAIRS, PRODUCTS, form_problem
+from .integer_forms import PAIRS, form_problem, is_product
 from .notes import FLOAT, REAL, given_bits, given_type, given_weight_bits
 from .observe import is_float
 from .placement import Placement, is_scalar
@@ -129,7 +129,7 @@ class Inserter:
                 )
                 self.pair(argument, element, self.block.first_op)
         for op in ops:
-            if isinstance(op, PRODUCTS) and self.is_integer(op):
+            if is_product(op) and self.is_integer(op):
                 self.quantize_weight(op)
             if isinstance(op, PAIRS) and self.is_integer(op):
                 self.quantize_constants(op)

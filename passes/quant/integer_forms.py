@@ -7,8 +7,9 @@ from math import prod
 
 from xdsl.ir import Operation, SSAValue
 
-from ...dialects import graph
+from ...dialects import graph, quant
 from ...dialects.graph_base import ints, shape_of
+from ...dialects.quant_normalization import GREATEST_ROW
 from ...dialects.quant_pointwise import broadcast_runs
 from ...dialects.quantization import Rule
 
@@ -17,14 +18,31 @@ PAIRS = (graph.AddOp, graph.SubOp, graph.MulOp)
 """Integer ops of two tensors, either of which may be a constant."""
 
 
+def is_product(op: Operation) -> bool:
+    """A convolution or matrix product with weights."""
+    return isinstance(op, PRODUCTS) and not multiplies_activations(op)
+
+
+def multiplies_activations(op: Operation) -> bool:
+    """A matrix product whose right operand is no constant: it has no weights."""
+    if not isinstance(op, graph.MatmulOp):
+        return False
+    maker = op.rhs.owner
+    if isinstance(maker, quant.DequantizeCastOp):
+        maker = maker.input.owner
+    return not isinstance(maker, graph.ConstantOp)
+
+
 def form_problem(op: Operation) -> str | None:
     """Why no kernel computes `op` in integers, whatever the platform; None if one does.
 
     Pointwise ops are tables where they depend on one tensor only: not decided here.
     """
-    if isinstance(op, PRODUCTS):
+    if is_product(op):
         return product_problem(op)
     match op:
+        case graph.MatmulOp():
+            return matmul_problem(op)
         case graph.AddOp() | graph.SubOp() if shape_of(op.lhs) != shape_of(op.rhs):
             return "has no integer form: its operands have different shapes"
         case graph.GlobalAveragePoolOp() if len(shape_of(op.input)) != 4:
@@ -35,6 +53,8 @@ def form_problem(op: Operation) -> str | None:
             return None if plain else "has no integer form: padding is not counted, or dilated"
         case graph.SoftmaxOp() if op.axis.value.data not in (-1, len(shape_of(op.input)) - 1):
             return "has no integer form: a softmax is over the last axis"
+        case graph.LayerNormalizationOp():
+            return layer_norm_problem(op)
         case graph.MulOp() if factor_of(op) is None:
             return "has no integer form: an operand is broadcast along axes between its own"
         case graph.PadOp() if not pads_with_zero(op):
@@ -65,6 +85,25 @@ def factor_of(op: graph.MulOp) -> tuple[SSAValue, SSAValue] | None:
         extents = (*[1] * (len(shape) - len(shape_of(factor))), *shape_of(factor))
         if shape_of(value) == shape and broadcast_runs(shape, extents) is not None:
             return value, factor
+    return None
+
+
+def matmul_problem(op: graph.MatmulOp) -> str | None:
+    """The same of a matrix product of two activations."""
+    lhs, rhs = shape_of(op.lhs), shape_of(op.rhs)
+    if graph.constant_array(op.lhs) is not None:
+        return "has no integer form: its left operand is a constant, its right one is not"
+    if len(lhs) < 2 or len(lhs) != len(rhs) or lhs[:-2] != rhs[:-2]:
+        return "has no integer form: a factor of a matrix product is broadcast"
+    return None
+
+
+def layer_norm_problem(op: graph.LayerNormalizationOp) -> str | None:
+    """The same of a layer normalization."""
+    if any(graph.constant_array(value) is None for value in op.operands[1:]):
+        return "has no integer form: its scale and bias must be constants"
+    if (count := shape_of(op.input)[-1]) > GREATEST_ROW:
+        return f"has no integer form: {count} elements of a row, at most {GREATEST_ROW}"
     return None
 
 

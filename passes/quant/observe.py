@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -54,13 +54,13 @@ class Observer(Interpreter.Listener):
     ops: dict[Operation, RangeStatistics] = field(default_factory=dict[Operation, RangeStatistics])
     logits: Operation | None = None
     rows: RowSample = field(default_factory=RowSample)
-    """Rows of the result of `logits`, if that is given."""
+    """Rows of the result of `logits`, if the network has such."""
 
     def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
         if observed(op):
             self.ops.setdefault(op, RangeStatistics()).update(results[0])
         if op is self.logits:
-            self.rows.update(results[0])
+            self.rows.update(results[0].reshape(len(results[0]), -1))
 
 
 def observed(op: Operation) -> bool:
@@ -73,16 +73,28 @@ def is_float(type: Attribute) -> bool:
 
 
 def logits_of(function: func.FuncOp) -> Operation | None:
-    """The op whose rows a softmax turns into the network's only result, or would: [N, classes]."""
+    """The op whose rows a softmax turns into the network's only result, or would: [N, classes], or
+    [N, classes, 1, 1]. None where that is a copy of an input's shape: no choice between classes.
+    """
     last = function.body.block.last_op
     value: SSAValue | None = last.operands[0] if last and len(last.operands) == 1 else None
     while value is not None and isinstance(value.owner, graph.SoftmaxOp | graph.ReshapeOp):
         value = value.owner.operands[0]
     if value is None or not isinstance(value.owner, Operation) or not is_float(value.type):
         return None
+    return value.owner if is_choice(function, value) else None
+
+
+def is_choice(function: func.FuncOp, value: SSAValue) -> bool:
+    """Whether `value` is made of rows of classes, and no copy of an input."""
     assert isinstance(value.type, TensorType)
-    shape = value.type.get_shape()
-    return value.owner if len(shape) == 2 and shape[1] > 1 else None
+    copies = any(argument.type == value.type for argument in function.body.block.args)
+    return is_row(value.type.get_shape()) and not copies
+
+
+def is_row(shape: Sequence[int]) -> bool:
+    """[N, classes], whatever axes of one element follow."""
+    return len(shape) > 1 and shape[1] > 1 and prod(shape[2:]) == 1
 
 
 def batches(inputs: Mapping[str, Array], size: int) -> Iterator[dict[str, Array]]:
@@ -122,15 +134,11 @@ def collect(
     function: func.FuncOp,
     inputs: Mapping[str, Array],
     batch: int,
-    *,
-    logits: bool = False,
 ) -> Observer:
-    """Statistics of all float tensors of `function` over the samples; with `logits` also rows of
-    what a softmax takes.
-    """
+    """Statistics of all float tensors of `function` over the samples, and rows of its logits."""
     names = input_names(function)
     observer = Observer([RangeStatistics() for _ in names])
-    observer.logits = logits_of(function) if logits else None
+    observer.logits = logits_of(function)
     done, count = 0, sample_count(inputs)
     for part in batches(inputs, bounded_batch(function, batch)):
         arrays = {name: array.astype(np.float32, copy=False) for name, array in part.items()}

@@ -17,9 +17,10 @@ from xdsl.ir import Block, BlockArgument, Operation, SSAValue, Use
 from ...dialects import graph
 from ...dialects.diagnostics import describe
 from ...dialects.graph_base import shape_of
-from ...dialects.graph_math import BinaryOp, UnaryOp
+from ...dialects.graph_math import BinaryOp
+from ...dialects.graph_unary import UnaryOp
 from ...dialects.quantization import Rule
-from .integer_forms import PAIRS, PRODUCTS, form_problem, pads_with_zero, rule_problem
+from .integer_forms import PAIRS, form_problem, is_product, pads_with_zero, rule_problem
 from .notes import FLOAT
 from .rules import Rules, kernel_of, rules_of, scheme_for
 from .scheme import Scheme
@@ -153,7 +154,7 @@ class Placement:
         """
         if isinstance(why := op.attributes.get(FLOAT), StringAttr):
             return why.data
-        if isinstance(op, PRODUCTS):
+        if is_product(op):
             return self.product_refusal(op)
         source = self.sources.get(op.results[0])
         if source is None and (problem := form_problem(op)) is not None:
@@ -161,7 +162,7 @@ class Placement:
         if isinstance(op, graph.ConcatOp):
             return self.joined_refusal(op)
         operands = op.operands if source is None else [source]
-        if isinstance(op, PAIRS) and source is None:
+        if isinstance(op, (*PAIRS, graph.LayerNormalizationOp)) and source is None:
             operands = [value for value in op.operands if not is_constant(value)]
         for value in operands:
             if value not in self.quantized:
@@ -213,7 +214,7 @@ class Placement:
 
     def is_core(self, op: Operation) -> bool:
         """An op that kernels are for."""
-        return isinstance(op, PRODUCTS) or (form_problem(op) is None and not is_pointwise(op))
+        return is_product(op) or (form_problem(op) is None and not is_pointwise(op))
 
     def kernel_of(self, op: Operation) -> str:
         """The kernel that computes `op`, also as the last one of a chain."""
@@ -270,7 +271,7 @@ class Placement:
         kernels = [
             self.kernel_of(op)
             for op in ops
-            if isinstance(op, PRODUCTS) or (op is core and not isinstance(op, graph.ConcatOp))
+            if is_product(op) or (op is core and not isinstance(op, graph.ConcatOp))
         ]
         asked = [self.rule_of(op).widths for op in ops]
         return all(self.rules.has_width(kernel, bits) for kernel in kernels) and all(
@@ -305,7 +306,7 @@ class Placement:
             return True
         if not isinstance(owner, Operation) or owner not in self.integer:
             return False
-        return isinstance(self.core_of(owner), PRODUCTS) or self.is_returned(value)
+        return is_product(self.core_of(owner)) or self.is_returned(value)
 
     def is_read(self, value: SSAValue) -> bool:
         """An integer op reads `value`, moved or at the end of a chain."""
@@ -317,7 +318,7 @@ class Placement:
         """Integers come out of `op`: it has an integer form, and something has use for it."""
         if op not in self.integer:
             return False
-        return isinstance(self.core_of(op), PRODUCTS) or self.needs_quantizer(op.results[0])
+        return is_product(self.core_of(op)) or self.needs_quantizer(op.results[0])
 
     def reads_real(self, use: Use) -> bool:
         """A float op reads there what a float op made: nothing need be rounded on the way."""
@@ -369,7 +370,7 @@ class Placement:
             if self.preserves(op):
                 if self.is_read_by_product(op.results[0]):
                     return True
-            elif use.index == 0 and isinstance(op, PRODUCTS) and self.product_refusal(op) is None:
+            elif use.index == 0 and is_product(op) and self.product_refusal(op) is None:
                 return True
         return False
 

@@ -17,7 +17,8 @@ from xdsl.transforms.canonicalize import CanonicalizePass
 from ...dialects import graph, quant
 from ...dialects.diagnostics import RunnelError, source_name, unheard
 from ...dialects.graph_base import shape_of
-from ...dialects.platform import KEY, PlatformAttr, Unit
+from ...dialects.platform import KEY, PlatformAttr
+from ...dialects.platform_records import Unit
 from ...dialects.tiling import tiling_of
 from ...dialects.types import byte_size
 from ...lowering.graph_to_quant import ConvertGraphToQuant, is_float_compute

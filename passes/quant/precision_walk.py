@@ -14,6 +14,7 @@ from xdsl.ir import Operation
 
 from ...dialects.diagnostics import RunnelError, emit_remark
 from .integer_forms import PRODUCTS
+from .observe import is_row
 from .pareto import Point
 from .precision_price import Price, Prices, model_of, prices
 from .precision_trial import FULL, WIDE, Precision, Trial
@@ -156,8 +157,7 @@ class Walk:
             count = min(len(self.labels), len(chosen))
             labels, chosen, before = self.labels[:count], chosen[:count], before[:count]
             return 100 * float((before == labels).mean() - (chosen == labels).mean())
-        wide = self.exact.ndim == 2 and self.exact.shape[1] > 1
-        return 100 * float((chosen != before).mean()) if wide else None
+        return 100 * float((chosen != before).mean()) if is_row(self.exact.shape) else None
 
     def choose(self) -> int:
         """How many steps to take."""

@@ -66,6 +66,8 @@ class Prefix:
     interpreter: Interpreter
     real: dict[SSAValue, Array] = field(default_factory=dict[SSAValue, Array])
     quantized: dict[SSAValue, Array] = field(default_factory=dict[SSAValue, Array])
+    wanted: frozenset[SSAValue] = frozenset()
+    """Values that are still there when all has run."""
 
     def visits(self) -> Iterator[Visit]:
         """Each layer with quantized weights, before it runs; what is written then counts."""
@@ -84,6 +86,8 @@ class Prefix:
                 yield visit
             self.step(op, result)
             for value in last.get(op, ()):
+                if value in self.wanted:
+                    continue
                 self.real.pop(value, None)
                 self.quantized.pop(value, None)
 

@@ -11,12 +11,13 @@ from xdsl.ir import Operation
 
 from ...dialects import graph
 from ...dialects.graph_base import shape_of
-from ...dialects.graph_math import BinaryOp, UnaryOp
+from ...dialects.graph_math import BinaryOp
+from ...dialects.graph_unary import UnaryOp
 from ...dialects.platform import KEY, PlatformAttr
 from ...dialects.quantization import ANYTHING, Quantization, Rule
 from ...lowering.kernel_table import all_kernels
 from ...lowering.kernels import Kernel
-from .integer_forms import factor_of
+from .integer_forms import factor_of, multiplies_activations
 from .scheme import Scheme
 
 STRICTNESS = ("asymmetric", "symmetric", "strict")
@@ -86,6 +87,8 @@ def kernel_of(op: Operation) -> str:
             groups, channels = op.group.value.data, shape_of(op.input)[1]
             depthwise = groups == channels == shape_of(op.weight)[0] and groups > 1
             return "depthwise_conv2d" if depthwise else "conv2d"
+        case graph.MatmulOp() if multiplies_activations(op):
+            return "matmul"
         case graph.GemmOp() | graph.MatmulOp():
             return "fully_connected"
         case graph.AddOp() | graph.SubOp() if shape_of(op.lhs) == shape_of(op.rhs):
@@ -96,6 +99,8 @@ def kernel_of(op: Operation) -> str:
             return "avg_pool2d"
         case graph.MaxPoolOp():
             return "max_pool2d"
+        case graph.LayerNormalizationOp():
+            return "layer_norm"
         case graph.SoftmaxOp():
             return "softmax"
         case UnaryOp() | BinaryOp():

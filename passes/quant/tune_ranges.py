@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, emit_remark
 from .calibrate import RANGE, note, range_of
+from .observe import is_row
 from .trial import Array, Cast, Exact, Trial
 
 PASS = "tune-ranges"
@@ -122,7 +123,7 @@ class Sweep:
 def error(found: Exact, reference: Exact) -> float:
     """The squared error; what all values of a row have in common, no choice of a class sees."""
     difference = found - reference
-    if difference.ndim == 2 and difference.shape[1] > 1:
+    if is_row(difference.shape):
         difference -= difference.mean(1, keepdims=True)
     return float((difference**2).sum())
 

@@ -20,8 +20,17 @@ from ...dialects.quantization import Rule
 PRODUCTS = (quant.Conv2DOp, quant.FullyConnectedOp)
 KERNELS = (
     *PRODUCTS,
-    *(quant.AddOp, quant.AveragePool2DOp, quant.MaxPool2DOp, quant.TableOp, quant.SoftmaxOp),
+    *(
+        quant.MatmulOp,
+        quant.LayerNormOp,
+        quant.AddOp,
+        quant.AveragePool2DOp,
+        quant.MaxPool2DOp,
+        quant.TableOp,
+        quant.SoftmaxOp,
+    ),
 )
+REQUANTIZED = (*PRODUCTS, quant.MatmulOp, quant.AveragePool2DOp)
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ def problems_of(op: Operation, rule: Rule) -> Iterator[str]:
             yield from activation_problems(element, rule)
         if rule.power_of_two and not powers_of_two(element.scale_array()).all():
             yield f"scales must be powers of two, {element} has others"
-    if isinstance(op, quant.Conv2DOp | quant.FullyConnectedOp | quant.AveragePool2DOp):
+    if isinstance(op, REQUANTIZED):
         yield from requant_problems(op.requant, rule)
     if isinstance(op, quant.AddOp) and rule.power_of_two:
         multipliers = np.array(op.multipliers.get_values())

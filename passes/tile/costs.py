@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects.diagnostics import RunnelError, refuse
-from ...dialects.platform import Cost, Dma, PlatformAttr, Unit, UnitModel, unit_model
+from ...dialects.platform import PlatformAttr
+from ...dialects.platform_records import Cost, Dma, Unit
 from ...dialects.tiling import shape_of, tiling_of
+from ...dialects.unit_model import UnitModel, unit_model
 from ...lowering.chain_windows import ChainWindows
 from ...lowering.tile_buffers import item_size
 

@@ -13,7 +13,8 @@ from xdsl.traits import IsTerminator
 
 from ...dialects import tile
 from ...dialects.diagnostics import emit_remark, refuse
-from ...dialects.platform import Memory, PlatformAttr, platform_of
+from ...dialects.platform import PlatformAttr, platform_of
+from ...dialects.platform_records import Memory
 from ...dialects.reuse import SameBytes
 from ...dialects.types import byte_size
 from ..memory.limits import CODE_BYTES, space_for_buffers

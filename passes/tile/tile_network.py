@@ -11,7 +11,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import tile
-from ...dialects.diagnostics import RunnelError, emit_remark, refuse
+from ...dialects.diagnostics import RunnelError, choices, emit_remark, refuse
 from ..memory.placement import has_cp_sat
 from .fit import arena_of
 from .groups import build_group
@@ -52,7 +52,7 @@ class TileNetwork(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.solver not in SOLVERS:
             raise RunnelError(
-                f"no solver named '{self.solver}': choose one of {', '.join(SOLVERS)}"
+                f"no solver named '{self.solver}': choose one of {choices(self.solver, SOLVERS)}"
             )
         for func in op.body.block.ops:
             if isinstance(func, FuncOp) and len(func.body.blocks) == 1:

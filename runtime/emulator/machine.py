@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...dialects.diagnostics import RunnelError
-from ...dialects.platform import Dma, Memory, PlatformAttr
+from ...dialects.platform import PlatformAttr
+from ...dialects.platform_records import Dma, Memory
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def unpacked(op: cortexm.ProductOp) -> NDArray[np.int8]:
 
 
 def requantize(
-    op: cortexm.ProductOp | cortexm.AveragePool2DOp | cortexm.MulOp,
+    op: cortexm.ProductOp | cortexm.AveragePool2DOp | cortexm.MulOp | cortexm.MatmulOp,
     accumulator: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     return integer.requantize(
@@ -91,6 +91,13 @@ class CortexMFunctions(InterpreterFunctions):
         y[...] = requantize(op, accumulator).reshape(y.shape)
         return ()
 
+    @impl(cortexm.MatmulOp)
+    def matmul(self, _: Interpreter, op: cortexm.MatmulOp, args: Values) -> Values:
+        a, b, y = args
+        zeros = [quant.quantized(value).zero_point for value in op.ins]
+        y[...] = requantize(op, integer.activation_product(a, b, *zeros))
+        return ()
+
     @impl(cortexm.AveragePool2DOp)
     def avg_pool2d(self, _: Interpreter, op: cortexm.AveragePool2DOp, args: Values) -> Values:
         x, y = args[:2]
@@ -121,6 +128,15 @@ class CortexMFunctions(InterpreterFunctions):
         element = quant.quantized(op.outs[0])
         table = cortexm.constant(op, op.table)
         y[...] = integer.softmax(x, table, y.dtype, element.zero_point, element.bounds)
+        return ()
+
+    @impl(cortexm.LayerNormOp)
+    def layer_norm(self, _: Interpreter, op: cortexm.LayerNormOp, args: Values) -> Values:
+        x, y = args
+        weight, bias = (cortexm.constant(op, symbol) for symbol in (op.weight, op.bias))
+        low, high = op.clamp.get_values()
+        numbers = op.epsilon.value.data, op.shift.value.data, (low, high)
+        y[...] = integer.layer_norm(x, weight, bias, *numbers)
         return ()
 
     @impl(cortexm.QuantizeOp)

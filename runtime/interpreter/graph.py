@@ -80,8 +80,8 @@ def _relu(op: graph.ReluOp, x: Array) -> Array:
 
 
 def _clip(op: graph.ClipOp, x: Array) -> Array:
-    low, high = op.bounds()
-    return np.clip(x, x.dtype.type(low), x.dtype.type(high))
+    low, high = (x.dtype.type(end) if np.isfinite(end) else None for end in op.bounds())
+    return np.clip(x, low, high)
 
 
 def _leaky_relu(op: graph.LeakyReluOp, x: Array) -> Array:
@@ -131,6 +131,15 @@ def _batch_normalization(
     shape = [1, -1] + [1] * (x.ndim - 2)
     factor = scale / np.sqrt(var + var.dtype.type(op.epsilon.value.data))
     return (x - mean.reshape(shape)) * factor.reshape(shape) + bias.reshape(shape)
+
+
+def _layer_normalization(
+    op: graph.LayerNormalizationOp, x: Array, scale: Array, bias: Array
+) -> Array:
+    centered = x - x.mean(-1, keepdims=True, dtype=x.dtype)
+    variance = np.square(centered).mean(-1, keepdims=True, dtype=x.dtype)
+    deviation = np.sqrt(variance + x.dtype.type(op.epsilon.value.data))
+    return centered / deviation * scale + bias
 
 
 def _conv(op: graph.ConvOp, x: Array, weight: Array, bias: Array | None = None) -> Array:
@@ -271,6 +280,7 @@ MEANINGS: dict[type[Operation], Callable[..., Array]] = {
     graph.ReduceSumOp: _reduce(np.sum),
     graph.ReduceMaxOp: _reduce(np.max),
     graph.BatchNormalizationOp: _batch_normalization,
+    graph.LayerNormalizationOp: _layer_normalization,
     graph.ConvOp: _conv,
     graph.MaxPoolOp: _max_pool,
     graph.AveragePoolOp: _average_pool,
@@ -306,6 +316,8 @@ def independent(op: Operation, arrays: PythonValues) -> bool:
         case graph.GemmOp():
             alone = op.bias is None or shape_of(op.bias)[-2:-1] in ((), (1,))
             return first_only and alone and not op.trans_a.value.data
+        case graph.LayerNormalizationOp():
+            return first_only and arrays[0].ndim > 1
         case graph.ReduceOp():
             return 0 not in op.reduced()
         case graph.TransposeOp():

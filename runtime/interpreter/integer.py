@@ -12,6 +12,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from ...dialects.quant_normalization import BIAS_BITS
+
 IntArray = NDArray[Any]
 
 EXACT_IN_F32 = 2**24
@@ -89,6 +91,11 @@ def matmul(a: IntArray, b: IntArray) -> NDArray[np.int64]:
     return (a.astype(dtype) @ b.astype(dtype)).astype(np.int64)
 
 
+def activation_product(a: IntArray, b: IntArray, a_zero: int, b_zero: int) -> NDArray[np.int64]:
+    """Accumulators of [..., M, K] @ [..., K, N], both with a zero point."""
+    return matmul(a.astype(np.int32) - a_zero, b.astype(np.int32) - b_zero)
+
+
 def conv2d(
     x: IntArray,
     weight: IntArray,
@@ -160,6 +167,30 @@ def softmax(
         bits = 8 if result.itemsize == 1 else 15
         shares = round_shift(e * ((1 << 62) // total), 62 - bits, "single")
     return np.clip(shares + zero_point, clamp[0], clamp[1])
+
+
+def layer_norm(
+    x: IntArray, weight: IntArray, bias: IntArray, epsilon: int, shift: int, clamp: tuple[int, int]
+) -> NDArray[np.int64]:
+    """Over the last axis; see `dialects/quant_normalization.py`."""
+    wide, count = x.astype(np.int64), x.shape[-1]
+    total = wide.sum(-1, keepdims=True)
+    sums = count * np.square(wide).sum(-1, keepdims=True) - np.square(total) + epsilon
+    up = np.zeros_like(sums)
+    for _ in range(30):
+        low = sums < 1 << 60
+        sums, up = np.where(low, sums << 2, sums), up + low
+    reciprocal = (1 << 61) // square_root(sums)
+    normalized = round_shift((count * wide - total) * reciprocal, 41 - up, "single")
+    made = normalized * weight.astype(np.int64) + (bias.astype(np.int64) << (shift - BIAS_BITS))
+    return np.clip(round_shift(made, shift, "single"), *clamp)
+
+
+def square_root(v: NDArray[np.int64]) -> NDArray[np.int64]:
+    """floor(sqrt(v)) of numbers below 2**62: that of f64 is at most 1 off."""
+    root = np.sqrt(v.astype(np.float64)).astype(np.int64)
+    root -= np.square(root) > v
+    return root + (np.square(root + 1) <= v)
 
 
 def quantize(

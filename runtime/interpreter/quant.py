@@ -12,6 +12,7 @@ from xdsl.ir import SSAValue
 from ...dialects import quant
 from ...dialects.types import dtype_of
 from . import integer
+from .batch import per_sample
 
 Values = tuple[Any, ...]
 
@@ -92,6 +93,16 @@ class QuantFunctions(InterpreterFunctions):
         y = apply_requant(integer.product(*args, *zeros), op.requant, op.result)
         return (stored(op.result, y),)
 
+    @impl(quant.MatmulOp)
+    def matmul(self, _: Interpreter, op: quant.MatmulOp, args: Values) -> Values:
+        zeros = [quant.quantized(value).zero_point for value in op.operands]
+
+        def product(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+            sums = integer.activation_product(a, b, *zeros)
+            return stored(op.result, apply_requant(sums, op.requant, op.result))
+
+        return (per_sample(product, op.operands, args),)
+
     @impl(quant.AveragePool2DOp)
     def avg_pool2d(self, _: Interpreter, op: quant.AveragePool2DOp, args: Values) -> Values:
         layout, zero = op.layout.data, quant.quantized(op.input).zero_point
@@ -120,6 +131,13 @@ class QuantFunctions(InterpreterFunctions):
         element = quant.quantized(op.result)
         y = integer.softmax(x, table, dtype_of(element), element.zero_point, element.bounds)
         return (stored(op.result, y),)
+
+    @impl(quant.LayerNormOp)
+    def layer_norm(self, _: Interpreter, op: quant.LayerNormOp, args: Values) -> Values:
+        x, weight, bias = args
+        low, high = op.clamp.get_values()
+        numbers = op.epsilon.value.data, op.shift.value.data, (low, high)
+        return (stored(op.result, integer.layer_norm(x, weight, bias, *numbers)),)
 
     @impl(quant.QuantizeCastOp)
     def qcast(self, _: Interpreter, op: quant.QuantizeCastOp, args: Values) -> Values:

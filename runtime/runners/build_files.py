@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...dialects.diagnostics import RunnelError
-from ...dialects.platform import Memory, PlatformAttr
+from ...dialects.platform import PlatformAttr
+from ...dialects.platform_records import Memory
 from ..platforms import BOARDS, board_folder
 from . import runner_of
 

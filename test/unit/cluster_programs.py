@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp, TensorType, i8
 from xdsl.parser import Parser
 
-from runnel.dialects.cluster import ChunkAttr
+from runnel.dialects.cluster_chunk import ChunkAttr
 from runnel.dialects.graph import add_global
 from runnel.tools.registry import new_context
 

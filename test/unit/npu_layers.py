@@ -20,7 +20,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from runnel.dialects import graph, quant
 from runnel.dialects.npu_chunk import Chunk
 from runnel.dialects.npu_job import Geometry, Kind, Mode, Pitch
-from runnel.dialects.platform import Unit
+from runnel.dialects.platform_records import Unit
 from runnel.passes.place.npu_model import Layer, constants_of, geometry_of, mode_of
 from runnel.runtime.emulator import Emulator, Report, machine_of
 from runnel.runtime.interpreter import run

@@ -87,7 +87,7 @@ def test_without_a_command_it_says_what_there_is(capsys: pytest.CaptureFixture[s
 
 
 MISTAKES: dict[str, tuple[list[str], str]] = {
-    "command": (["complie"], "invalid choice: 'complie'"),
+    "command": (["complie"], "did you mean compile?"),
     "option": (
         ["compile", "quantized.onnx", "-o", "out", "--platfrm", "host"],
         "unknown option --platfrm, did you mean --platform?",

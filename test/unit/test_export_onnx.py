@@ -14,7 +14,9 @@ from onnx_models import model
 from small_networks import images, save_network
 from xdsl.dialects.builtin import ModuleOp
 
+from runnel.dialects import quant
 from runnel.dialects.diagnostics import RunnelError
+from runnel.dialects.quant import UniformQuantizedType, quantized
 from runnel.lowering.export_onnx import export_onnx
 from runnel.runtime.interpreter import run
 from runnel.tools import api
@@ -70,6 +72,39 @@ def test_it_comes_back_in_as_the_same_integers(tmp_path: Path) -> None:
     integer = passes(simulated, "convert-graph-to-quant{rounding=half_even},cleanup")
     expected = outputs_of(integer, samples).result
     np.testing.assert_array_equal(outputs_of(back, samples).result, expected)
+
+
+@pytest.mark.parametrize("bits", [3, 8])
+def test_what_training_gets_is_simulated_quantization_in_float(tmp_path: Path, bits: int) -> None:
+    np.save(tmp_path / "x.npy", images(20))
+    steps = (
+        f'simplify,calibrate{{data="{tmp_path}/x.npy"}},insert-quant-casts{{weight-bits={bits}}}'
+    )
+    rounded = passes(api.load(save_network(tmp_path, quantized=False)), steps)
+    exported = export_onnx(passes(rounded, "fake-quantize-weights,dce,remove-unused-globals"))
+    stored = [t for t in exported.graph.initializer if t.data_type == onnx.TensorProto.INT8]
+    assert all(len(t.dims) <= 1 for t in stored), "weights are float, and int8 only zero points"
+
+    samples = {"image": images(20, seed=4)}
+    simulated = onnxruntime(exported, samples)
+    expected = outputs_of(passes(rounded, "cleanup"), samples).result
+    step = np.diff(np.unique(expected)).min()
+    np.testing.assert_allclose(simulated, expected, rtol=0, atol=1.01 * step)  # other float sums
+
+    onnx.save(exported, tmp_path / "trained.onnx")
+    back = passes(api.load(tmp_path / "trained.onnx"), "import-quantized")
+    integer = passes(rounded, "convert-graph-to-quant{rounding=half_even},cleanup")
+    expected = outputs_of(integer, samples).result
+    assert len(np.unique(expected)) > 20
+    np.testing.assert_array_equal(outputs_of(back, samples).result, expected)
+    limits = {element.bounds for element in weight_elements(back)}
+    assert limits == {(-4, 3) if bits == 3 else (-127, 127)}
+
+
+def weight_elements(module: ModuleOp) -> list[UniformQuantizedType]:
+    """The element types of the weights of layers in integers."""
+    layers = (quant.Conv2DOp, quant.FullyConnectedOp)
+    return [quantized(op.weight) for op in module.walk() if isinstance(op, layers)]
 
 
 CASES: dict[str, tuple[list[onnx.NodeProto], dict[str, Any]]] = {

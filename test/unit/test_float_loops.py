@@ -143,6 +143,12 @@ CASES = [
         one(graph.BatchNormalizationOp, epsilon=1e-5),
         4,
     ),
+    Case(
+        "layer_normalization",
+        [X, tensor(5), tensor(5)],
+        one(graph.LayerNormalizationOp, epsilon=1e-3),
+        2,
+    ),
     Case("cast", [X], lambda x: graph.CastOp(x, i32)),
     Case("cast_integers", [tensor(2, 3, element=i8)], lambda x: graph.CastOp(x, f32)),
     Case(

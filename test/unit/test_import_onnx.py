@@ -191,6 +191,15 @@ PRODUCTS = [
     case("ReduceMax", IMAGE, axes=[1, 3], keepdims=0),
     case("ReduceMean", IMAGE),
     case("LayerNormalization", normal(2, 6), constants=[normal(6), normal(6)], opset=17),
+    case(
+        "LayerNormalization",
+        normal(2, 3, 4),
+        constants=[normal(3, 4)],
+        opset=17,
+        axis=1,
+        epsilon=0.1,
+        expect="reshape reshape layer_normalization reshape",
+    ),
 ]
 MOVEMENT = [
     case("Transpose", IMAGE, perm=[0, 2, 3, 1], expect="transpose"),

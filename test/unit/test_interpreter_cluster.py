@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.parser import Parser
 
-from runnel.dialects.cluster import ChunkAttr
+from runnel.dialects.cluster_chunk import ChunkAttr
 from runnel.dialects.cortexm import PackingAttr
 from runnel.dialects.diagnostics import RunnelError
 from runnel.dialects.graph import add_global

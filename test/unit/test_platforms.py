@@ -12,9 +12,11 @@ from xdsl.parser import Parser
 from xdsl.utils.exceptions import VerifyException
 
 from runnel.dialects import platform as platform_dialect
+from runnel.dialects import unit_model as unit_model_file
 from runnel.dialects.diagnostics import RunnelError
-from runnel.dialects.platform import (
-    KEY,
+from runnel.dialects.platform import KEY, PlatformAttr, platform_of
+from runnel.dialects.platform_checks import platform_problems
+from runnel.dialects.platform_records import (
     SCHEMA,
     Board,
     Cost,
@@ -22,13 +24,11 @@ from runnel.dialects.platform import (
     Dma,
     Link,
     Memory,
-    PlatformAttr,
     Toolchain,
     Unit,
-    platform_of,
-    platform_problems,
-    unit_model,
 )
+from runnel.dialects.records import Facts
+from runnel.dialects.unit_model import unit_model
 from runnel.runtime.platforms import list_platforms, load_platform
 
 TINY = """
@@ -175,7 +175,7 @@ def test_facts_make_a_difference():
 
 
 def _facts(value: int) -> Any:
-    return platform_dialect.Facts().decode({"k": value})
+    return Facts().decode({"k": value})
 
 
 def test_unit_model_comes_from_an_entry_point(monkeypatch: pytest.MonkeyPatch):
@@ -186,7 +186,7 @@ def test_unit_model_comes_from_an_entry_point(monkeypatch: pytest.MonkeyPatch):
     def entry_points(group: str) -> EntryPoints:
         return EntryPoints([point]).select(group=group)
 
-    monkeypatch.setattr(platform_dialect, "entry_points", entry_points)
+    monkeypatch.setattr(unit_model_file, "entry_points", entry_points)
     assert unit_model(Unit("npu", "npu", "x")) is None
     assert unit_model(Unit("npu", "npu", "x", model="mine")) is point.load()
     with pytest.raises(VerifyException, match=r'offers the unit model "mien".*"mine"'):
@@ -232,7 +232,7 @@ def descriptions(draw: st.DrawFn) -> Description:
         for n, start, size in zip(names, starts, sizes, strict=True)
     )
     values = st.integers(-(2**63), 2**63 - 1) | text | st.floats(-9, 9)
-    facts = platform_dialect.Facts().decode(draw(st.dictionaries(name, values, max_size=3)))
+    facts = Facts().decode(draw(st.dictionaries(name, values, max_size=3)))
     costs = (Cost(draw(text), draw(rate)),)
     unit = Unit(draw(text), "npu", draw(text), costs=costs, facts=facts)
     board = Board("host", ("host",), names[0], names[1], stack=1)

@@ -26,7 +26,8 @@ from quant_programs import (
 from xdsl.ir import SSAValue
 
 from runnel.dialects import graph, quant
-from runnel.lowering.graph_to_quant import add_parameters, softmax_table
+from runnel.lowering.fuse_arithmetic import add_parameters
+from runnel.lowering.fuse_tables import softmax_table
 from runnel.runtime.interpreter import run
 
 SLACK = Fraction(1, 2**8)

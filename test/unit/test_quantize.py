@@ -25,6 +25,7 @@ from runnel.tools.recipes import ADDITIONS, CALIBRATIONS
 from runnel.tools.registry import new_context
 from runnel.tools.report.layer_ranges import layer_ranges
 from runnel.tools.road import level_of
+from runnel.tools.validation import run_level
 
 Array = NDArray[Any]
 
@@ -87,9 +88,9 @@ def test_measures_are_those_of_the_modules_it_returns(network: ModuleOp, labels:
 def test_additions_build_on_the_best_before(network: ModuleOp) -> None:
     found = search(network, data(), Goal(drop=-101.0), test=held_out())
     best = max(found.attempts[:3], key=quantize.quality)
-    added = [a for a in found.attempts[3:] if a.recipe.before or a.recipe.after]
-    assert len(added) == len(found.attempts) - 3
-    assert all(a.recipe.method == best.recipe.method for a in added[:1])
+    added = [a.recipe for a in found.attempts[3:]]
+    assert all(recipe.before or recipe.between or recipe.after for recipe in added)
+    assert len(added) == 6 and added[0].method == best.recipe.method
 
 
 def packed_bytes(integer: ModuleOp, platform: str) -> int:
@@ -184,6 +185,40 @@ def test_the_command_writes_onnx(folder: Path, capsys: pytest.CaptureFixture[str
     code, _, _ = runnel(capsys, *arguments, "-o", "q.onnx")
     kinds = {node.op_type for node in onnx.load(folder / "q.onnx").graph.node}
     assert code == 0 and {"QuantizeLinear", "DequantizeLinear", "Conv"} <= kinds
+
+
+def test_the_command_writes_what_training_takes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["quantize", "real.onnx", "--data", "x.npy", "--target-drop", "100"]
+    code, out, _ = runnel(capsys, *arguments, "--save-trainable", "t.onnx")
+    assert code == 0 and "written to t.onnx" in out
+    floats = {t.name for t in onnx.load(folder / "t.onnx").graph.initializer if len(t.dims) > 1}
+    own = {t.name for t in onnx.load(folder / "real.onnx").graph.initializer if len(t.dims) > 1}
+    assert own and own == floats
+    code, _, err = runnel(capsys, *arguments, "--save-trainable", "t.mlir")
+    assert code == 1 and "t.mlir: expected a name that ends in .onnx" in err
+
+
+def test_the_command_runs_the_program(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["quantize", "real.onnx", "--data", "x.npy", "--target-drop", "100"]
+    code, out, _ = runnel(capsys, *arguments)
+    assert code == 0 and "the same bytes as the integer program in the interpreter on 20" in out
+    code, out, _ = runnel(capsys, *arguments, "--on-target", "0")
+    assert code == 0 and "the interpreter on" not in out
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", "")
+        code, out, _ = runnel(capsys, *arguments)
+    assert code == 0 and "not run on host: " in out
+
+    def other(*arguments: Any) -> list[Array]:
+        return [array + 1 for array in run_level(*arguments)]
+
+    monkeypatch.setattr("runnel.tools.on_target.run_level", other)
+    code, out, _ = runnel(capsys, *arguments)
+    assert code == 1 and "OTHER BYTES" in out
 
 
 def test_the_command_says_so_when_the_target_is_missed(

@@ -58,15 +58,7 @@ def model_options(parser: argparse.ArgumentParser) -> None:
     """The model and how it is read and compiled."""
     add = parser.add_argument
     add("model", type=Path, help=".onnx, or .mlir at any level")
-    add(
-        "--dim",
-        type=dimension,
-        action="append",
-        default=[],
-        metavar="NAME=SIZE",
-        help="pin a symbolic dimension of an ONNX model",
-    )
-    add("--name", type=c_name, help="the prefix of all C names; default: after the file")
+    reading_options(parser)
     add(
         "--calibrate",
         type=Path,
@@ -101,12 +93,32 @@ def model_options(parser: argparse.ArgumentParser) -> None:
     add("--kernels", type=Path, metavar="TOML", help="a table of your own kernels; they come first")
     runtime_config_option(parser)
     data_layout(parser)
-    add(
+    telling_options(parser)
+
+
+def reading_options(parser: argparse.ArgumentParser) -> None:
+    """How a model is read."""
+    parser.add_argument(
+        "--dim",
+        type=dimension,
+        action="append",
+        default=[],
+        metavar="NAME=SIZE",
+        help="pin a symbolic dimension of an ONNX model",
+    )
+    parser.add_argument(
+        "--name", type=c_name, help="the prefix of all C names; default: after the file"
+    )
+
+
+def telling_options(parser: argparse.ArgumentParser) -> None:
+    """What is told beside the result."""
+    parser.add_argument(
         "--remarks",
         choices=REMARKS,
         help="print what the passes say: kernels passed over (missed), plans (analysis), ...",
     )
-    add("-q", "--quiet", action="store_true", help="no progress")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
 
 
 def data_layout(parser: argparse.ArgumentParser) -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .common import (
-    c_name,
     channels_last_data,
     data_layout,
-    dimension,
     platform_option,
     positive,
     progress_of,
     read_model,
+    reading_options,
     remarks_shown,
+    telling_options,
 )
 
 if TYPE_CHECKING:
@@ -79,13 +79,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     platform_option(parser, default=None)
     add("-o", "--output", type=Path, metavar="FILE", help="the smaller model, .onnx or .mlir")
     add("--report", type=Path, metavar="HTML", help="write a report with pictures")
-    add(
-        "--dim", type=dimension, action="append", default=[], metavar="NAME=SIZE", help="as compile"
-    )
-    add("--name", type=c_name, help="the prefix of all C names; default: after the file")
+    reading_options(parser)
     data_layout(parser)
-    add("--remarks", choices=("passed", "missed", "analysis", "all"), help="what the passes say")
-    add("-q", "--quiet", action="store_true", help="no progress")
+    telling_options(parser)
 
 
 def share(text: str) -> float:

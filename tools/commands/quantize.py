@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from ...dialects.diagnostics import RunnelError
 from .common import (
-    c_name,
     channels_last_data,
     data_layout,
-    dimension,
     platform_option,
     progress_of,
     read_model,
+    reading_options,
     remarks_shown,
     runtime_config_option,
+    telling_options,
 )
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-    from ..quantize import Attempt, Score, Search
+    from ..quantize import Attempt, Search
     from ..sensitivity import Sensitivity
 
 DESCRIPTION = """\
@@ -60,6 +60,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--labels", type=Path, metavar="NPY", help="classes of the inputs to measure with")
     add("--count", type=int, default=500, metavar="N", help="measure with the first N (500)")
     platform_option(parser)
+    add(
+        "--on-target",
+        type=samples_on_target,
+        default=20,
+        metavar="N",
+        help="run the chosen program on the platform with the first N inputs (20; 0: do not)",
+    )
     runtime_config_option(parser)
     add(
         "--target-drop",
@@ -100,6 +107,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("0.6.1", "1.0.0", "2.0.0"),
         help="of the encodings written (1.0.0)",
     )
+    add(
+        "--save-trainable",
+        type=Path,
+        metavar="ONNX",
+        help="write the simulated network with float weights, for quantization-aware training",
+    )
     add("--per-tensor", action="store_true", help="one scale for all channels of a weight")
     add("--all", action="store_true", help="try everything, also after the target is met")
     add("-o", "--output", type=Path, metavar="FILE", help="quantized .mlir, or QDQ .onnx")
@@ -111,13 +124,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="integer",
         help="what the quantized .mlir takes and gives (integer)",
     )
-    add(
-        "--dim", type=dimension, action="append", default=[], metavar="NAME=SIZE", help="as compile"
-    )
-    add("--name", type=c_name, help="the prefix of all C names; default: after the file")
+    reading_options(parser)
     data_layout(parser)
-    add("--remarks", choices=("passed", "missed", "analysis", "all"), help="what the passes say")
-    add("-q", "--quiet", action="store_true", help="no progress")
+    telling_options(parser)
 
 
 def points(text: str) -> float:
@@ -131,6 +140,13 @@ def points(text: str) -> float:
     return value
 
 
+def samples_on_target(text: str) -> int:
+    """A number of samples, or 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, not '{text}'")
+    return int(text)
+
+
 def amount(text: str) -> int:
     """A number of bytes or cycles."""
     if not text.isdecimal() or int(text) == 0:
@@ -140,6 +156,7 @@ def amount(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     from .. import quantize
+    from ..report.quantization_text import search_text, sensitivity_table
 
     check_output(args)
     model = read_model(args)
@@ -163,7 +180,8 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
         )
         check_platform(args, found.best.integer)
-    print(text_of(found))
+    print(search_text(found))
+    kept = run_on_target(args, found, test, labels)
     layers = sensitivities(args, found, test)
     if args.sensitivity:
         print(sensitivity_table(layers))
@@ -171,12 +189,14 @@ def run(args: argparse.Namespace) -> int:
         write(args, found.best)
     if args.save_encodings is not None:
         save_encodings(args, found.best)
+    if args.save_trainable is not None:
+        save_trainable(args.save_trainable, found.best)
     if args.report is not None:
         from ..report.quantization_report import report
 
         page = report(args.model.name, found, layers, test)
         args.report.write_text(page, encoding="utf-8")
-    return 0 if found.best.met else 1
+    return 0 if found.best.met and kept else 1
 
 
 def check_output(args: argparse.Namespace) -> None:
@@ -193,7 +213,9 @@ def check_output(args: argparse.Namespace) -> None:
             f"{args.save_encodings}: the model beside it would overwrite {args.model}; choose "
             "another name"
         )
-    for path in (args.output, args.report, args.save_encodings):
+    if args.save_trainable is not None and args.save_trainable.suffix != ".onnx":
+        raise RunnelError(f"{args.save_trainable}: expected a name that ends in .onnx")
+    for path in (args.output, args.report, args.save_encodings, args.save_trainable):
         if path is not None and not path.parent.is_dir():
             raise RunnelError(f"{path}: the folder does not exist")
 
@@ -223,89 +245,22 @@ def check_platform(args: argparse.Namespace, integer: ModuleOp) -> None:
         drive(integer.clone(), options, until=until)
 
 
-def text_of(found: Search) -> str:
-    """The table of attempts, what they are, and the outcome."""
-    from ..report.text_table import text_table
+def run_on_target(args: argparse.Namespace, found: Search, test: Any, labels: Any) -> bool:
+    """Print what the program gives on the platform; whether it keeps the bytes."""
+    from ..on_target import on_target
+    from ..report.quantization_text import on_target_text
 
-    headers = (
-        *("recipe", "simulated", "integer", "lost", "top-1", "top-3", "SQNR", "gain"),
-        *("SQNR, gain out", "bytes", "seconds"),
-    )
-    rows = [row(attempt) for attempt in found.attempts]
-    why = "\n".join(f"  {a.recipe}: {a.why}" for a in found.attempts)
-    return f"{text_table(headers, rows)}\n{why}\n\n{pareto_table(found)}{outcome(found)}"
-
-
-def pareto_table(found: Search) -> str:
-    """What the choice of bits was made from; nothing where none was made."""
-    from ..report.text_table import text_table
-
-    points = found.pareto
-    if not points:
-        return ""
-    headers = ("bits", "SQNR", "lost", "bytes of parameters", "of activations", "cycles", "")
-    rows = [
-        (
-            *(point.bits, f"{point.sqnr:.2f} dB"),
-            None if point.drop is None else f"{point.drop:+.2f}",
-            *(f"{point.parameters:,}", f"{point.activations:,}", f"{point.cycles:,.0f}"),
-            "chosen" if point.chosen else None,
-        )
-        for point in points
-    ]
-    note = f"on calibration data; cycles: {points[0].model}"
-    return f"{text_table(headers, rows)}  {note}\n\n"
-
-
-def row(attempt: Attempt) -> tuple[str | None, ...]:
-    fidelity = attempt.exact.fidelity
-    return (
-        str(attempt.recipe),
-        share(accuracy_of(attempt.simulated)),
-        share(accuracy_of(attempt.exact)),
-        None if attempt.drop is None else f"{attempt.drop:+.2f}",
-        share(fidelity.top1),
-        share(fidelity.top3),
-        f"{fidelity.sqnr:.2f} dB",
-        f"{fidelity.gain:.4f}",
-        f"{fidelity.compensated:.2f} dB",
-        f"{attempt.price.parameters:,}",
-        f"{attempt.seconds:.1f}",
-    )
-
-
-def accuracy_of(score: Score) -> float | None:
-    """Top-1 with labels, agreement with float without."""
-    return score.fidelity.top1 if score.accuracy is None else score.accuracy
-
-
-def share(value: float | None) -> str | None:
-    return None if value is None else f"{100 * value:.2f} %"
-
-
-def outcome(found: Search) -> str:
-    """One or two lines: what was chosen, and how sure that is."""
-    best, goal = found.best, found.goal
-    fidelity = best.exact.fidelity
-    lines: list[str] = []
-    if found.accuracy is not None:
-        lines.append(f"float: {100 * found.accuracy:.2f} % on {fidelity.samples} samples")
-    if fidelity.top1 is not None and fidelity.error is not None:
-        lines.append(
-            f"agreement with float: {100 * fidelity.top1:.2f} % "
-            f"+- {100 * fidelity.error:.2f} (one standard error)"
-        )
-    price = best.price
-    if goal.counts:
-        cycles = f"{price.cycles:,.0f} modelled cycles"
-        lines.append(f"cost: {price.parameters:,} bytes of parameters, {cycles}")
-    if not goal.fits(price):
-        lines.append("nothing is cheap enough and keeps the target")
-    wanted = f"{goal.drop:g} points" if best.drop is not None else f"{goal.sqnr:g} dB"
-    got = f"{best.drop:+.2f} points" if best.drop is not None else f"{fidelity.sqnr:.1f} dB"
-    verdict = "meets" if best.kept else "is the best, but misses"
-    lines.append(f"chosen: {best.recipe}; it {verdict} the target of {wanted} ({got})")
-    return "\n".join(lines)
+    if args.on_target == 0:
+        return True
+    some = {name: array[: args.on_target] for name, array in test.items()}
+    right = None if labels is None else labels[: args.on_target]
+    try:
+        seen = on_target(found.best.integer, args.platform, some, right, progress_of(args))
+    except RunnelError as error:
+        print(f"not run on {args.platform}: {error}")
+        return True
+    print(on_target_text(seen))
+    return seen.equal
 
 
 def sensitivities(args: argparse.Namespace, found: Search, test: Any) -> list[Sensitivity]:
@@ -322,20 +277,6 @@ def sensitivities(args: argparse.Namespace, found: Search, test: Any) -> list[Se
 
     with progress.step("sensitivity"):
         return sensitivity(found.best.casts, some, tell)
-
-
-def sensitivity_table(layers: list[Sensitivity]) -> str:
-    from ..report.text_table import text_table
-
-    rows = [
-        (
-            *(entry.layer.name, entry.layer.op, f"{entry.only:.2f}"),
-            *(f"{entry.without:.2f}", f"{entry.gain:.4f}"),
-        )
-        for entry in layers
-    ]
-    headers = ("layer", "op", "only it: SQNR (dB)", "all but it: SQNR (dB)", "gain, only it")
-    return text_table(headers, rows)
 
 
 def write(args: argparse.Namespace, best: Attempt) -> None:
@@ -364,6 +305,18 @@ def save_encodings(args: argparse.Namespace, best: Attempt) -> None:
     args.save_encodings.write_text(text, encoding="utf-8")
     beside(args).write_bytes(model.SerializeToString())
     print(f"written to {args.save_encodings} and {beside(args)}")
+
+
+def save_trainable(path: Path, best: Attempt) -> None:
+    """Simulated quantization as ONNX: float weights and biases, quantizers around them."""
+    from ...lowering.export_onnx import export_onnx
+    from ..pipeline import resolve_pipeline
+    from ..registry import new_context
+
+    module = best.casts.clone()
+    resolve_pipeline("fake-quantize-weights,dce,remove-unused-globals").run(new_context(), module)
+    path.write_bytes(export_onnx(module).SerializeToString())
+    print(f"written to {path}")
 
 
 def beside(args: argparse.Namespace) -> Path:

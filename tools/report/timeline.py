@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -49,11 +49,6 @@ class Timeline:
     @property
     def end(self) -> float:
         return self.layers[-1].end
-
-    def layer_at(self, time: float) -> Bar | None:
-        """The layer in whose bar a time is."""
-        place = bisect_right(self.layers, time, key=lambda bar: bar.start) - 1
-        return self.layers[place] if place >= 0 and time < self.layers[place].end else None
 
 
 def name_layers(path: Path, names: Sequence[str]) -> None:

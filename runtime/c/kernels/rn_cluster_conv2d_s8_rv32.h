@@ -12,6 +12,10 @@
 #include "rn_cluster_runs.h"
 #include "rn_cluster_store.h"
 
+/* What a tap of a pixel takes in the list of runs: 15 cycles, but rn_cluster_pixels_cost counts an eighth of what
+ * products take here. */
+#define RN_LIST_CYCLES 2
+
 /* Bytes per core. */
 RN_INLINE int32_t rn_cluster_conv2d_s8_rv32_scratch(const rn_conv2d_shape *s) { return rn_cluster_runs_bytes(s); }
 
@@ -100,8 +104,8 @@ RN_INLINE void rn_cluster_conv2d_s8_rv32(const rn_conv2d_shape *shape, rn_pitch 
     const rn_conv2d_shape flat = rn_cluster_flat(shape, xp, yp), *const s = &flat;
     const int32_t zero = rn_cluster_splat(s->in_zero);
     const rn_channels channels = *c; /* in registers or on the stack, wherever *c is */
-    const int32_t words = s->k_h * s->k_w * s->in_c / 4;
-    const rn_split split = rn_cluster_conv_split(s->out_h * s->out_w, (s->out_c + 3) / 4, words, core, cores);
+    const int32_t words = s->k_h * s->k_w * s->in_c / 4, once = RN_LIST_CYCLES * s->k_h * s->k_w;
+    const rn_split split = rn_cluster_conv_split(s->out_h * s->out_w, (s->out_c + 3) / 4, words, once, core, cores);
     const rn_cluster_source in = rn_cluster_source_of(s, xp, x, &zero);
     rn_tap_run *const runs =
         (rn_tap_run *)(void *)rn_cluster_scratch(scratch, rn_cluster_conv2d_s8_rv32_scratch(s), core);

@@ -13,6 +13,9 @@
 
 #include "rn_cluster_xpulp.h"
 
+/* Of a row of a gathered window, part of it padding (measured). */
+#define RN_GATHER_CYCLES 24
+
 /* Bytes of a window, padded to whole words. */
 RN_INLINE int32_t rn_cluster_window(const rn_conv2d_shape *s) { return (s->k_h * s->k_w * s->in_c + 3) & ~3; }
 
@@ -123,7 +126,8 @@ RN_INLINE void rn_cluster_conv2d_s8_xpulp(const rn_conv2d_shape *shape, rn_pitch
     const int in_place = s->in_c % 4 == 0;
     const int32_t k = rn_cluster_window(s), zero = rn_cluster_splat(s->in_zero);
     const rn_channels channels = *c; /* in registers or on the stack, wherever *c is */
-    const rn_split split = rn_cluster_conv_split(s->out_h * s->out_w, (s->out_c + 3) / 4, k / 4, core, cores);
+    const int32_t gather = in_place ? 0 : RN_GATHER_CYCLES * s->k_h;
+    const rn_split split = rn_cluster_conv_split(s->out_h * s->out_w, (s->out_c + 3) / 4, k / 4, gather, core, cores);
     const rn_cluster_source in = rn_cluster_source_of(s, xp, x, &zero);
     int8_t *const own = rn_cluster_scratch(scratch, rn_cluster_conv2d_s8_xpulp_scratch(s), core);
     const rn_cluster_source windows = {own, own, {0, 0}, 1, 0, 0, 0, 0}, *const from = in_place ? &in : &windows;

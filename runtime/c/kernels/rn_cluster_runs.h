@@ -105,14 +105,15 @@ RN_INLINE int32_t rn_cluster_pixels_cost(int32_t n, int32_t words) {
     return (n >> 2) * (24 * words + 220) + (((n & 3) + 1) >> 1) * (14 * words + 150);
 }
 
-/* Pixels by blocks of four channels: cores are split so that the slowest has the least to do. Where that is the same,
- * more shares of pixels: lists of runs are made once for all channels. */
-RN_INLINE rn_split rn_cluster_conv_split(int32_t pixels, int32_t blocks, int32_t words, int32_t core, int32_t cores) {
+/* Pixels by blocks of four channels: cores are split so that the slowest has the least to do. `once` are the cycles
+ * that a pixel takes once for all channels. Where all is the same, more shares of pixels: lists of runs are made once. */
+RN_INLINE rn_split rn_cluster_conv_split(int32_t pixels, int32_t blocks, int32_t words, int32_t once, int32_t core,
+                                         int32_t cores) {
     int32_t best = 1, least = INT32_MAX;
     RN_UNROLL(5)
     for (int32_t parts = 1; parts <= cores; parts *= 2) {
         const int32_t share = (pixels + cores / parts - 1) / (cores / parts);
-        const int32_t cost = rn_cluster_pixels_cost(share, words) * ((blocks + parts - 1) / parts);
+        const int32_t cost = rn_cluster_pixels_cost(share, words) * ((blocks + parts - 1) / parts) + share * once;
         if (cost < least) least = cost, best = parts;
     }
     return rn_split_of(pixels, 1, blocks, best, core, cores);

@@ -13,6 +13,9 @@ graph.global @b : tensor<2xf32> = dense<[1.0, -1.0]>
 
 // Bias: 1 / (0.5 * 0.5) + 3 * 6 and -1 / (0.5 * 0.25) + 3 * 15; multipliers 0.5 and 0.25; relu is the clamp.
 // CHECK: graph.global @w_bias : tensor<2xi32> = dense<[22, 37]>
+// Layer normalization: weights are scale / 0.5 * 2**24, biases (shift / 0.5 - 3) * 2**14.
+// CHECK: graph.global @scale_q : tensor<4xi32> = dense<[33554432, -67108864, 16777216, 0]>
+// CHECK: graph.global @shift_q : tensor<4xi32> = dense<[-49152, -16384, 16384, -81920]>
 // CHECK-LABEL: func.func @conv
 // CHECK: quant.conv2d %x, %{{.*}}, %{{.*}} {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64, layout = "nchw", requant = #quant.requant<[1073741824, 1073741824], [31, 32], half_even, [-3, 127]>}
 // SINGLE-LABEL: func.func @conv
@@ -205,4 +208,58 @@ func.func @other_scale(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor
   %1 = graph.softmax %0 {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
   %2 = quant.qcast %1 : tensor<1x4xf32> to tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
   func.return %2 : tensor<1x4x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// Attention: both operands are activations; 0.5 * 0.5 / 0.5 = 2**30 / 2**31.
+// CHECK-LABEL: func.func @attend
+// CHECK-NEXT: quant.matmul %x, %y {requant = #quant.requant<[1073741824], [31], half_even, [-128, 127]>}
+// CHECK-NEXT: func.return
+func.func @attend(%x: tensor<2x3x4x!quant.uniform<i8:f32, 0.5:-3>>, %y: tensor<2x4x5x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<2x3x5x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<2x3x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<2x3x4xf32>
+  %1 = quant.dcast %y : tensor<2x4x5x!quant.uniform<i8:f32, 0.5:-3>> to tensor<2x4x5xf32>
+  %2 = graph.matmul %0, %1 : (tensor<2x3x4xf32>, tensor<2x4x5xf32>) -> tensor<2x3x5xf32>
+  %3 = quant.qcast %2 : tensor<2x3x5xf32> to tensor<2x3x5x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %3 : tensor<2x3x5x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// REMARK-DAG: remark: missed: convert-graph-to-quant{{.*}}: a sum of products may reach 4294967296, beyond i32
+// CHECK-LABEL: func.func @attend_wide
+// CHECK: graph.matmul
+func.func @attend_wide(%x: tensor<3x4x!quant.uniform<i16:f32, 0.5>>, %y: tensor<4x5x!quant.uniform<i16:f32, 0.5>>) -> tensor<3x5x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<3x4x!quant.uniform<i16:f32, 0.5>> to tensor<3x4xf32>
+  %1 = quant.dcast %y : tensor<4x5x!quant.uniform<i16:f32, 0.5>> to tensor<4x5xf32>
+  %2 = graph.matmul %0, %1 : (tensor<3x4xf32>, tensor<4x5xf32>) -> tensor<3x5xf32>
+  %3 = quant.qcast %2 : tensor<3x5xf32> to tensor<3x5x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %3 : tensor<3x5x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+graph.global @scale : tensor<4xf32> = dense<[1.0, -2.0, 0.5, 0.0]>
+graph.global @shift : tensor<4xf32> = dense<[0.0, 1.0, 2.0, -1.0]>
+
+// epsilon (4 / 0.5)**2 is 16.
+// CHECK-LABEL: func.func @normalize
+// CHECK: quant.layer_norm %x, %{{.*}}, %{{.*}} {epsilon = 16 : i64, shift = 44 : i32, clamp = array<i32: -3, 127>}
+// CHECK-NEXT: func.return
+func.func @normalize(%x: tensor<2x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<2x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<2x4xf32>
+  %w = graph.constant @scale : tensor<4xf32>
+  %b = graph.constant @shift : tensor<4xf32>
+  %1 = graph.layer_normalization %0, %w, %b {epsilon = 0.25 : f32} : (tensor<2x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  %2 = graph.relu %1 : (tensor<2x4xf32>) -> tensor<2x4xf32>
+  %3 = quant.qcast %2 : tensor<2x4xf32> to tensor<2x4x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %3 : tensor<2x4x!quant.uniform<i8:f32, 0.5:-3>>
+}
+
+// A bias of 2**18 steps has no 14 fraction bits in i32.
+// REMARK-DAG: remark: missed: convert-graph-to-quant{{.*}}: its scale or bias does not fit in i32 steps
+// CHECK-LABEL: func.func @far_off
+// CHECK: graph.layer_normalization
+graph.global @far : tensor<4xf32> = dense<131072.0>
+func.func @far_off(%x: tensor<2x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5:-3>> {
+  %0 = quant.dcast %x : tensor<2x4x!quant.uniform<i8:f32, 0.5:-3>> to tensor<2x4xf32>
+  %w = graph.constant @scale : tensor<4xf32>
+  %b = graph.constant @far : tensor<4xf32>
+  %1 = graph.layer_normalization %0, %w, %b {epsilon = 0.25 : f32} : (tensor<2x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  %2 = quant.qcast %1 : tensor<2x4xf32> to tensor<2x4x!quant.uniform<i8:f32, 0.5:-3>>
+  func.return %2 : tensor<2x4x!quant.uniform<i8:f32, 0.5:-3>>
 }

@@ -52,3 +52,23 @@ func.func @moved(%x: tensor<1x2x2x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1
   %2 = graph.pad %1 {pads = array<i64: 0, 1, 0, 0, 0, 0, 0, 0>, mode = "constant", value = 0.0 : f32} : (tensor<1x1x2x2x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x2x2x2x!quant.uniform<i8:f32, 0.5:-3>>
   func.return %2 : tensor<1x2x2x2x!quant.uniform<i8:f32, 0.5:-3>>
 }
+
+// Two is added to the shift before the product, so that it reaches 33.
+// CHECK: func.func @attend() {
+// CHECK: cortexm.matmul ins(%a, %b : {{.*}}) outs({{.*}}) {kernel = "rn_matmul_s8", requant = #quant.requant<[1073741824], [33], single, [-128, 127]>, acc_shift = 2 : i32}
+func.func @attend(%a: tensor<2x3x4x!quant.uniform<i8:f32, 0.5>>, %b: tensor<2x4x5x!quant.uniform<i8:f32, 0.5>>) -> tensor<2x3x5x!quant.uniform<i8:f32, 0.5>> {
+  %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [31], single, [-128, 127]>} : (tensor<2x3x4x!quant.uniform<i8:f32, 0.5>>, tensor<2x4x5x!quant.uniform<i8:f32, 0.5>>) -> tensor<2x3x5x!quant.uniform<i8:f32, 0.5>>
+  func.return %0 : tensor<2x3x5x!quant.uniform<i8:f32, 0.5>>
+}
+
+graph.global @weights : tensor<4xi32> = dense<1048576>
+graph.global @biases : tensor<4xi32> = dense<16384>
+
+// CHECK: func.func @normalize() {
+// CHECK: cortexm.layer_norm ins(%x : {{.*}}) outs({{.*}}) {kernel = "rn_layer_norm_s8", weight = @weights, bias = @biases, epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>}
+func.func @normalize(%x: tensor<2x4x!quant.uniform<i8:f32, 0.5>>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>> {
+  %w = graph.constant @weights : tensor<4xi32>
+  %b = graph.constant @biases : tensor<4xi32>
+  %0 = quant.layer_norm %x, %w, %b {epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>} : (tensor<2x4x!quant.uniform<i8:f32, 0.5>>, tensor<4xi32>, tensor<4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>>
+  func.return %0 : tensor<2x4x!quant.uniform<i8:f32, 0.5>>
+}

@@ -12,7 +12,11 @@
 // RUN: not opt-tool %s -p 'scf.for(cse)' 2>&1 | filecheck %s --check-prefix=ANCHOR
 // RUN: not opt-tool %s -p 'func.fun(cse)' 2>&1 | filecheck %s --check-prefix=NOOP
 // RUN: not opt-tool %s -p 'cse(dce)' 2>&1 | filecheck %s --check-prefix=PASS
-// RUN: not opt-tool %s -p 'x86-set-arch{arch=pdp11}' 2>&1 | filecheck %s --check-prefix=FAILED
+// RUN: not opt-tool %s -p 'cse,x86-set-arch{arch=pdp11}' 2>&1 | filecheck %s --check-prefix=FAILED
+// RUN: not opt-tool %s -p 'set-platform{platfrom=host}' 2>&1 | filecheck %s --check-prefix=NEEDED
+// RUN: not opt-tool %s -p 'mixed-precision{data=x.npy weigth-bits=4}' 2>&1 | filecheck %s --check-prefix=HYPHEN
+// RUN: not opt-tool %s -p 'plan-memory{algorithm=greedy-by-size}' 2>&1 | filecheck %s --check-prefix=VALUE
+// RUN: not opt-tool %s -p 'tile-network' 2>&1 | filecheck %s --check-prefix=MODULE
 
 // TWO:      <pass-pipeline>:1:1: error: unknown pass 'canonicalise', did you mean 'canonicalize'?
 // TWO-NEXT:   canonicalise,cse{a=1}
@@ -32,7 +36,14 @@
 // ANCHOR: :1:1: error: passes cannot be nested on 'scf.for': it may use values from outside
 // NOOP: :1:1: error: unknown op 'func.fun', did you mean 'func.func'?
 // PASS: :1:1: error: 'cse' is a pass; its options go in braces: cse{...}
-// FAILED: error: pass 'x86-set-arch': Unsupported arch pdp11
+// FAILED:      <pass-pipeline>:1:5: error: pass 'x86-set-arch': Unsupported arch pdp11
+// FAILED-NEXT:   cse,x86-set-arch{arch=pdp11}
+// FAILED-NEXT:       ^~~~~~~~~~~~
+// NEEDED: :1:14: error: pass 'set-platform' has no option 'platfrom', did you mean 'platform'?
+// NEEDED-NOT: error:
+// HYPHEN: :1:28: error: pass 'mixed-precision' has no option 'weigth-bits', did you mean 'weight-bits'?
+// VALUE: :1:1: error: pass 'plan-memory': no placement algorithm named 'greedy-by-size': {{.*}} (did you mean 'greedy_by_size'?)
+// MODULE: :1:1: error: pass 'tile-network': the module has no platform (attribute platform.platform); run set-platform before
 func.func @f() {
   func.return
 }

@@ -184,3 +184,38 @@ func.func @f() {
   cortexm.mul ins(%0, %f : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_mul_s8", runs = array<i64: 2, 4, 1>, requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
   func.return
 }
+
+// -----
+
+func.func @f() {
+  %0 = dma.buffer : memref<2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %f = dma.buffer : memref<2x5x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<2x3x5x!quant.uniform<i8:f32, 0.5>, "sram">
+  // expected-error@+1 {{[2, 3, 4] times [2, 5, 4] gives no [2, 3, 5]}}
+  cortexm.matmul ins(%0, %f : memref<2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<2x5x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<2x3x5x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_matmul_s8", requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
+  func.return
+}
+
+// -----
+
+graph.global @scales : tensor<3xi32> = dense<1048576>
+graph.global @biases : tensor<4xi32> = dense<16384>
+func.func @f() {
+  %0 = dma.buffer : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  // expected-error@+1 {{@scales holds 3 numbers for rows of 4}}
+  cortexm.layer_norm ins(%0 : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_layer_norm_s8", weight = @scales, bias = @biases, epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>}
+  func.return
+}
+
+// -----
+
+graph.global @scales : tensor<4xi32> = dense<1048576>
+graph.global @biases : tensor<4xi32> = dense<16384>
+func.func @f() {
+  %0 = dma.buffer : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  // expected-error@+1 {{the shift is 13, expected 14 to 44}}
+  cortexm.layer_norm ins(%0 : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_layer_norm_s8", weight = @scales, bias = @biases, epsilon = 16 : i64, shift = 13 : i32, clamp = array<i32: -128, 127>}
+  func.return
+}

@@ -111,3 +111,22 @@ func.func @move_and_scale() {
   cortexm.pad ins(%0 : memref<1x2x2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%w : memref<1x2x2x6x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_pad_box", header = "rn_copy_box.h", before = array<i64: 0, 0, 0, 1>, value = 0 : i32}
   func.return
 }
+
+func.func @matmul() {
+  %0 = dma.buffer : memref<2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %f = dma.buffer : memref<2x4x5x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<2x3x5x!quant.uniform<i8:f32, 0.5>, "sram">
+  // CHECK: cortexm.matmul ins(%0, %f : memref<2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<2x4x5x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<2x3x5x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_matmul_s8", requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
+  cortexm.matmul ins(%0, %f : memref<2x3x4x!quant.uniform<i8:f32, 0.5>, "sram">, memref<2x4x5x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<2x3x5x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_matmul_s8", requant = #quant.requant<[1073741824], [36], single, [-128, 127]>, acc_shift = 0 : i32}
+  func.return
+}
+
+graph.global @scales : tensor<4xi32> = dense<1048576>
+graph.global @biases : tensor<4xi32> = dense<16384>
+func.func @layer_norm() {
+  %0 = dma.buffer : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  %o = dma.buffer : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">
+  // CHECK: cortexm.layer_norm ins(%0 : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_layer_norm_s8", weight = @scales, bias = @biases, epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>}
+  cortexm.layer_norm ins(%0 : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">) outs(%o : memref<2x4x!quant.uniform<i8:f32, 0.5>, "sram">) {kernel = "rn_layer_norm_s8", weight = @scales, bias = @biases, epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>}
+  func.return
+}

@@ -127,3 +127,11 @@ func.func @type() {
   %0 = graph.constant @w : tensor<3xf32>
   func.return
 }
+
+// -----
+
+func.func @rows(%x: tensor<2x4xf32>, %w: tensor<2xf32>) {
+  // expected-error@+1 {{graph.layer_normalization: scale must have shape [4], but is tensor<2xf32>}}
+  %0 = graph.layer_normalization %x, %w, %w {epsilon = 1.0e-5 : f32} : (tensor<2x4xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<2x4xf32>
+  func.return
+}

@@ -141,3 +141,9 @@ func.func @anything(%x: tensor<1x2x4x4x!quant.uniform<i8:f32, 0.5:-3>>) -> tenso
   %1 = graph.reshape %0 : (tensor<1x2x2x2x!quant.uniform<i8:f32, 0.5:-3>>) -> tensor<1x8x!quant.uniform<i8:f32, 0.5:-3>>
   func.return %1 : tensor<1x8x!quant.uniform<i8:f32, 0.5:-3>>
 }
+
+func.func @normalize(%x: tensor<2x4xf32>, %w: tensor<4xf32>) {
+  // CHECK: graph.layer_normalization %x, %w, %w {epsilon = 2.500000e-01 : f32} : (tensor<2x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  %0 = graph.layer_normalization %x, %w, %w {epsilon = 0.25 : f32} : (tensor<2x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  func.return
+}

@@ -435,3 +435,84 @@ func.func @f(%a: tensor<4x!quant.uniform<i16:f32, 0.5:-32768>>, %b: tensor<4x!qu
   %0 = quant.mul %a, %b {requant = #quant.requant<[1073741824], [33], single, [-128, 127]>} : (tensor<4x!quant.uniform<i16:f32, 0.5:-32768>>, tensor<4x!quant.uniform<i16:f32, 0.5:-32768>>) -> tensor<4x!quant.uniform<i8:f32, 0.5>>
   func.return
 }
+
+// -----
+
+func.func @f(%a: tensor<2x3x4x!quant.uniform<i8:f32, 0.5>>, %b: tensor<1x4x5x!quant.uniform<i8:f32, 0.5>>) {
+  // expected-error@+1 {{the right operand has shape 1x4x5, expected 2x4x5}}
+  %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [36], single, [-128, 127]>} : (tensor<2x3x4x!quant.uniform<i8:f32, 0.5>>, tensor<1x4x5x!quant.uniform<i8:f32, 0.5>>) -> tensor<2x3x5x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%a: tensor<2x3x4x!quant.uniform<i8:f32, 0.5>>, %b: tensor<4x5x!quant.uniform<i8:f32, 0.5>>) {
+  // expected-error@+1 {{operands must have one rank, of 2 or more, not 3 and 2}}
+  %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [36], single, [-128, 127]>} : (tensor<2x3x4x!quant.uniform<i8:f32, 0.5>>, tensor<4x5x!quant.uniform<i8:f32, 0.5>>) -> tensor<2x3x5x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+// Two products of 32768 by 32768 leave i32.
+func.func @f(%a: tensor<3x2x!quant.uniform<i16:f32, 0.5>>, %b: tensor<2x5x!quant.uniform<i16:f32, 0.5>>) {
+  // expected-error@+1 {{a sum of 2 products may reach 2147483648, beyond i32; use fewer bits for an operand}}
+  %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [36], single, [-128, 127]>} : (tensor<3x2x!quant.uniform<i16:f32, 0.5>>, tensor<2x5x!quant.uniform<i16:f32, 0.5>>) -> tensor<3x5x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4x!quant.uniform<i8:f32, 0.5>>, %w: tensor<3xi32>, %b: tensor<4xi32>) {
+  // expected-error@+1 {{the weight has shape 3, expected 4}}
+  %0 = quant.layer_norm %x, %w, %b {epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>} : (tensor<2x4x!quant.uniform<i8:f32, 0.5>>, tensor<3xi32>, tensor<4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4x!quant.uniform<i8:f32, 0.5>>, %w: tensor<4xi32>, %b: tensor<4xi32>) {
+  // expected-error@+1 {{epsilon is 0, expected 1 to 2**61 - 1: no division by zero, and no sum beyond i64}}
+  %0 = quant.layer_norm %x, %w, %b {epsilon = 0 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>} : (tensor<2x4x!quant.uniform<i8:f32, 0.5>>, tensor<4xi32>, tensor<4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4x!quant.uniform<i8:f32, 0.5>>, %w: tensor<4xi32>, %b: tensor<4xi32>) {
+  // expected-error@+1 {{epsilon is 2305843009213693952, expected 1 to 2**61 - 1}}
+  %0 = quant.layer_norm %x, %w, %b {epsilon = 2305843009213693952 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>} : (tensor<2x4x!quant.uniform<i8:f32, 0.5>>, tensor<4xi32>, tensor<4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4x!quant.uniform<i8:f32, 0.5>>, %w: tensor<4xi32>, %b: tensor<4xi32>) {
+  // expected-error@+1 {{the shift is 45, expected 14 to 44: the bias would leave i64}}
+  %0 = quant.layer_norm %x, %w, %b {epsilon = 16 : i64, shift = 45 : i32, clamp = array<i32: -128, 127>} : (tensor<2x4x!quant.uniform<i8:f32, 0.5>>, tensor<4xi32>, tensor<4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x32769x!quant.uniform<i8:f32, 0.5>>, %w: tensor<32769xi32>, %b: tensor<32769xi32>) {
+  // expected-error@+1 {{32769 elements of a row, expected 1 to 32768: their sums would leave i32}}
+  %0 = quant.layer_norm %x, %w, %b {epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>} : (tensor<1x32769x!quant.uniform<i8:f32, 0.5>>, tensor<32769xi32>, tensor<32769xi32>) -> tensor<1x32769x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4x!quant.uniform<i32:f32, 0.5>>, %w: tensor<4xi32>, %b: tensor<4xi32>) {
+  // expected-error@+1 {{the input has 32 bits, at most 16}}
+  %0 = quant.layer_norm %x, %w, %b {epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>} : (tensor<2x4x!quant.uniform<i32:f32, 0.5>>, tensor<4xi32>, tensor<4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4x!quant.uniform<i8:f32, 0.5>>, %w: tensor<4xi32>, %b: tensor<4xi32>) {
+  // expected-error@+1 {{the clamp [-129, 127] is not within [-128, 127] of the result type}}
+  %0 = quant.layer_norm %x, %w, %b {epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -129, 127>} : (tensor<2x4x!quant.uniform<i8:f32, 0.5>>, tensor<4xi32>, tensor<4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}

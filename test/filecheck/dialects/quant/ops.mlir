@@ -66,3 +66,15 @@ func.func @wide(%x: tensor<1x4x!quant.uniform<i16:f32, 0.5>>, %t: tensor<513xi16
   %1 = quant.softmax %x, %e : (tensor<1x4x!quant.uniform<i16:f32, 0.5>>, tensor<512xi32>) -> tensor<1x4x!quant.uniform<i16:f32, 3.0517578e-05>>
   func.return
 }
+
+// CHECK: quant.matmul %a, %b {requant = #quant.requant<[1073741824], [36], single, [-128, 127]>} : (tensor<1x2x4x!quant.uniform<i8:f32, 0.5>>, tensor<1x4x3x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x2x3x!quant.uniform<i8:f32, 0.5>>
+func.func @matmul(%a: tensor<1x2x4x!quant.uniform<i8:f32, 0.5>>, %b: tensor<1x4x3x!quant.uniform<i8:f32, 0.5>>) {
+  %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [36], single, [-128, 127]>} : (tensor<1x2x4x!quant.uniform<i8:f32, 0.5>>, tensor<1x4x3x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x2x3x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// CHECK: quant.layer_norm %x, %w, %b {epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>} : (tensor<2x4x!quant.uniform<i8:f32, 0.5>>, tensor<4xi32>, tensor<4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>>
+func.func @layer_norm(%x: tensor<2x4x!quant.uniform<i8:f32, 0.5>>, %w: tensor<4xi32>, %b: tensor<4xi32>) {
+  %0 = quant.layer_norm %x, %w, %b {epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>} : (tensor<2x4x!quant.uniform<i8:f32, 0.5>>, tensor<4xi32>, tensor<4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}

@@ -59,3 +59,16 @@ func.func @input(%x: tensor<1x4xi8>) -> tensor<1x4xf32> {
   %0 = graph.dequantize_linear %x, %s, %z : (tensor<1x4xi8>, tensor<f32>, tensor<i8>) -> tensor<1x4xf32>
   func.return %0 : tensor<1x4xf32>
 }
+
+// -----
+
+graph.global @s : tensor<f32> = dense<0.5>
+graph.global @z : tensor<i8> = dense<0>
+func.func @clip(%x: tensor<1x4xf32>) -> tensor<1x4xi8> {
+  %s = graph.constant @s : tensor<f32>
+  %z = graph.constant @z : tensor<i8>
+  %0 = graph.quantize_linear %x, %s, %z : (tensor<1x4xf32>, tensor<f32>, tensor<i8>) -> tensor<1x4xi8>
+  // expected-error@+1 {{graph.clip: bounds of quantized integers are whole and in order, not (0.5, 7.0)}}
+  %1 = graph.clip %0 {min = 0.5 : f32, max = 7.0 : f32} : (tensor<1x4xi8>) -> tensor<1x4xi8>
+  func.return %1 : tensor<1x4xi8>
+}

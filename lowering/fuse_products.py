@@ -1,0 +1,173 @@
+"""Convolutions and matrix products between casts: integer products with a folded bias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import TensorType, i8, i32
+from xdsl.ir import Operation, SSAValue
+
+from ..dialects import graph, quant
+from ..dialects.diagnostics import emit_remark
+from ..passes.quant.integer_forms import is_product
+from .fusion import (
+    PASS,
+    FusePattern,
+    Fusion,
+    add_constant,
+    dequantized,
+    name_of,
+    real_constant,
+    requantization,
+)
+
+
+@dataclass
+class Product:
+    """A matrix product in integers: what convolution and fully connected layers share."""
+
+    weight: graph.ConstantOp
+    bias: graph.ConstantOp
+    requant: quant.RequantAttr
+
+
+def integer_product(
+    pattern: FusePattern,
+    core: Operation,
+    source: SSAValue,
+    weight: SSAValue,
+    bias: SSAValue | None,
+    result: quant.UniformQuantizedType,
+    clamp: tuple[int, int],
+    transpose: bool = False,
+) -> Product | None:
+    """Integer weights [O, ...], the bias with the zero point's term folded in, the multipliers.
+
+    None (with a remark) when the weights are no symmetric quantized constant.
+    """
+    owner = weight.owner
+    stored = (
+        graph.constant_array(owner.input) if isinstance(owner, quant.DequantizeCastOp) else None
+    )
+    if stored is None or not isinstance(owner, quant.DequantizeCastOp):
+        emit_remark("missed", PASS, core, "the weights are no quantized constant")
+        return None
+    element = quant.quantized(owner.input)
+    if element.zero_point_array().any():
+        emit_remark("missed", PASS, core, "the weights have a zero point; they must be symmetric")
+        return None
+    if element.storage != i8:
+        emit_remark("missed", PASS, core, f"the weights are {element.storage}; products take i8")
+        return None
+    channel_axis = 1 if transpose else 0
+    if element.per_axis and element.axis.data != channel_axis:
+        emit_remark("missed", PASS, core, "the weights are quantized along an input axis")
+        return None
+    real_bias = np.zeros(1) if bias is None else real_constant(bias)
+    if real_bias is None:
+        emit_remark("missed", PASS, core, "the bias is no constant")
+        return None
+    integers = (stored.T if transpose else stored).astype(np.int8)
+    out = integers.shape[0]
+    if real_bias.size not in (1, out) or real_bias.shape[-1:] not in ((), (real_bias.size,)):
+        emit_remark("missed", PASS, core, "the bias is not one number per output channel")
+        return None
+    rows = integers.reshape(out, -1).astype(np.int64)
+    x = quant.quantized(source)
+    accumulator_scale = x.scale * np.broadcast_to(element.scale_array(), out)
+    folded = np.rint(real_bias.reshape(-1) / accumulator_scale) - x.zero_point * rows.sum(1)
+    if np.abs(folded).max() >= 2**31:
+        emit_remark("missed", PASS, core, "the bias does not fit in i32 at the accumulator's scale")
+        return None
+    least, most = quant.accumulator_bounds(rows, folded, *x.bounds)
+    if least.min() < -(2**31) or most.max() >= 2**31:
+        emit_remark("missed", PASS, core, "the accumulator may leave i32")
+        return None
+    requant = requantization(
+        accumulator_scale / result.scale, pattern.rounding, clamp, np.maximum(-least, most)
+    )
+    name = name_of(weight, "weight")
+    low, high = element.bounds
+    weight_type = quant.UniformQuantizedType.get(
+        element.scale_array(),
+        bits=element.storage.width.data,
+        axis=0 if element.per_axis else -1,
+        bounds=(low, high),
+    )
+    return Product(
+        add_constant(
+            pattern.module, f"{name}_q", integers, TensorType(weight_type, integers.shape)
+        ),
+        add_constant(
+            pattern.module, f"{name}_bias", folded.astype(np.int32), TensorType(i32, [out])
+        ),
+        requant,
+    )
+
+
+class FuseConv(FusePattern):
+    """A convolution over two dimensions, NCHW as ONNX has it."""
+
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
+        if not isinstance(core, graph.ConvOp) or len(quant.shape_of(core.input)) != 4:
+            return
+        source = dequantized(core.input)
+        if source is None:
+            return
+        product = integer_product(
+            self, core, source, core.weight, core.bias, fusion.element, fusion.clamp
+        )
+        if product is None:
+            return
+        new = quant.Conv2DOp(
+            source,
+            product.weight.result,
+            product.bias.result,
+            fusion.type,
+            strides=core.strides.get_values(),
+            pads=core.pads.get_values(),
+            dilations=core.dilations.get_values(),
+            groups=core.group.value.data,
+            layout="nchw",
+            requant=product.requant,
+        )
+        fusion.replace(product.weight, product.bias, new)
+
+
+class FuseGemm(FusePattern):
+    """A plain Gemm, or a MatMul of two matrices: one fully connected layer."""
+
+    def fuse(self, fusion: Fusion) -> None:
+        core = fusion.core
+        if isinstance(core, graph.GemmOp):
+            plain = core.alpha.value.data == core.beta.value.data == 1.0
+            if not plain or core.trans_a.value.data:
+                return
+            bias, transposed = core.bias, bool(core.trans_b.value.data)
+        elif isinstance(core, graph.MatmulOp) and is_product(core):
+            if len(quant.shape_of(core.lhs)) != 2:
+                return
+            bias, transposed = None, False
+        else:
+            return
+        source = dequantized(core.lhs)
+        if source is None or len(quant.shape_of(core.rhs)) != 2:
+            return
+        product = integer_product(
+            self,
+            core,
+            source,
+            core.rhs,
+            bias,
+            fusion.element,
+            fusion.clamp,
+            transpose=not transposed,
+        )
+        if product is None:
+            return
+        new = quant.FullyConnectedOp(
+            source, product.weight.result, product.bias.result, fusion.type, product.requant
+        )
+        fusion.replace(product.weight, product.bias, new)

@@ -1,0 +1,27 @@
+// A matrix product of several rows is a 1x1 convolution over an image of one line.
+// RUN: opt-tool %s -p rows-as-pixels,remove-unused-globals | filecheck %s
+
+graph.global @w : tensor<2x3x!quant.uniform<i8:f32:0, {0.5, 0.25}>> = dense<[[1, 2, 3], [4, 5, 6]]>
+graph.global @b : tensor<2xi32> = dense<[22, 37]>
+
+// CHECK: graph.global @w_1 : tensor<2x1x1x3x!quant.uniform<i8:f32:0, {0.5, 0.25}>> = dense<[{{\[\[\[}}1, 2, 3]]], {{\[\[\[}}4, 5, 6]]]]>
+// CHECK-LABEL: func.func @sequence
+// CHECK: %[[I:.*]] = graph.reshape %x : {{.*}} -> tensor<1x1x4x3x!quant.uniform<i8:f32, 0.5>>
+// CHECK-NEXT: %[[C:.*]] = quant.conv2d %[[I]], %{{.*}}, %{{.*}} {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, groups = 1 : i64, layout = "nhwc", requant = #quant.requant<[1073741824, 1073741825], [33, 34], single, [-128, 127]>} : {{.*}} -> tensor<1x1x4x2x!quant.uniform<i8:f32, 0.125>>
+// CHECK-NEXT: graph.reshape %[[C]] : {{.*}} -> tensor<4x2x!quant.uniform<i8:f32, 0.125>>
+func.func @sequence(%x: tensor<4x3x!quant.uniform<i8:f32, 0.5>>) -> tensor<4x2x!quant.uniform<i8:f32, 0.125>> {
+  %w = graph.constant @w : tensor<2x3x!quant.uniform<i8:f32:0, {0.5, 0.25}>>
+  %b = graph.constant @b : tensor<2xi32>
+  %0 = quant.fully_connected %x, %w, %b {requant = #quant.requant<[1073741824, 1073741825], [33, 34], single, [-128, 127]>} : (tensor<4x3x!quant.uniform<i8:f32, 0.5>>, tensor<2x3x!quant.uniform<i8:f32:0, {0.5, 0.25}>>, tensor<2xi32>) -> tensor<4x2x!quant.uniform<i8:f32, 0.125>>
+  func.return %0 : tensor<4x2x!quant.uniform<i8:f32, 0.125>>
+}
+
+// CHECK-LABEL: func.func @sample
+// CHECK: quant.fully_connected
+// CHECK-NEXT: func.return
+func.func @sample(%x: tensor<1x3x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x2x!quant.uniform<i8:f32, 0.125>> {
+  %w = graph.constant @w : tensor<2x3x!quant.uniform<i8:f32:0, {0.5, 0.25}>>
+  %b = graph.constant @b : tensor<2xi32>
+  %0 = quant.fully_connected %x, %w, %b {requant = #quant.requant<[1073741824, 1073741825], [33, 34], single, [-128, 127]>} : (tensor<1x3x!quant.uniform<i8:f32, 0.5>>, tensor<2x3x!quant.uniform<i8:f32:0, {0.5, 0.25}>>, tensor<2xi32>) -> tensor<1x2x!quant.uniform<i8:f32, 0.125>>
+  func.return %0 : tensor<1x2x!quant.uniform<i8:f32, 0.125>>
+}
