@@ -64,14 +64,17 @@ RECIPES: dict[str, str] = {
     "w4 flips": "weight-bits=4 rounding=flips",
     "w4 equalize flips": "weight-bits=4 equalize=bounded rounding=flips",
     "w4 adaround": "weight-bits=4 rounding=adaround",
+    "w4 distill flips": "weight-bits=4 rounding=flips distill=2048",
+    "w4 distill learn": "weight-bits=4 rounding=flips distill=2048 learn=600",
     "w4 depthwise flips": "weight-bits=4 method=percentile depthwise=data rounding=flips",
     "w4 depthwise adaround": "weight-bits=4 method=percentile depthwise=data rounding=adaround",
 }
 """Name to options of the pipeline `quantize`; `tensor` is one scale per weight tensor, `tuned`
 moves ends of ranges by what that does to the outputs (`tune-ranges`), `depthwise` evens out the
-channels that depthwise layers read (`equalize-depthwise`), `bias` corrects biases after rounding,
-`without data` takes all from folded batch norms, `mixed` gives activations 16 bits until those of 8
-bits keep so many dB."""
+channels that depthwise layers read (`equalize-depthwise`), `distill` rounds on samples that batch
+norms describe, `learn` goes on by the network's output (`learn-weights`), `bias` corrects biases
+after rounding, `without data` takes all from folded batch norms, `mixed` gives activations 16 bits
+until those of 8 bits keep so many dB."""
 
 
 class Case(Protocol):

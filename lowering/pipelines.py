@@ -38,7 +38,8 @@ PIPELINES: dict[str, NamedPipeline] = {
         "tune-ranges{data=$data samples=$tune},mixed-precision{data=$data sqnr=$mixed},"
         "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits "
         "block-size=$block-size},"
-        "round-weights{method=$rounding data=$data},"
+        "round-weights{method=$rounding data=$data distill=$distill},"
+        "learn-weights{iterations=$learn data=$data distill=$distill},"
         "correct-bias{method=$bias-correction data=$data},"
         "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals",
         {
@@ -55,6 +56,8 @@ PIPELINES: dict[str, NamedPipeline] = {
             "depthwise": "off",
             "absorb": "off",
             "rounding": "nearest",
+            "distill": "0",
+            "learn": "0",
             "bias-correction": "off",
         },
     ),

@@ -220,12 +220,12 @@ def push(h: Array, turn: Array, time: float) -> Array:
 class Adam:
     """Kingma and Ba, arXiv:1412.6980, algorithm 1, on `v` in place."""
 
-    def __init__(self, v: Array):
-        self.v, self.count = v, 0
+    def __init__(self, v: Array, rate: float = RATE):
+        self.v, self.rate, self.count = v, rate, 0
         self.mean, self.square = np.zeros_like(v), np.zeros_like(v)
 
-    def step(self, slope: Array) -> None:
-        """Takes `slope` over."""
+    def step(self, slope: Array, share: float = 1.0) -> None:
+        """By `share` of the rate. Takes `slope` over."""
         first, second = DECAY
         self.count += 1
         self.mean *= first
@@ -238,5 +238,5 @@ class Adam:
         root *= 1 / np.sqrt(1 - second**self.count)
         root += SMALL
         np.divide(self.mean, root, out=root)
-        root *= RATE / (1 - first**self.count)
+        root *= share * self.rate / (1 - first**self.count)
         self.v -= root

@@ -11,12 +11,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects import graph
 from ...dialects.diagnostics import emit_remark
 from .chains import expected_mean
 from .layers import Float, Layer, layers_of
 from .prefix import start
-from .real_parameters import REAL_BIAS, real_weight
+from .real_parameters import real_weight, set_corrected_bias
 from .verdict import told_if_worse
 from .weight_rounding import integers_of, rows_of
 
@@ -90,16 +89,10 @@ def correct_analytically(layer: Layer) -> None:
 
 
 def correct(layer: Layer, error: Float, deviation: Float | None) -> None:
-    """Take `error` off the bias; the one before the first correction stays known."""
-    op = layer.op
-    if len(op.operands) < 3:
-        layer.set_bias(np.zeros(layer.outputs))
-    constant = op.operands[2].owner
-    assert isinstance(constant, graph.ConstantOp)
-    op.attributes.setdefault(REAL_BIAS, constant.global_name)
-    layer.set_bias(layer.bias() - error)
+    """Take `error` off the bias."""
+    set_corrected_bias(layer, layer.bias() - error)
     text = f"mean errors of up to {np.abs(error).max():.3g} taken away"
     if deviation is not None:
         share = np.abs(error / np.maximum(deviation, 1e-12)).mean()
         text += f", {share:.1%} of the output's deviation on average"
-    emit_remark("passed", PASS, op, text)
+    emit_remark("passed", PASS, layer.op, text)

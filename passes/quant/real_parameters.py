@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import SymbolRefAttr
-from xdsl.ir import Operation
+from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
+from xdsl.ir import Operation, SSAValue
 from xdsl.traits import SymbolTable
 
 from ...dialects import graph, quant
-from .layers import Layer
+from .layers import Float, Layer, layers_of
 from .notes import REAL
 
 Array = NDArray[Any]
@@ -41,3 +42,26 @@ def named(op: Operation, symbol: object) -> Array | None:
         return None
     found = SymbolTable.lookup_symbol(op, symbol)
     return found.array() if isinstance(found, graph.GlobalOp) else None
+
+
+def real_parameters(module: ModuleOp) -> dict[SSAValue, Array]:
+    """What stands for the weight and the bias of each layer in the float network."""
+    found: dict[SSAValue, Array] = {}
+    for layer in layers_of(module):
+        weight, bias = real_weight(layer), real_bias(layer)
+        if weight is not None:
+            found[layer.weight] = weight
+            if bias is not None:
+                found[layer.op.operands[2]] = bias
+    return found
+
+
+def set_corrected_bias(layer: Layer, bias: Float) -> None:
+    """Let the layer read `bias`; the one before the first correction stays known."""
+    op = layer.op
+    if len(op.operands) < 3:
+        layer.set_bias(np.zeros(layer.outputs))
+    constant = op.operands[2].owner
+    assert isinstance(constant, graph.ConstantOp)
+    op.attributes.setdefault(REAL_BIAS, constant.global_name)
+    layer.set_bias(bias)

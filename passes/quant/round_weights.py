@@ -13,6 +13,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects.diagnostics import emit_remark
 from .adaround import AdaRound, State, bias_of, following
+from .distill import distill
 from .layers import Float
 from .prefix import Visit, start
 from .verdict import told_if_worse
@@ -40,7 +41,9 @@ class RoundWeights(ModulePass):
 
     Codes stay the ones below and above the float weight; `free=true` lets flips go further. Scales
     and biases stay. `samples` limits the samples and `positions` the positions of a layer's output
-    that are looked at (at least 8 for each weight of an output); `seed` chooses them.
+    that are looked at (at least 8 for each weight of an output); `seed` chooses them. With
+    `distill` samples are as many that batch norms describe, made from those of `data`, which may
+    not show all conditions.
     """
 
     name = PASS
@@ -51,6 +54,7 @@ class RoundWeights(ModulePass):
     positions: int = 8192
     seed: int = 0
     free: bool = False
+    distill: int = 0
     iterations: int = 500
     state: str = ""
 
@@ -66,7 +70,9 @@ class RoundWeights(ModulePass):
 
     def round_all(self, module: ModuleOp) -> None:
         state = State(Path(self.state) if self.state else None)
-        for index, visit in enumerate(start(module, PASS, self.data, self.samples).visits()):
+        network = start(module, PASS, self.data, self.samples)
+        distill(network, self.distill, PASS, self.seed)
+        for index, visit in enumerate(network.visits()):
             integers = integers_of(visit.layer)
             if integers is None:
                 emit_remark("missed", PASS, visit.layer.op, "the weight is not symmetric")
