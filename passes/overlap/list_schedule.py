@@ -119,17 +119,19 @@ class Clock:
 
     def start(self, i: int) -> float:
         """When a piece could begin."""
-        piece = self.order.pieces[i]
-        reached = self.now
-        if piece.role is Role.WAIT:
+        piece, reached = self.order.pieces[i], self.now
+        role = piece.role
+        if role is Role.WAIT:
             return max(reached, self.transfers.get(piece.token, 0.0))
-        if piece.role is Role.START:
+        if role is Role.START:
             reached = max(reached, self._room_in_queue(1))
-        if piece.role is Role.TOKEN:
+        elif role is Role.TOKEN:
             reached = max(reached, self._room_in_queue(self.starts.get(piece.token, 0)))
-        if piece.role is Role.JOB and len(self.jobs) >= QUEUE:
+        elif role is Role.JOB and len(self.jobs) >= QUEUE:
             reached = max(reached, self.ends[self.jobs[-QUEUE]])
-        return max([reached, *(self.ends[j] for j in self.order.ended[i])])
+        for job in self.order.ended[i]:
+            reached = max(reached, self.ends[job])
+        return reached
 
     def _room_in_queue(self, transfers: int) -> float:
         """When so many transfers can be asked for."""
@@ -237,15 +239,16 @@ def list_schedule(order: Order, room: Room, policy: Policy) -> Schedule | None:
     depends on. None where the memory has no room for any order that is found.
     """
     forecast = Forecast(order, room.memory, room.opened, room.kept) if policy.ahead else None
-    clock, rank = Clock(order, room, min(policy.queue, room.queue), forecast), _ranks(order)
+    clock = Clock(order, room, min(policy.queue, room.queue), forecast)
+    first = [
+        (KINDS[piece.role], -rank, i)
+        for i, (piece, rank) in enumerate(zip(order.pieces, _ranks(order), strict=True))
+    ]
     missing = [len(b) + len(e) for b, e in zip(order.before, order.ended, strict=True)]
     ready = {i for i, count in enumerate(missing) if count == 0}
     while ready:
         able = [i for i in ready if clock.starting and order.pieces[i].role is Role.START]
-        able = sorted(
-            able or ready,
-            key=lambda i: (clock.start(i), KINDS[order.pieces[i].role], -rank[i], i),
-        )
+        able = [i for *_, i in sorted((clock.start(i), *first[i]) for i in able or ready)]
         chosen = next((i for i in able if clock.fits(i)), None)
         if chosen is None:
             chosen = next((i for i in able if clock.fits(i, ahead=False)), None)
