@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ModuleOp
 
-from . import api
+from .artifact import Artifact
 from .progress import SILENT, Progress
 from .validation import compare, in_model_order, near, run_level
 
@@ -34,16 +33,14 @@ class OnTarget:
 
 
 def on_target(
-    integer: ModuleOp,
-    platform: str,
+    artifact: Artifact,
     samples: Mapping[str, Array],
     labels: Array | None,
     progress: Progress = SILENT,
 ) -> OnTarget:
-    """Compile the integer module, build the program and run it on all samples. Raises `RunnelError`
-    where the platform cannot, or a tool that it takes is missing.
+    """Build the program and run it on all samples. Raises `MissingTool`, or `RunnelError`
+    where the program cannot be built or stops with an error.
     """
-    artifact = api.compile(integer.clone(), platform, progress=progress)
     board = artifact.platform.board
     level = "fit" if "fit" in artifact.road.stops else "quant"
     expected = run_level(artifact.road, level, samples)

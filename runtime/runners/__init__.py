@@ -140,11 +140,15 @@ def runner_of(platform: PlatformAttr) -> Runner:
     return cast(Runner, getattr(import_module(f".{module}", __package__), attribute)())
 
 
+class MissingTool(RunnelError):
+    """A compiler or emulator that the platform takes is not installed."""
+
+
 def require_tool(tool: str, packages: Sequence[str]) -> str:
     """The path of a program that must be there; the error names the Debian packages."""
     path = shutil.which(tool)
     if path is None:
-        raise RunnelError(
+        raise MissingTool(
             f"{tool} is not installed; on Debian or Ubuntu: apt-get install "
             f"--no-install-recommends {' '.join(packages)}"
         )

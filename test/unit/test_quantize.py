@@ -213,6 +213,14 @@ def test_the_command_runs_the_program(
         code, out, _ = runnel(capsys, *arguments)
     assert code == 0 and "not run on host: " in out
 
+    def broken(*_: Any, **__: Any) -> None:
+        raise RunnelError("the program stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("runnel.tools.artifact.Artifact.run", broken)
+        code, _, err = runnel(capsys, *arguments)
+    assert code == 1 and "the program stopped" in err
+
     def other(*arguments: Any) -> list[Array]:
         return [array + 1 for array in run_level(*arguments)]
 

@@ -22,6 +22,7 @@ from .common import (
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+    from ..artifact import Artifact
     from ..quantize import Attempt, Search
     from ..sensitivity import Sensitivity
 
@@ -179,9 +180,9 @@ def run(args: argparse.Namespace) -> int:
             runtime_config=args.runtime_config,
             progress=progress,
         )
-        check_platform(args, found.best.integer)
+        artifact = compiled(args, found.best.integer)
     print(search_text(found))
-    kept = run_on_target(args, found, test, labels)
+    kept = run_on_target(args, artifact, test, labels)
     layers = sensitivities(args, found, test)
     if args.sensitivity:
         print(sensitivity_table(layers))
@@ -235,18 +236,17 @@ def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]
     return data, first(test, inputs, args.count), labels
 
 
-def check_platform(args: argparse.Namespace, integer: ModuleOp) -> None:
-    """Lower to the platform's kernels: what it cannot run is told now."""
-    from ..road import Options, drive, has_unit
+def compiled(args: argparse.Namespace, integer: ModuleOp) -> Artifact:
+    """The program for the platform: what it cannot run is told now."""
+    from .. import api
 
-    options = Options(args.platform)
-    until = "tile" if has_unit(options, "cluster") else "cortexm"
-    with progress_of(args).step(f"lower for {args.platform}"):
-        drive(integer.clone(), options, until=until)
+    with progress_of(args).step(f"compile for {args.platform}"):
+        return api.compile(integer.clone(), args.platform)
 
 
-def run_on_target(args: argparse.Namespace, found: Search, test: Any, labels: Any) -> bool:
+def run_on_target(args: argparse.Namespace, artifact: Artifact, test: Any, labels: Any) -> bool:
     """Print what the program gives on the platform; whether it keeps the bytes."""
+    from ...runtime.runners import MissingTool
     from ..on_target import on_target
     from ..report.quantization_text import on_target_text
 
@@ -255,8 +255,8 @@ def run_on_target(args: argparse.Namespace, found: Search, test: Any, labels: An
     some = {name: array[: args.on_target] for name, array in test.items()}
     right = None if labels is None else labels[: args.on_target]
     try:
-        seen = on_target(found.best.integer, args.platform, some, right, progress_of(args))
-    except RunnelError as error:
+        seen = on_target(artifact, some, right, progress_of(args))
+    except MissingTool as error:
         print(f"not run on {args.platform}: {error}")
         return True
     print(on_target_text(seen))
