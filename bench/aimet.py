@@ -45,8 +45,10 @@ WORKER = Path(__file__).with_name("aimet_worker.py")
 PAIRS: dict[str, tuple[str, ...]] = {
     "w8": ("w8", "w8 flips", "w8 depthwise flips"),
     "w8 tensor": ("w8 tensor",),
-    "w8 tensor equalize": ("w8 tensor equalize", "w8 tensor equalize flips"),
-    "w4": ("w4", "w4 bias"),
+    "w8 tensor equalize": (
+        *("w8 tensor equalize", "w8 tensor equalize bias", "w8 tensor equalize flips"),
+    ),
+    "w4": ("w4 nearest", "w4"),
     "w4 adaround": ("w4 flips", "w4 adaround"),
 }
 """AIMET's recipe to those of `quantization.py` beside it."""

@@ -58,7 +58,7 @@ PIPELINES: dict[str, NamedPipeline] = {
             "rounding": "nearest",
             "distill": "0",
             "learn": "0",
-            "bias-correction": "off",
+            "bias-correction": "narrow",
         },
     ),
     "import-quantized": NamedPipeline(
