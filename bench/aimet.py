@@ -31,12 +31,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from xdsl.ir import Operation
 
 from runnel.bench.networks import Array
 from runnel.bench.quantization import CASES, RECIPES, flat, outputs_of, paired_error, rows_of
+from runnel.passes.quant.round_weights import RoundWeights
 from runnel.passes.quant.verdict import sqnr
 from runnel.tools import api
-from runnel.tools.pipeline import resolve_pipeline
+from runnel.tools.pipeline import Instrument, PassStep, resolve_pipeline
 from runnel.tools.registry import new_context
 from runnel.tools.report.text_table import text_table
 
@@ -75,8 +77,8 @@ class Row:
 
     def ahead(self, other: Row) -> str:
         points = 100 * (self.score - other.score)
-        error = paired_error(bits(self.hits), bits(other.hits))
-        return f"{points:+.2f} ± {100 * error:.2f}"
+        error = 100 * paired_error(bits(self.hits), bits(other.hits))
+        return f"{points:+.2f}" + ("" if np.isnan(error) else f" ± {error:.2f}")
 
 
 def bits(hits: str | None) -> Array | None:
@@ -95,9 +97,9 @@ class Notes:
         kept = json.loads(path.read_text()) if path is not None and path.is_file() else []
         return Notes(path, {row.key: row for row in (Row(**facts) for facts in kept)})
 
-    def theirs(self, network: str, recipe: str, digest: str) -> Row | None:
-        """AIMET's row, if it was made of the same files."""
-        row = self.found.get((network, "aimet", recipe))
+    def get(self, network: str, tool: str, recipe: str, digest: str) -> Row | None:
+        """The row, if it was made of the same files."""
+        row = self.found.get((network, tool, recipe))
         return row if row is not None and row.digest == digest else None
 
     def note(self, row: Row) -> None:
@@ -154,25 +156,35 @@ def aimet(setting: Setting, recipe: str, python: str | None) -> Row:
     return setting.row("aimet", recipe, loaded["outputs"], *seconds)
 
 
+class Rounding(Instrument):
+    """The seconds of CPU that weights are rounded."""
+
+    seconds = 0.0
+
+    def before_pass(self, step: PassStep, op: Operation) -> None:
+        if step.name == RoundWeights.name:
+            self.seconds -= time.process_time()
+
+    def after_pass(self, step: PassStep, op: Operation) -> None:
+        if step.name == RoundWeights.name:
+            self.seconds += time.process_time()
+
+
 def runnel(setting: Setting, recipe: str) -> Row:
-    """Our integers; the seconds of rounding are what the recipe takes more than without it."""
-    words = RECIPES[recipe].split()
-    plain = " ".join(word for word in words if not word.startswith("rounding="))
-    seconds: list[float] = []
-    module = api.load(setting.model)
-    for text in dict.fromkeys((plain, " ".join(words))):
-        module = api.load(setting.model)
-        start = time.process_time()
-        resolve_pipeline(f'quantize{{data="{setting.data}" {text}}}').run(new_context(), module)
-        seconds.append(time.process_time() - start)
+    """Our integers."""
+    module, rounding = api.load(setting.model), Rounding()
+    pipeline = resolve_pipeline(f'quantize{{data="{setting.data}" {RECIPES[recipe]}}}')
+    start = time.process_time()
+    pipeline.run(new_context(), module, [rounding])
+    seconds = time.process_time() - start
     found = flat(outputs_of(module, setting.inputs).result)
-    return setting.row("runnel", recipe, found, seconds[-1] - seconds[0], seconds[-1])
+    return setting.row("runnel", recipe, found, rounding.seconds, seconds)
 
 
 def rows(
     name: str, recipes: Sequence[str], count: int | None, python: str | None, notes: Notes
 ) -> Iterator[Row]:
-    """For each recipe AIMET's row, which may be known, and ours."""
+    """The float network; for each recipe AIMET's row, which may be known, and ours."""
     case = CASES[name]
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -185,22 +197,29 @@ def rows(
         np.save(test, inputs)
         reference = flat(outputs_of(module, inputs).result)
         setting = Setting(name, model, data, test, inputs, reference)
+        yield setting.row("float", "", reference, 0.0, 0.0)
         for recipe in recipes:
-            yield notes.theirs(name, recipe, setting.digest) or aimet(setting, recipe, python)
+            known = notes.get(name, "aimet", recipe, setting.digest)
+            yield known or aimet(setting, recipe, python)
             for ours in PAIRS[recipe]:
                 yield runnel(setting, ours)
 
 
 def table(notes: Notes) -> str:
-    """All that is known: AIMET's rows, and behind each ours of the same files."""
+    """All that is known: of each network the float one, AIMET's rows, and behind each ours of the
+    same files.
+    """
     headers = ("network", "tool", "recipe", "score", "ahead", "agree", "SQNR", "rounding", "CPU s")
     cells: list[tuple[str, ...]] = []
-    for theirs in [row for row in notes.found.values() if row.tool == "aimet"]:
-        cells.append(cells_of(theirs, ""))
-        for recipe in PAIRS.get(theirs.recipe, ()):
-            ours = notes.found.get((theirs.network, "runnel", recipe))
-            if ours is not None and ours.digest == theirs.digest:
-                cells.append(cells_of(ours, ours.ahead(theirs)))
+    for real in [row for row in notes.found.values() if row.tool == "float"]:
+        cells.append(cells_of(real, ""))
+        for recipe, beside in PAIRS.items():
+            theirs = notes.get(real.network, "aimet", recipe, real.digest)
+            if theirs is None:
+                continue
+            cells.append(cells_of(theirs, ""))
+            found = [notes.get(real.network, "runnel", ours, real.digest) for ours in beside]
+            cells += [cells_of(ours, ours.ahead(theirs)) for ours in found if ours is not None]
     return text_table(headers, cells)
 
 
