@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from onnx import ModelProto
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, i32
 from xdsl.ir import SSAValue
 
 from ..dialects import quant
 from ..dialects.diagnostics import RunnelError
 from ..dialects.graph_base import tensor_type
-from ..passes.graph.constants import new_constant
+from ..passes.graph.constants import new_constant, real_constant
 from ..passes.quant.encodings import SECTIONS, VERSIONS, Encoding
 from .export_onnx import export_named
-from .fusion import name_of, real_constant
+from .fusion import name_of
 
 
 def export_encodings(module: ModuleOp, version: str) -> tuple[ModelProto, str]:
-    """The model without quantizers, weights rounded as they are quantized, and the text of its
+    """The model without quantizers, parameters rounded as they are quantized, and the text of its
     encodings of `version`.
 
     Raises `RunnelError` for a version that is not known and for ops without ONNX form.
@@ -59,7 +59,8 @@ def strip_casts(module: ModuleOp) -> tuple[Types, Types]:
             constant = new_constant(op, name, array, tensor_type(op.result), op.input)
             block.insert_op_before(constant, op)
             real = constant.result
-            parameters[real] = element
+            if element.storage != i32:  # a bias: its grid follows from those of the others
+                parameters[real] = element
         op.result.replace_all_uses_with(real)
         block.erase_op(op)
         if isinstance(source, quant.QuantizeCastOp) and source.result.first_use is None:

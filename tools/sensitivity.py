@@ -18,9 +18,8 @@ from xdsl.rewriter import Rewriter
 from ..dialects import graph, quant
 from ..dialects.diagnostics import source_name
 from ..dialects.graph_base import tensor_type
-from ..passes.quant.notes import REAL
 from ..passes.quant.placement import ACTIVATIONS
-from ..passes.quant.real_parameters import REAL_BIAS
+from ..passes.quant.real_parameters import REAL_BIAS, float_constant
 from .fidelity import fidelity, outputs_of
 from .signature import network_function
 
@@ -106,17 +105,12 @@ def restore_bias(cast: quant.DequantizeCastOp) -> None:
 
 
 def float_value(cast: quant.DequantizeCastOp) -> SSAValue | None:
-    """What `cast` stands for: the value before it was quantized, or the float weight."""
+    """What `cast` stands for: the value before it was quantized, or the float parameter."""
     stored = cast.input.owner
     if isinstance(stored, quant.QuantizeCastOp):
         return stored.input
-    symbol = cast.attributes.get(REAL)
-    if not isinstance(symbol, SymbolRefAttr):
-        return None
-    constant = graph.ConstantOp(symbol.string_value(), cast.result.type)
-    assert cast.parent is not None
-    cast.parent.insert_op_before(constant, cast)
-    return constant.result
+    constant = float_constant(cast)
+    return None if constant is None else constant.result
 
 
 def sensitivity(

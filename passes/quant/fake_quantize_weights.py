@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, TensorType
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.passes import ModulePass
-from xdsl.traits import SymbolTable
 
-from ...dialects import graph, quant
+from ...dialects import quant
 from ...dialects.diagnostics import emit_remark
+from ..graph.constants import erase_unused
+from .biases import BITS
 from .blocks import BLOCKS
 from .notes import REAL
+from .real_parameters import float_constant
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,25 @@ class FakeQuantizeWeights(ModulePass):
 
 
 def restore(cast: quant.DequantizeCastOp) -> None:
-    """Let `cast` read a qcast of the float weight that it names, if it names one."""
-    symbol, block = cast.attributes.get(REAL), cast.parent
-    if not isinstance(symbol, SymbolRefAttr) or block is None:
-        return
+    """Let `cast` read a qcast of the float weight that it names, if it names one; the readers of a
+    rounded bias read the float one.
+    """
+    block, bias = cast.parent, quant.quantized(cast.input).storage.width.data == BITS
     if BLOCKS in cast.attributes:
         emit_remark("missed", FakeQuantizeWeights.name, cast, "has a scale per block")
         return
-    real = SymbolTable.lookup_symbol(cast, symbol)
-    assert isinstance(real, graph.GlobalOp) and isinstance(cast.input.type, TensorType)
-    constant = graph.ConstantOp(symbol.string_value(), cast.result.type)
+    constant = float_constant(cast)
+    if constant is None or block is None:
+        return
+    name = constant.global_name.string_value()
+    emit_remark("passed", FakeQuantizeWeights.name, cast, f"reads @{name}")
+    if bias:
+        cast.result.replace_all_uses_with(constant.result)
+        erase_unused(cast.result)
+        return
+    assert isinstance(cast.input.type, TensorType)
     there = quant.QuantizeCastOp(constant.result, cast.input.type)
-    constant.location = there.location = cast.location
-    constant.result.name_hint = symbol.string_value()
-    block.insert_ops_before([constant, there], cast)
+    there.location = cast.location
+    block.insert_op_before(there, cast)
     cast.operands[0] = there.result
     del cast.attributes[REAL]
-    emit_remark("passed", FakeQuantizeWeights.name, cast, f"reads @{symbol.string_value()}")
