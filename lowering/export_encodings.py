@@ -15,6 +15,7 @@ from ..dialects.diagnostics import RunnelError
 from ..dialects.graph_base import tensor_type
 from ..passes.graph.constants import new_constant, real_constant
 from ..passes.quant.encodings import SECTIONS, VERSIONS, Encoding
+from ..passes.quant.round_results import forget_rounding
 from .export_onnx import export_named
 from .fusion import name_of
 
@@ -43,6 +44,7 @@ def strip_casts(module: ModuleOp) -> tuple[Types, Types]:
     """Take the casts out of `module`; the grids of what they quantized: activations, parameters."""
     activations: Types = {}
     parameters: Types = {}
+    forget_rounding(module)
     for op in list(module.walk()):
         block = op.parent_block()
         if not isinstance(op, quant.DequantizeCastOp) or block is None:

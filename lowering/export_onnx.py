@@ -40,6 +40,7 @@ from ..dialects.diagnostics import (
 from ..dialects.quant_types import storage_bounds
 from ..dialects.types import dtype_of
 from ..passes.quant.round_biases import RoundBiases
+from ..passes.quant.round_results import forget_rounding
 from ..runtime.interpreter import input_names, output_names
 
 OPSET, IR_VERSION = 17, 8
@@ -71,13 +72,15 @@ SPELLED = {"trans_a": "transA", "trans_b": "transB"}
 
 
 def export_onnx(module: ModuleOp) -> ModelProto:
-    """The model of a module at the graph level, its biases rounded as in the integer program.
+    """The model of a module at the graph level, its biases rounded as in the integer program; sums
+    read the grids that their operands were made on.
 
     Raises `RunnelError` for ops without ONNX form.
     """
     rounded = module.clone()
     with unheard():
         RoundBiases().apply(Context(), rounded)
+    forget_rounding(rounded)
     return export_named(rounded)[0]
 
 

@@ -11,8 +11,9 @@ from xdsl.dialects.builtin import TensorType, i8, i32
 from xdsl.ir import Operation, SSAValue
 
 from ..dialects import graph, quant
+from ..dialects.accumulators import accumulator_scales
 from ..dialects.diagnostics import emit_remark
-from ..passes.quant.biases import accumulator_scales, bias_codes
+from ..passes.quant.biases import bias_codes
 from ..passes.quant.integer_forms import is_product
 from .fusion import (
     PASS,

@@ -45,6 +45,7 @@ class Recipe:
             f"insert-quant-casts{{per-channel={str(self.per_channel).lower()}}}",
             *(step.replace("$data", f'"{data}"') for step in self.after),
             "round-biases",
+            "round-results",
         )
         return ",".join(steps)
 

@@ -65,7 +65,7 @@ def layers_of(simulated: ModuleOp) -> list[Layer]:
 
 def core_of(cast: quant.DequantizeCastOp) -> Operation | BlockArgument | None:
     """The layer whose weight or result (or the input that) goes through `cast`."""
-    stored = cast.input.owner
+    stored = quant.before_widening(cast.input).owner
     if isinstance(stored, graph.ConstantOp):
         return next((use.operation for use in cast.result.uses), None)
     if not isinstance(stored, quant.QuantizeCastOp):
@@ -106,7 +106,7 @@ def restore_bias(cast: quant.DequantizeCastOp) -> None:
 
 def float_value(cast: quant.DequantizeCastOp) -> SSAValue | None:
     """What `cast` stands for: the value before it was quantized, or the float parameter."""
-    stored = cast.input.owner
+    stored = quant.before_widening(cast.input).owner
     if isinstance(stored, quant.QuantizeCastOp):
         return stored.input
     constant = float_constant(cast)

@@ -11,35 +11,14 @@ from numpy.typing import NDArray
 from xdsl.ir import SSAValue
 
 from ...dialects import graph, quant
+from ...dialects.accumulators import accumulator_scales, on_grid
 from ..graph.constants import real_constant
-from .placement import GRID_PRESERVING
+from .notes import REAL
 
 Float = NDArray[np.float64]
 
 BITS = 32
 """Of an accumulator."""
-
-
-def grid_of(value: SSAValue) -> quant.UniformQuantizedType | None:
-    """The quantized type that `value` stands on, also behind ops that only move data; None for what
-    is not quantized, for one scale per channel, and for a concatenation of several grids.
-    """
-    if isinstance(cast := value.owner, quant.DequantizeCastOp):
-        element = quant.quantized(cast.input)
-        return None if element.per_axis else element
-    if isinstance(value.owner, graph.ConcatOp):
-        found = {grid_of(operand) for operand in value.owner.inputs}
-        return found.pop() if len(found) == 1 else None
-    if isinstance(value.owner, GRID_PRESERVING):
-        return grid_of(value.owner.operands[0])
-    return None
-
-
-def accumulator_scales(
-    source: quant.UniformQuantizedType, weight: quant.UniformQuantizedType
-) -> Float:
-    """What one step of the accumulators stands for, by output channel or one for all."""
-    return source.scale * weight.scale_array()
 
 
 def bias_type(
@@ -53,20 +32,13 @@ def bias_type(
 def bias_codes(
     bias: SSAValue, source: quant.UniformQuantizedType, weight: quant.UniformQuantizedType
 ) -> Float | None:
-    """The constant `bias` in steps of the accumulator, flat: its integers where it lies on that
-    grid, else the nearest ones of its reals, which may leave i32. None for what is no constant.
+    """The constant `bias` in steps of the accumulator, flat: the integers of round-biases, else the
+    nearest ones of its reals, which may leave i32. None for what is no constant.
     """
     scales = accumulator_scales(source, weight)
-    if isinstance(cast := bias.owner, quant.DequantizeCastOp):
+    if isinstance(cast := bias.owner, quant.DequantizeCastOp) and REAL in cast.attributes:
         stored = graph.constant_array(cast.input)
         if stored is not None and on_grid(quant.quantized(cast.input), scales):
             return stored.reshape(-1).astype(np.float64)
     real = real_constant(bias)
     return None if real is None else np.rint(real.reshape(-1) / scales)
-
-
-def on_grid(element: quant.UniformQuantizedType, scales: Float) -> bool:
-    """Whether `element` has these scales, as f32, and no zero points."""
-    have = element.scale_array()
-    alike = have.size in (1, scales.size) and (have == scales.astype(np.float32)).all()
-    return bool(alike) and not element.zero_point_array().any()

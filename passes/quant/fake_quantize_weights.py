@@ -21,10 +21,11 @@ from .real_parameters import float_constant
 class FakeQuantizeWeights(ModulePass):
     """dcast(integers) -> dcast(qcast(w)), w being the float weight they stand for (`quant.real`).
 
-    Undoes what rounding chose: codes are the nearest again. As ONNX, the module is one with
-    QuantizeLinear and DequantizeLinear around float weights and with float biases, which a training
-    framework reads as fake quantization (Jacob et al., arXiv:1712.05877, section 3). The trained
-    model comes in as any QDQ model does. Weights with a scale per block keep their integers.
+    Undoes what rounding chose: codes are the nearest again, and rounded biases the floats they
+    were. As ONNX, the module is one with QuantizeLinear and DequantizeLinear around float weights
+    and with float biases, which a training framework reads as fake quantization (Jacob et al.,
+    arXiv:1712.05877, section 3). The trained model comes in as any QDQ model does. Weights with a
+    scale per block keep their integers.
     """
 
     name = "fake-quantize-weights"

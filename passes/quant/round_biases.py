@@ -10,9 +10,10 @@ from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
+from ...dialects.accumulators import accumulator_scales, grid_of, on_grid
 from ...dialects.diagnostics import emit_remark
 from ..graph.constants import erase_unused, new_constant
-from .biases import accumulator_scales, bias_type, grid_of, on_grid
+from .biases import bias_type
 from .layers import Layer, layers_of
 from .notes import FLOAT, REAL
 from .real_parameters import float_constant

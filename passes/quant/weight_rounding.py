@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import TensorType
 
 from ...dialects import graph, quant
+from ...dialects.accumulators import grid_of
 from ...dialects.graph_base import ints, shape_of
 from ...runtime.interpreter.windows import pad_spatial, taps
 from ..graph.constants import erase_unused, new_constant
-from .biases import grid_of
 from .blocks import BLOCKS, Blocks
 from .grids import bias_room
 from .layers import Float, Layer

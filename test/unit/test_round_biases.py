@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from quant_networks import Array, apply, calibration_file, images, outputs, simulated, small_network
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 
 from runnel.dialects import quant
 from runnel.lowering.graph_to_quant import ConvertGraphToQuant
@@ -26,9 +27,10 @@ def quantized(tmp_path: Path, *, per_channel: bool = True) -> ModuleOp:
 
 def element_of(layer: Layer, index: int) -> quant.UniformQuantizedType:
     """The type of an operand, which may be moved or pooled on its way from its cast."""
-    value = layer.op.operands[index]
-    while not isinstance(cast := value.owner, quant.DequantizeCastOp):
-        value = cast.operands[0]
+    cast = layer.op.operands[index].owner
+    while not isinstance(cast, quant.DequantizeCastOp):
+        assert isinstance(cast, Operation)
+        cast = cast.operands[0].owner
     return quant.quantized(cast.input)
 
 
