@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kernel_harness import cases, cluster, shapes
+from kernel_harness.checks import check_bytes
 from kernel_harness.cluster import Gaps
 from kernel_harness.reference import DOUBLE, FLOOR, HALF_EVEN, Packing, Window
 from kernel_harness.toolchain import HOST, HOST_CHECKED, Machine
@@ -204,10 +205,7 @@ ALL = [(group, flavour) for group, (_, flavours) in GROUPS.items() for flavour i
 
 
 def check(machine: Machine, group: str, flavour: str, folder: Path) -> None:
-    if reason := machine.missing():
-        pytest.skip(reason)
-    results = machine.results(GROUPS[group][0](flavour), folder)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(machine, GROUPS[group][0](flavour), folder)
 
 
 @pytest.mark.parametrize(("group", "flavour"), ALL)
@@ -225,8 +223,6 @@ def test_eight_emulated_cores(group: str, flavour: str, tmp_path: Path) -> None:
 
 def test_scratch_sizes_agree(tmp_path: Path) -> None:
     """Header and kernel table compute the same number of bytes."""
-    if reason := HOST.missing():
-        pytest.skip(reason)
     found: list[cases.Case] = []
     for seed in range(25):
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
@@ -236,8 +232,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
         size = depthwise_scratch(kernels.Problem("depthwise_conv2d", shapes.table_window(g)))
         symbol = "rn_cluster_depthwise_conv2d_s8_xpulp"
         found.append(cases.scratch_case(f"depthwise_{seed}", g, symbol, size))
-    results = HOST.results(found, tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(HOST, found, tmp_path)
 
 
 XPULP, PLAIN = frozenset({"rv32imc", "xpulp"}), frozenset({"rv32imc"})
