@@ -6,7 +6,7 @@
 #define RN_CLUSTER_UNFOLD_S8_XPULP_H
 
 #include "rn_cluster_part.h"
-#include "rn_insn_xpulp.h"
+#include "rn_cluster_store.h"
 
 /* `rows` (at least 1) runs of `bytes` neighbours each, `from_row` and `to_row` bytes from one to the next: a column of
  * words after the other, because runs are short. */
