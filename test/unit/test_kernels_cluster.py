@@ -138,6 +138,21 @@ def pool_cases(flavour: str) -> list[cases.Case]:
     return found
 
 
+def unfold_cases(flavour: str) -> list[cases.Case]:
+    """Windows of whole words and of odd bytes, with nothing or up to a word of filling behind."""
+    found: list[cases.Case] = []
+    symbol = f"rn_cluster_unfold_s8{flavour}"
+    for seed in range(20):
+        g = shapes.random_window(600 + seed, [1, 2, 3, 4], [*KERNELS, (10, 4)])
+        g = replace(g, out_c=g.k_h * g.k_w * g.in_c + seed % 5)
+        found.append(cluster.unfold_case(f"unfold_{seed}", g, symbol, seed, *gaps_of(seed)))
+    for seed in range(16):
+        edges = {f"pad_{side}": seed >> bit & 1 for bit, side in enumerate(SIDES)}
+        g = Window(4, 6, 3, 28, 3, 3, in_zero=seed - 8, **edges)
+        found.append(cluster.unfold_case(f"padding_{seed}", g, symbol, seed))
+    return found
+
+
 def elementwise_cases(flavour: str) -> list[cases.Case]:
     found: list[cases.Case] = []
     for seed, shape in enumerate(
@@ -197,6 +212,7 @@ GROUPS = {
     "depthwise": (depthwise_cases, FLAVOURS),
     "fully_connected": (fully_connected_cases, FLAVOURS),
     "pool": (pool_cases, ("", "_xpulp")),
+    "unfold": (unfold_cases, ("", "_xpulp")),
     "elementwise": (elementwise_cases, ("", "_xpulp")),
     "copy": (copy_cases, ("", "_xpulp")),
     "portable": (portable_cases, ("",)),
@@ -258,6 +274,8 @@ def choice(
         choice("add_s8_xpulp", XPULP, "add"),
         choice("table_s8", XPULP, "table"),
         choice("max_pool2d_s8", XPULP, "max_pool2d", in_c=6),
+        choice("unfold_s8_xpulp", XPULP, "unfold", 3),
+        choice("unfold_s8", PLAIN, "unfold", 3),
     ],
 )
 def test_the_table_prefers_the_fastest(
