@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from xdsl.dialects import arith, memref
 from xdsl.dialects.builtin import IndexType, IntegerAttr
@@ -58,7 +59,7 @@ class Cut:
         assert self.access.dim is not None
         return self.access.dim
 
-    @property
+    @cached_property
     def extent(self) -> int:
         return memref_type(self.output).get_shape()[self.axis]
 
