@@ -8,7 +8,6 @@ tells it for all values at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.interpreter import Interpreter
 from xdsl.ir import Operation, SSAValue
 
@@ -27,7 +26,7 @@ from ...runtime.interpreter import input_names, load_functions
 from .calibrate import load_inputs
 from .layers import Float, layers_of
 from .observe import is_row, logits_of
-from .prefix import MEMORY, Prefix, is_constant
+from .prefix import Prefix
 from .tape import Tape
 
 Array = NDArray[Any]
@@ -52,7 +51,7 @@ def gradients(
 ) -> Gradients:
     """Of the logits (else the first result) on up to `samples` samples of `data`.
 
-    What all logits have in common is no noise: it decides nothing.
+    What all logits have in common is no noise: it decides nothing. Each sample has its own probe.
     """
     tape = tape_of(module, function)
     layers = [layer for layer in layers_of(module) if layer.op in tape.ops]
@@ -65,11 +64,10 @@ def gradients(
     stored = load_inputs(data, names)
     rows = shape_of(arguments[0])[0]
     count = min(samples, len(stored[names[0]]) // rows)
-    size = max(1, min(count, MEMORY // bytes_of(tape.ops)))
     random, found = np.random.default_rng(seed), Gradients()
-    for low in range(0, count, size):
+    for index in range(count):
         inputs: dict[SSAValue, Array] = {
-            value: stored[name][low * rows : (low + size) * rows].astype(np.float32)
+            value: stored[name][index * rows : (index + 1) * rows].astype(np.float32)
             for name, value in zip(names, arguments, strict=True)
         }
         values = tape.run(inputs, parameters)
@@ -113,9 +111,3 @@ def output_of(function: func.FuncOp) -> SSAValue:
     if not isinstance(last, func.ReturnOp) or not last.operands:
         raise RunnelError(f"@{function.sym_name.data} returns nothing")
     return last.operands[0]
-
-
-def bytes_of(ops: Sequence[Operation]) -> int:
-    """What all results of `ops` and their slopes take for one sample."""
-    results = [op.results[0].type for op in ops if not is_constant(op)]
-    return 8 * sum(int(np.prod(t.get_shape())) for t in results if isinstance(t, TensorType))
