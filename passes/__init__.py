@@ -15,6 +15,7 @@ PASSES: dict[str, str] = {
     "convert-qdq": "quant.convert_qdq:ConvertQDQ",
     "equalize": "quant.equalize:Equalize",
     "equalize-depthwise": "quant.equalize_depthwise:EqualizeDepthwise",
+    "equalize-noise": "quant.equalize_noise:EqualizeNoise",
     "absorb-high-bias": "quant.absorb_bias:AbsorbHighBias",
     "calibrate": "quant.calibrate:Calibrate",
     "tune-ranges": "quant.tune_ranges:TuneRanges",
