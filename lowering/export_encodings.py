@@ -65,9 +65,7 @@ def strip_casts(module: ModuleOp) -> tuple[Encodings, Encodings]:
             constant = new_constant(op, name, array, tensor_type(op.result), op.input)
             block.insert_op_before(constant, op)
             real = constant.result
-            if (
-                quant.quantized(op.input).storage != i32
-            ):  # a bias: its grid follows from those of the others
+            if quant.quantized(op.input).storage != i32:  # biases follow from the others
                 parameters[real] = weight_encoding(op)
         op.result.replace_all_uses_with(real)
         block.erase_op(op)
