@@ -260,7 +260,7 @@ def _platform(options: Options) -> str:
 _CLUSTER_STEPS: dict[str, tuple[str, Callable[[Options], str]]] = {
     "fit": (
         "fit the requantization to the NPU",
-        lambda options: f"{_platform(options)},fit-requant",
+        lambda options: f"{_platform(options)},unfold-windows,fit-requant",
     ),
     "tile": (
         "choose units, tiles and homes",

@@ -130,7 +130,7 @@ def cuts_of(op: dma.DestinationStyleOp) -> list[Cut]:
             kernel, _, stride, _, dilation, _ = op.window.get_values()
             access = _sliding(op, kernel, stride, dilation)
             found = [_checked(op, tuple(op.ins), op.outs[0], access)]
-            if not isinstance(op, cluster.Conv2DOp):
+            if not isinstance(op, cluster.Conv2DOp | cluster.UnfoldOp):
                 found.append(_checked(op, tuple(op.ins), op.outs[0], Access(CHANNELS), WORD))
         case cluster.AddOp() | cluster.CopyOp() | cluster.TableOp():
             ins, out = tuple(op.ins), op.outs[0]

@@ -39,6 +39,11 @@ class Tape:
         until = every.index(last) + 1 if isinstance(last, Operation) else 0
         return [op for op in every[:until] if not is_constant(op)]
 
+    @property
+    def unknown(self) -> Sequence[Operation]:
+        """The ops that no gradient goes through."""
+        return [op for op in self.ops if type(op) not in RULES]
+
     def run(self, inputs: Values, parameters: Values) -> dict[SSAValue, Array]:
         """All values; `parameters` are weights and biases that take the place of constants."""
         values = {**inputs, **parameters}
@@ -149,6 +154,22 @@ def _mean(
     return (np.broadcast_to(slope / np.prod(shape[2:]), shape),)
 
 
+def _average_pool(
+    op: graph.AveragePoolOp, arguments: Sequence[Array], slope: Array
+) -> Sequence[Array]:
+    """Every value of a window has the same share; padding has one where it counts."""
+    x, pads = arguments[0], op.pad_pairs()
+    steps = op.kernel(), ints(op.strides), ints(op.dilations)
+    counts = op.count_include_pad.value.data
+    inside = pad_spatial(np.ones_like(x[:1, :1]), pads, 1.0 if counts else 0.0)
+    shared = slope / sum(view for _, view in taps(inside, *steps))
+    back = pad_spatial(np.zeros_like(x), pads)
+    for _, into in taps(back, *steps):
+        into += shared
+    inner = tuple(slice(low, low + n) for (low, _), n in zip(pads, x.shape[2:], strict=True))
+    return (back[(..., *inner)],)
+
+
 def _qcast(op: quant.QuantizeCastOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array]:
     """Of activations, which have one scale."""
     element = quant.quantized(op.result)
@@ -171,6 +192,7 @@ RULES: dict[type[Operation], Callable[[Any, Sequence[Array], Array], Sequence[Ar
     graph.ClipOp: _clip,
     graph.AddOp: _add,
     graph.ReshapeOp: _reshape,
+    graph.AveragePoolOp: _average_pool,
     graph.GlobalAveragePoolOp: _mean,
     quant.QuantizeCastOp: _qcast,
     quant.DequantizeCastOp: _dcast,

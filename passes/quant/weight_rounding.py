@@ -131,6 +131,15 @@ class Samples:
 
     real: Array
     quantized: Array
+    weights: Array | None = None
+    """How much each position counts, [groups, n]; all the same if None."""
+
+    def mean(self, array: Array) -> Float:
+        """Over positions: [groups, K, 1]."""
+        if self.weights is None:
+            return array.mean(2, keepdims=True, dtype=np.float64)
+        total = self.weights.sum(1, dtype=np.float64)[:, None, None]
+        return (array @ self.weights[:, :, None]) / total
 
 
 def sample(visit: Visit, positions: int, seed: int) -> Samples:
@@ -176,10 +185,16 @@ class Moments:
         return solved.transpose(0, 2, 1).astype(np.float64)
 
 
-def moments(samples: Samples) -> Moments:
+def moments(samples: Samples, centred: bool = False) -> Moments:
+    """Around the means with `centred`: what a bias that may move leaves."""
     x, xhat = samples.real, samples.quantized
-    count = x.shape[2]
+    count: Any = x.shape[2]
+    if centred:
+        x, xhat = (part - samples.mean(part).astype(part.dtype) for part in (x, xhat))
     back = xhat.transpose(0, 2, 1)
+    if samples.weights is not None:
+        back = back * samples.weights[:, :, None]
+        count = samples.weights.sum(1, dtype=np.float64)[:, None, None]
     second = (xhat @ back).astype(np.float64) / count
     mixed = (x @ back).astype(np.float64) / count
     mean = np.trace(second, axis1=1, axis2=2) / second.shape[1]

@@ -242,12 +242,18 @@ def test_blocks_of_a_convolution_are_of_all_taps_of_their_inputs(tmp_path: Path)
         ({"block_size": 2}, "has 2 blocks of 2 inputs, the layer has 6"),
         ({"output_dtype": "uint4"}, "has scales per block and is not symmetric"),
         ({"y_zero_point": [[1]]}, "has scales per block and is not symmetric"),
-        ({"per_channel_float_scale": [[1.0]]}, r"has scales of \[1, 1\] channels and \[5, 2\] blocks"),
+        (
+            {"per_channel_float_scale": [[1.0]]},
+            r"has scales of \[1, 1\] channels and \[5, 2\] blocks",
+        ),
         (
             {"per_block_int_scale": [[0.5, 1]] * 5},
             "per_block_int_scale holds .*, expected int",
         ),
-        ({"per_block_int_scale": [[17, 1]] * 5}, "scales of blocks are 1 to 17 times .* with 1 to 16"),
+        (
+            {"per_block_int_scale": [[17, 1]] * 5},
+            "scales of blocks are 1 to 17 times .* with 1 to 16",
+        ),
     ],
 )
 def test_blocks_that_do_not_fit(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
