@@ -9,21 +9,22 @@ from dataclasses import replace
 from typing import Any
 
 from onnx import ModelProto
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, i32
 from xdsl.ir import SSAValue
 
 from ..dialects import quant
 from ..dialects.diagnostics import RunnelError
 from ..dialects.graph_base import tensor_type
-from ..passes.graph.constants import new_constant
+from ..passes.graph.constants import new_constant, real_constant
 from ..passes.quant.blocks import BLOCKS, Blocks
 from ..passes.quant.encodings import SECTIONS, STORED, VERSIONS, BlockSteps, Encoding
+from ..passes.quant.round_results import forget_rounding
 from .export_onnx import export_named
-from .fusion import name_of, real_constant
+from .fusion import name_of
 
 
 def export_encodings(module: ModuleOp, version: str) -> tuple[ModelProto, str]:
-    """The model without quantizers, weights rounded as they are quantized, and the text of its
+    """The model without quantizers, parameters rounded as they are quantized, and the text of its
     encodings of `version`.
 
     Raises `RunnelError` for a version that is not known and for ops without ONNX form.
@@ -47,6 +48,7 @@ def strip_casts(module: ModuleOp) -> tuple[Encodings, Encodings]:
     """Take the casts out of `module`; the grids of what they quantized: activations, parameters."""
     activations: Encodings = {}
     parameters: Encodings = {}
+    forget_rounding(module)
     for op in list(module.walk()):
         block = op.parent_block()
         if not isinstance(op, quant.DequantizeCastOp) or block is None:
@@ -63,7 +65,8 @@ def strip_casts(module: ModuleOp) -> tuple[Encodings, Encodings]:
             constant = new_constant(op, name, array, tensor_type(op.result), op.input)
             block.insert_op_before(constant, op)
             real = constant.result
-            parameters[real] = weight_encoding(op)
+            if quant.quantized(op.input).storage != i32:  # biases follow from the others
+                parameters[real] = weight_encoding(op)
         op.result.replace_all_uses_with(real)
         block.erase_op(op)
         if isinstance(source, quant.QuantizeCastOp) and source.result.first_use is None:

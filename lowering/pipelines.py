@@ -41,7 +41,7 @@ PIPELINES: dict[str, NamedPipeline] = {
         "block-size=$block-size},"
         "round-weights{method=$rounding data=$data biases=$biases distill=$distill},"
         "learn-weights{iterations=$learn data=$data distill=$distill},"
-        "correct-bias{method=$bias-correction data=$data},"
+        "correct-bias{method=$bias-correction data=$data},round-biases,round-results,"
         "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals",
         {
             "data": None,

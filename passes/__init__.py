@@ -25,6 +25,8 @@ PASSES: dict[str, str] = {
     "seq-mse": "quant.seq_mse:SeqMSE",
     "rows-as-pixels": "quant.rows_as_pixels:RowsAsPixels",
     "round-weights": "quant.round_weights:RoundWeights",
+    "round-biases": "quant.round_biases:RoundBiases",
+    "round-results": "quant.round_results:RoundResults",
     "learn-weights": "quant.learn_weights:LearnWeights",
     "correct-bias": "quant.correct_bias:CorrectBias",
     "fake-quantize-weights": "quant.fake_quantize_weights:FakeQuantizeWeights",

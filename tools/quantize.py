@@ -178,7 +178,7 @@ class Trial:
             resolve_pipeline(TO_INTEGERS).run(context, integer)
             price = price_of(integer)
         with self.progress.step(f"measure: {recipe}"):
-            simulated = self.score(outputs_of(casts, self.test))
+            simulated = self.score(outputs_of(casts, self.test, exact=True))
             outputs = outputs_of(integer, self.test)
             exact = self.score(outputs)
         drop = self.drop(exact)

@@ -44,6 +44,8 @@ class Recipe:
             *(step.replace("$data", f'"{data}"') for step in self.between),
             f"insert-quant-casts{{per-channel={str(self.per_channel).lower()}}}",
             *(step.replace("$data", f'"{data}"') for step in self.after),
+            "round-biases",
+            "round-results",
         )
         return ",".join(steps)
 

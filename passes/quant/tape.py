@@ -87,7 +87,7 @@ class Tape:
         return rule(op, known, slope)
 
 
-CASTS = (quant.QuantizeCastOp, quant.DequantizeCastOp)
+CASTS = (quant.CastOp,)
 
 
 def _gemm(op: graph.GemmOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array]:
@@ -179,7 +179,7 @@ def _qcast(op: quant.QuantizeCastOp, arguments: Sequence[Array], slope: Array) -
     return (slope * ((codes >= low - 0.5) & (codes <= high + 0.5)),)
 
 
-def _dcast(op: quant.DequantizeCastOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array]:
+def _dcast(op: quant.CastOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array]:
     """Slopes of codes are kept in real units."""
     return (slope,)
 
@@ -196,5 +196,6 @@ RULES: dict[type[Operation], Callable[[Any, Sequence[Array], Array], Sequence[Ar
     graph.GlobalAveragePoolOp: _mean,
     quant.QuantizeCastOp: _qcast,
     quant.DequantizeCastOp: _dcast,
+    quant.WidenOp: _dcast,
 }
 """By op: from its arguments and the slope of its result, the slopes of its operands."""

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from xdsl.dialects.builtin import i32
 from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
 from xdsl.ir import SSAValue
 
 from ...dialects import quant
+from ...dialects.accumulators import bias_scales
 from ...dialects.types import dtype_of
 from . import integer
 from .batch import per_sample
@@ -150,9 +152,30 @@ class QuantFunctions(InterpreterFunctions):
     def qcast(self, _: Interpreter, op: quant.QuantizeCastOp, args: Values) -> Values:
         element = quant.quantized(op.result)
         scale, zero = broadcast_parameters(element, args[0].ndim)
-        return (stored(op.result, integer.quantize(args[0], scale, zero, element.bounds)),)
+        rounding = "half_even" if op.rounding is None else op.rounding.data
+        codes = integer.quantize(args[0], scale, zero, element.bounds, rounding)
+        return (stored(op.result, codes),)
 
     @impl(quant.DequantizeCastOp)
     def dcast(self, _: Interpreter, op: quant.DequantizeCastOp, args: Values) -> Values:
         scale, zero = broadcast_parameters(quant.quantized(op.input), args[0].ndim)
         return (integer.dequantize(args[0], scale, zero),)
+
+    @impl(quant.WidenOp)
+    def widen(self, _: Interpreter, op: quant.WidenOp, args: Values) -> Values:
+        return (args[0].astype(np.int32) * np.int32(op.multiplier.value.data),)
+
+
+@register_impls
+class ExactCasts(InterpreterFunctions):
+    """Reals in f64: sums of products of small integers times their scales are exact enough that all
+    roundings are those of the integers.
+    """
+
+    @impl(quant.DequantizeCastOp)
+    def dcast(self, _: Interpreter, op: quant.DequantizeCastOp, args: Values) -> Values:
+        element = quant.quantized(op.input)
+        scale, zero = broadcast_parameters(element, args[0].ndim)
+        if element.storage == i32:
+            scale = bias_scales(op).reshape(scale.shape)
+        return ((args[0].astype(np.int64) - zero) * scale.astype(np.float64),)
