@@ -51,7 +51,7 @@ from .quant_normalization import LayerNormOp
 from .quant_pointwise import MulOp, broadcast_runs, greatest_product
 from .quant_tiling import FullyConnectedTiling, Pointwise
 from .quant_types import RequantAttr, UniformQuantizedType, quantized
-from .quant_windows import AveragePool2DOp, Conv2DOp, MaxPool2DOp, dimensions
+from .quant_windows import AveragePool2DOp, Conv2DOp, MaxPool2DOp, UnfoldOp, dimensions
 from .reuse import InPlace
 from .scaled_sum import ScaledSumOp
 from .windows import window_extent
@@ -74,6 +74,7 @@ __all__ = [
     "RequantAttr",
     "SoftmaxOp",
     "TableOp",
+    "UnfoldOp",
     "UniformQuantizedType",
     "accumulator_bounds",
     "broadcast_runs",
@@ -353,6 +354,7 @@ Quant = Dialect(
         MulOp,
         AveragePool2DOp,
         MaxPool2DOp,
+        UnfoldOp,
         TableOp,
         SoftmaxOp,
         LayerNormOp,

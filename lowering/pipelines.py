@@ -105,7 +105,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "tile-for-cluster": NamedPipeline(
         "Integer ops to tiles on the units of a cluster, each tensor with a home.",
-        "set-platform{platform=$platform},verify-quantization,fold-columns,schedule-for-memory,place-units,"
+        "set-platform{platform=$platform},verify-quantization,fold-columns,unfold-windows,schedule-for-memory,place-units,"
         "spill-units,tile-network{solver=$solver},spill-homes",
         {"platform": None, "solver": "auto"},
     ),

@@ -35,6 +35,7 @@ PASSES: dict[str, str] = {
     "integer-io": "quant.integer_io:IntegerIO",
     "set-platform": "place.set_platform:SetPlatform",
     "fold-columns": "place.fold_columns:FoldColumns",
+    "unfold-windows": "place.unfold_windows:UnfoldWindows",
     "place-units": "place.place_units:PlaceUnits",
     "spill-units": "place.spill_units:SpillUnits",
     "software-pipeline": "dma.software_pipeline:SoftwarePipeline",

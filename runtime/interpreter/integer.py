@@ -84,6 +84,16 @@ def windows(
     return view[:, :: strides[0], :: strides[1], :, :: dilations[0], :: dilations[1]]
 
 
+def unfold(
+    x: NDArray[Any], kernel: Sequence[int], strides: Sequence[int], channels: int, fill: int
+) -> NDArray[Any]:
+    """All windows of a padded [N, H, W, C] as [N, OH, OW, channels], row after row, then `fill`."""
+    view = windows(x, kernel, strides).transpose(0, 1, 2, 4, 5, 3)
+    flat = view.reshape(*view.shape[:3], -1)
+    behind = ((0, 0), (0, 0), (0, 0), (0, channels - flat.shape[-1]))
+    return np.pad(flat, behind, constant_values=fill)
+
+
 def matmul(a: IntArray, b: IntArray) -> NDArray[np.int64]:
     """[..., K] @ [K, M] of 8- or 16-bit integers, exact; BLAS, where a float holds the sums."""
     bound = a.shape[-1] * int(np.iinfo(a.dtype).max + 1) * int(np.abs(b).max(initial=0))

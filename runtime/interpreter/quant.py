@@ -119,6 +119,13 @@ class QuantFunctions(InterpreterFunctions):
         view = integer.windows(x, op.kernel_size(), op.strides.get_values())
         return (from_channels_last(view.max((4, 5)), layout),)
 
+    @impl(quant.UnfoldOp)
+    def unfold(self, _: Interpreter, op: quant.UnfoldOp, args: Values) -> Values:
+        zero, channels = quant.quantized(op.input).zero_point, quant.shape_of(op.result)[-1]
+        x = integer.pad_window(args[0], op.pads.get_values(), zero)
+        kernel, strides = op.kernel_size(), op.strides.get_values()
+        return (integer.unfold(x, kernel, strides, channels, zero),)
+
     @impl(quant.TableOp)
     def table(self, _: Interpreter, op: quant.TableOp, args: Values) -> Values:
         x, table = args
