@@ -53,6 +53,7 @@ RECIPES: dict[str, str] = {
     "w8 mixed flips": "mixed=25 rounding=flips",
     "w8 tensor": "channels=false",
     "w8 tensor equalize": "channels=false equalize=bounded",
+    "w8 tensor equalize bias": "channels=false equalize=bounded bias-correction=data",
     "w8 tensor flips": "channels=false rounding=flips",
     "w8 tensor equalize flips": "channels=false equalize=bounded rounding=flips",
     "w8 tensor depthwise flips": "channels=false equalize=bounded depthwise=data rounding=flips",
@@ -68,7 +69,7 @@ RECIPES: dict[str, str] = {
     "w8 distilled": "distilled",
     "w8 tensor distilled": "distilled channels=false",
     "w4": "weight-bits=4",
-    "w4 bias": "weight-bits=4 bias-correction=data",
+    "w4 nearest": "weight-bits=4 bias-correction=off",
     "w4 flips": "weight-bits=4 rounding=flips",
     "w4 equalize flips": "weight-bits=4 equalize=bounded rounding=flips",
     "w4 adaround": "weight-bits=4 rounding=adaround",
@@ -82,9 +83,10 @@ RECIPES: dict[str, str] = {
 outputs (`tune-ranges`), `depthwise` evens out the channels that depthwise layers read
 (`equalize-depthwise`), `noise` all channels by what they do to the output (`equalize-noise`),
 `distill` rounds on samples that batch norms describe, `learn` goes on by the network's output
-(`learn-weights`), `bias` corrects biases after rounding, `without data` takes all from folded batch
-norms, `distilled` samples too that they describe, `mixed` gives activations 16 bits until those of
-8 bits keep so many dB."""
+(`learn-weights`), `bias` corrects biases after rounding (those of 4-bit weights are corrected by
+default, with `nearest` they are not), `without data` takes all from folded batch norms, `distilled`
+samples too that they describe, `mixed` gives activations 16 bits until those of 8 bits keep so many
+dB."""
 
 
 class Case(Protocol):

@@ -61,7 +61,7 @@ PIPELINES: dict[str, NamedPipeline] = {
             "biases": "false",
             "distill": "0",
             "learn": "0",
-            "bias-correction": "off",
+            "bias-correction": "narrow",
         },
     ),
     "quantize-without-data": NamedPipeline(
