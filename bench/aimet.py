@@ -1,6 +1,7 @@
 """aimet-onnx beside runnel: the same ONNX files, calibration and test data, on this machine.
 
 python bench/aimet.py --aimet PYTHON [--networks resnet8,...] [--recipes w8,...] [--count N]
+                      [--json FILE]
 
 PYTHON is of an environment with aimet-onnx 2.42 (python -m venv E; E/bin/pip install
 aimet-onnx==2.42.0). AIMET's accuracy is that of its simulation, with min-max ranges, its default;
@@ -9,26 +10,35 @@ standard error of the paired difference; `agree` is with the float model, SQNR t
 outputs; `rounding` is the seconds of CPU for choosing weights (AdaRound there with 2,000 iterations
 a layer, flips and AdaRound here), `CPU s` those of all of quantization. `taskset -c 0` before the
 command gives both one thread.
+
+With --json all rows are kept in FILE. Those of AIMET for the same model, data and worker are taken
+from there by a later run, which needs no --aimet then; ours are always made anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+from xdsl.ir import Operation
 
 from runnel.bench.networks import Array
 from runnel.bench.quantization import CASES, RECIPES, flat, outputs_of, paired_error, rows_of
+from runnel.passes.quant.round_weights import RoundWeights
 from runnel.passes.quant.verdict import sqnr
 from runnel.tools import api
-from runnel.tools.pipeline import resolve_pipeline
+from runnel.tools.pipeline import Instrument, PassStep, resolve_pipeline
 from runnel.tools.registry import new_context
 from runnel.tools.report.text_table import text_table
 
@@ -37,8 +47,10 @@ WORKER = Path(__file__).with_name("aimet_worker.py")
 PAIRS: dict[str, tuple[str, ...]] = {
     "w8": ("w8", "w8 flips", "w8 depthwise flips"),
     "w8 tensor": ("w8 tensor",),
-    "w8 tensor equalize": ("w8 tensor equalize", "w8 tensor equalize flips"),
-    "w4": ("w4", "w4 bias"),
+    "w8 tensor equalize": (
+        *("w8 tensor equalize", "w8 tensor equalize bias", "w8 tensor equalize flips"),
+    ),
+    "w4": ("w4 nearest", "w4"),
     "w4 adaround": ("w4 flips", "w4 adaround"),
 }
 """AIMET's recipe to those of `quantization.py` beside it."""
@@ -49,22 +61,54 @@ class Row:
     network: str
     tool: str
     recipe: str
+    digest: str
+    """Of the model, the data, and the program that runs AIMET on them."""
     score: float
     agreement: float
     sqnr: float
     rounding: float
     seconds: float
-    hits: Array | None
-    """For each sample whether its class is the right one."""
-    beside: Row | None = None
-    """AIMET's."""
+    hits: str | None
+    """For each sample whether its class is the right one: 0 or 1."""
 
     @property
-    def ahead(self) -> str:
-        if self.beside is None:
-            return ""
-        points = 100 * (self.score - self.beside.score)
-        return f"{points:+.2f} ± {100 * paired_error(self.hits, self.beside.hits):.2f}"
+    def key(self) -> tuple[str, str, str]:
+        return (self.network, self.tool, self.recipe)
+
+    def ahead(self, other: Row) -> str:
+        points = 100 * (self.score - other.score)
+        error = 100 * paired_error(bits(self.hits), bits(other.hits))
+        return f"{points:+.2f}" + ("" if np.isnan(error) else f" ± {error:.2f}")
+
+
+def bits(hits: str | None) -> Array | None:
+    return None if hits is None else np.array(list(hits), int)
+
+
+@dataclass
+class Notes:
+    """All rows, kept in a file."""
+
+    path: Path | None
+    found: dict[tuple[str, str, str], Row] = field(default_factory=dict[Any, Row])
+
+    @staticmethod
+    def of(path: Path | None) -> Notes:
+        kept = json.loads(path.read_text()) if path is not None and path.is_file() else []
+        return Notes(path, {row.key: row for row in (Row(**facts) for facts in kept)})
+
+    def get(self, network: str, tool: str, recipe: str, digest: str) -> Row | None:
+        """The row, if it was made of the same files."""
+        row = self.found.get((network, tool, recipe))
+        return row if row is not None and row.digest == digest else None
+
+    def note(self, row: Row) -> None:
+        self.found[row.key] = row
+        if self.path is not None:
+            text = json.dumps([asdict(row) for row in self.found.values()], indent=1)
+            draft = self.path.with_suffix(".draft")
+            draft.write_text(text + "\n", encoding="utf-8")
+            draft.replace(self.path)
 
 
 @dataclass(frozen=True)
@@ -78,23 +122,29 @@ class Setting:
     inputs: Array
     reference: Array
 
+    @cached_property
+    def digest(self) -> str:
+        parts = [file.read_bytes() for file in (self.model, self.data, self.test, WORKER)]
+        return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()[:16]
+
     def row(self, tool: str, recipe: str, found: Array, rounding: float, seconds: float) -> Row:
         found = found.reshape(len(self.reference), -1)
+        hits = CASES[self.name].hits(found)
         return Row(
-            self.name,
-            tool,
-            recipe,
+            *(self.name, tool, recipe, self.digest),
             CASES[self.name].score(self.inputs, found),
             float((found.argmax(1) == self.reference.argmax(1)).mean()),
             sqnr(self.reference, found),
             rounding,
             seconds,
-            CASES[self.name].hits(found),
+            None if hits is None else "".join("01"[int(hit)] for hit in hits),
         )
 
 
-def aimet(setting: Setting, recipe: str, python: str) -> Row:
+def aimet(setting: Setting, recipe: str, python: str | None) -> Row:
     """What AIMET makes of it; a failure of its process is an error."""
+    if python is None:
+        raise SystemExit(f"{setting.name} {recipe}: no row is kept; --aimet PYTHON makes it")
     result = setting.test.with_name("result.npz")
     files = (setting.model, setting.data, setting.test, result)
     command = [python, str(WORKER), *map(str, files), recipe]
@@ -106,22 +156,35 @@ def aimet(setting: Setting, recipe: str, python: str) -> Row:
     return setting.row("aimet", recipe, loaded["outputs"], *seconds)
 
 
+class Rounding(Instrument):
+    """The seconds of CPU that weights are rounded."""
+
+    seconds = 0.0
+
+    def before_pass(self, step: PassStep, op: Operation) -> None:
+        if step.name == RoundWeights.name:
+            self.seconds -= time.process_time()
+
+    def after_pass(self, step: PassStep, op: Operation) -> None:
+        if step.name == RoundWeights.name:
+            self.seconds += time.process_time()
+
+
 def runnel(setting: Setting, recipe: str) -> Row:
-    """Our integers; the seconds of rounding are what the recipe takes more than without it."""
-    words = RECIPES[recipe].split()
-    plain = " ".join(word for word in words if not word.startswith("rounding="))
-    seconds: list[float] = []
-    module = api.load(setting.model)
-    for text in dict.fromkeys((plain, " ".join(words))):
-        module = api.load(setting.model)
-        start = time.process_time()
-        resolve_pipeline(f'quantize{{data="{setting.data}" {text}}}').run(new_context(), module)
-        seconds.append(time.process_time() - start)
+    """Our integers."""
+    module, rounding = api.load(setting.model), Rounding()
+    pipeline = resolve_pipeline(f'quantize{{data="{setting.data}" {RECIPES[recipe]}}}')
+    start = time.process_time()
+    pipeline.run(new_context(), module, [rounding])
+    seconds = time.process_time() - start
     found = flat(outputs_of(module, setting.inputs).result)
-    return setting.row("runnel", recipe, found, seconds[-1] - seconds[0], seconds[-1])
+    return setting.row("runnel", recipe, found, rounding.seconds, seconds)
 
 
-def rows(name: str, recipes: Sequence[str], count: int | None, python: str) -> Iterator[Row]:
+def rows(
+    name: str, recipes: Sequence[str], count: int | None, python: str | None, notes: Notes
+) -> Iterator[Row]:
+    """The float network; for each recipe AIMET's row, which may be known, and ours."""
     case = CASES[name]
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -134,40 +197,54 @@ def rows(name: str, recipes: Sequence[str], count: int | None, python: str) -> I
         np.save(test, inputs)
         reference = flat(outputs_of(module, inputs).result)
         setting = Setting(name, model, data, test, inputs, reference)
+        yield setting.row("float", "", reference, 0.0, 0.0)
         for recipe in recipes:
-            theirs = aimet(setting, recipe, python)
-            yield theirs
+            known = notes.get(name, "aimet", recipe, setting.digest)
+            yield known or aimet(setting, recipe, python)
             for ours in PAIRS[recipe]:
-                yield replace(runnel(setting, ours), beside=theirs)
+                yield runnel(setting, ours)
 
 
-def table(found: Sequence[Row]) -> str:
+def table(notes: Notes) -> str:
+    """All that is known: of each network the float one, AIMET's rows, and behind each ours of the
+    same files.
+    """
     headers = ("network", "tool", "recipe", "score", "ahead", "agree", "SQNR", "rounding", "CPU s")
-    cells = [
-        (
-            *(row.network, row.tool, row.recipe, f"{row.score:.4f}", row.ahead),
-            f"{row.agreement:.4f}",
-            *(f"{row.sqnr:.1f}", f"{row.rounding:.1f}", f"{row.seconds:.1f}"),
-        )
-        for row in found
-    ]
+    cells: list[tuple[str, ...]] = []
+    for real in [row for row in notes.found.values() if row.tool == "float"]:
+        cells.append(cells_of(real, ""))
+        for recipe, beside in PAIRS.items():
+            theirs = notes.get(real.network, "aimet", recipe, real.digest)
+            if theirs is None:
+                continue
+            cells.append(cells_of(theirs, ""))
+            found = [notes.get(real.network, "runnel", ours, real.digest) for ours in beside]
+            cells += [cells_of(ours, ours.ahead(theirs)) for ours in found if ours is not None]
     return text_table(headers, cells)
+
+
+def cells_of(row: Row, ahead: str) -> tuple[str, ...]:
+    return (
+        *(row.network, row.tool, row.recipe, f"{row.score:.4f}", ahead, f"{row.agreement:.4f}"),
+        *(f"{row.sqnr:.1f}", f"{row.rounding:.1f}", f"{row.seconds:.1f}"),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="aimet-onnx beside runnel.")
     add = parser.add_argument
-    add("--aimet", required=True, metavar="PYTHON", help="of an environment with aimet-onnx")
+    add("--aimet", metavar="PYTHON", help="of an environment with aimet-onnx")
     add("--networks", default="resnet8,dscnn,mobilenetv1_025,mobilenet_v1", help="names")
     add("--recipes", default=",".join(PAIRS), help=f"of {', '.join(PAIRS)}")
     add("--count", type=int, help="only the first inputs of each set")
+    add("--json", type=Path, metavar="FILE", help="keep all rows in FILE, and take AIMET's from it")
     args = parser.parse_args(argv)
-    found: list[Row] = []
+    notes = Notes.of(args.json)
     for name in args.networks.split(","):
-        for row in rows(name, args.recipes.split(","), args.count, args.aimet):
-            found.append(row)
-            print(table([row]).splitlines()[-1], file=sys.stderr, flush=True)
-    print(table(found), end="")
+        for row in rows(name, args.recipes.split(","), args.count, args.aimet, notes):
+            notes.note(row)
+            print(*cells_of(row, ""), sep="  ", file=sys.stderr, flush=True)
+    print(table(notes), end="")
     return 0
 
 

@@ -61,7 +61,24 @@ PIPELINES: dict[str, NamedPipeline] = {
             "biases": "false",
             "distill": "0",
             "learn": "0",
-            "bias-correction": "off",
+            "bias-correction": "narrow",
+        },
+    ),
+    "quantize-without-data": NamedPipeline(
+        "Float graph to integers: ranges and samples from what batch norms knew.",
+        "simplify,distill-inputs{file=$file count=$count input-low=$low input-high=$high},"
+        "equalize-noise{data=$file per-channel=$channels},"
+        'calibrate{data="" method=batch-norm input-low=$low input-high=$high},'
+        "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits},"
+        "round-weights{data=$file biases=true},"
+        "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals",
+        {
+            "file": None,
+            "count": "24",
+            "low": "-1.0",
+            "high": "1.0",
+            "channels": "true",
+            "weight-bits": "8",
         },
     ),
     "import-quantized": NamedPipeline(

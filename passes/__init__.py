@@ -14,6 +14,7 @@ PASSES: dict[str, str] = {
     "winnow": "compress.winnow:Winnow",
     "convert-qdq": "quant.convert_qdq:ConvertQDQ",
     "equalize": "quant.equalize:Equalize",
+    "distill-inputs": "quant.distill_inputs:DistillInputs",
     "equalize-depthwise": "quant.equalize_depthwise:EqualizeDepthwise",
     "equalize-noise": "quant.equalize_noise:EqualizeNoise",
     "absorb-high-bias": "quant.absorb_bias:AbsorbHighBias",

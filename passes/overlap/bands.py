@@ -41,7 +41,7 @@ class Band:
         return memref.SubviewOp.get(value, *box, memref.SubviewOp.infer_result_type(type, *box))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cut:
     """How a part of an op's result follows from parts of its images."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 from .bands import Cut
 from .list_schedule import Policy, Room, Schedule, as_written, list_schedule
@@ -87,12 +88,14 @@ class _Search:
     def __init__(self, tasks: Sequence[Task], room: Room):
         self.tasks, self.room = tasks, room
         self.best: Choice | None = None
+        self._pieces = cache(Task.pieces)
         self._order = cache(order_of)
         self._schedule = cache(self._scheduled)
 
     def consider(self, counts: Counts, policy: Policy) -> None:
         """Take these counts and this policy if they are better."""
-        pieces = tuple(p for task in self.tasks for p in task.pieces(*counts.get(task, (None, 1))))
+        cuts = ((task, *counts.get(task, (None, 1))) for task in self.tasks)
+        pieces = tuple(chain.from_iterable(self._pieces(*cut) for cut in cuts))
         schedule = self._schedule(pieces, policy)
         if schedule is not None:
             found = Choice(schedule, counts, policy)

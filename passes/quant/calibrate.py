@@ -177,14 +177,16 @@ class Ranges:
         self, function: func.FuncOp, value: SSAValue, statistics: RangeStatistics
     ) -> Range:
         """The range of an input: its method alone."""
-        return self.finish(self.found(function, value, statistics))
+        found = self.found(value, statistics)
+        self.tell_if_worse(function, value, found, statistics, None)
+        return self.finish(found)
 
     def of_op(self, op: Operation, statistics: RangeStatistics, seen: Observer) -> Range:
         """The range of a result: with what training says of it."""
         if self.method == "cross-entropy" and op is seen.logits:
             found = cross_entropy(seen.rows, self.scheme_of(op.results[0]))
         else:
-            found = self.found(op, op.results[0], statistics)
+            found = self.found(op.results[0], statistics)
         trained = trained_range(op, self.deviations) if self.deviations else None
         wide = widen(found, trained)
         if wide != found:
@@ -195,6 +197,7 @@ class Ranges:
                 f"widened from {text(found)} to {text(wide)}: {self.deviations:g} deviations "
                 "of the batch norm that was folded here",
             )
+        self.tell_if_worse(op, op.results[0], wide, statistics, trained)
         if op is seen.logits and self.deviations and self.method != "min-max":
             found, wide = wide, keep_choice(wide, seen.rows)
             if wide != found:
@@ -204,13 +207,22 @@ class Ranges:
                 )
         return self.finish(wide)
 
-    def found(self, op: Operation, value: SSAValue, statistics: RangeStatistics) -> Range:
-        """What the method finds; a remark at `op` tells where min-max had less error."""
-        scheme = self.scheme_of(value)
-        bounds = calibrator(self.method, self.percentile)(statistics, scheme)
+    def found(self, value: SSAValue, statistics: RangeStatistics) -> Range:
+        """What the method finds in what was seen of `value`."""
+        return calibrator(self.method, self.percentile)(statistics, self.scheme_of(value))
+
+    def tell_if_worse(
+        self,
+        op: Operation,
+        value: SSAValue,
+        bounds: Range,
+        statistics: RangeStatistics,
+        trained: Range | None,
+    ) -> None:
+        """A remark at `op` where min-max, with what training says, had less error than `bounds`."""
         if self.method == "min-max":
-            return bounds
-        whole = (statistics.low, statistics.high)
+            return
+        scheme, whole = self.scheme_of(value), widen((statistics.low, statistics.high), trained)
         here = histogram_sqnr(statistics, *bounds, scheme)
         there = histogram_sqnr(statistics, *whole, scheme)
         if here < there - LOST:
@@ -221,7 +233,6 @@ class Ranges:
                 f"{self.method} has {there - here:.1f} dB less SQNR than min-max here: "
                 f"{text(bounds)} of {text(whole)}",
             )
-        return bounds
 
     def finish(self, bounds: Range) -> Range:
         """With headroom, and such that a grid over all codes has the scale of a given scheme; what

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
@@ -20,7 +22,7 @@ from .verdict import told_if_worse
 from .weight_rounding import integers_of, rows_of
 
 PASS = "correct-bias"
-METHODS = ("analytic", "data", "off")
+METHODS = ("analytic", "data", "narrow", "off")
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,11 @@ class CorrectBias(ModulePass):
     was folded into the layer before and the ReLU or clip behind it (arXiv:1906.04721, section 4.2
     and appendix C). `data` compares the mean outputs of the float network and of the quantized one
     on up to `samples` samples of `data`, layer after layer, with all layers before corrected: this
-    takes away what their activations' rounding does too. `off` leaves the module alone. Comes after
-    insert-quant-casts and rounding. With `data`, whatever the method, a remark tells where the
-    network keeps less than before.
+    takes away what their activations' rounding does too. `narrow` does that (without data: what
+    `analytic` does) for weights of fewer than 8 bits that are rounded to nearest: with 8 bits there
+    is little to take away, and what rounds by the layer's output sees its mean. `off` leaves the
+    module alone. Comes after insert-quant-casts and rounding. With `data`, whatever the method, a
+    remark tells where the network keeps less than before.
     """
 
     name = PASS
@@ -49,21 +53,34 @@ class CorrectBias(ModulePass):
             )
         if self.method == "off":
             return
-        with told_if_worse(PASS, op, self.data) if self.data else nullcontext():
-            if self.method == "data":
-                self.correct_by_data(op)
+        layers = {layer.op: layer for layer in layers_of(op)}
+        if self.method == "narrow":
+            layers = {inner: layer for inner, layer in layers.items() if is_narrow(layer)}
+            if not layers:
                 return
-            for layer in list(layers_of(op)):
+        with told_if_worse(PASS, op, self.data) if self.data else nullcontext():
+            if self.data and self.method != "analytic":
+                self.correct_by_data(op, layers)
+                return
+            for layer in layers.values():
                 correct_analytically(layer)
 
-    def correct_by_data(self, module: ModuleOp) -> None:
+    def correct_by_data(self, module: ModuleOp, layers: Container[Operation]) -> None:
         for visit in start(module, PASS, self.data, self.samples).visits():
-            if not can_correct(visit.layer):
+            if visit.layer.op not in layers or not can_correct(visit.layer):
                 continue
             wanted, found = visit.float_result(), visit.result()
             axes = (0, *range(2, wanted.ndim))
             error = found.mean(axes, dtype=np.float64) - wanted.mean(axes, dtype=np.float64)
             correct(visit.layer, error, wanted.std(axes, dtype=np.float64))
+
+
+def is_narrow(layer: Layer) -> bool:
+    """Whether the weight has fewer than 8 bits, and the codes nearest to the float one."""
+    integers, real = integers_of(layer), real_weight(layer)
+    if integers is None or real is None or integers.bits >= 8:
+        return False
+    return np.array_equal(integers.codes, integers.nearest(rows_of(layer, real)))
 
 
 def can_correct(layer: Layer) -> bool:

@@ -10,15 +10,17 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import graph
 from ...dialects.diagnostics import choices, emit_remark
-from ..graph.element_classes import FIXED
+from ..graph.element_classes import FIXED, Labels
+from ..graph.output_statistics import output_statistics
 from .chains import activation_bounds
 from .equalize import LIMITS, Equalize, scale_layer
+from .layers import Float
 from .least_noise import Tensor, Weight, least_noise
 from .observe import is_float
 from .output_gradients import Gradients, gradients, tape_of
@@ -27,6 +29,8 @@ from .verdict import tell_if_worse
 
 PASS = "equalize-noise"
 METHODS = ("data", "off")
+DEVIATIONS = 6.0
+"""How far from its mean a value is expected, in deviations that a folded batch norm knew."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,9 @@ class EqualizeNoise(ModulePass):
     heard counts as much as one that decides. Here the noise that all quantizers of weights and
     activations give the output is modelled (`least_noise`): by the squared gradients of the output
     (the logits, where there are some) on up to `samples` samples of `data`, and by the ranges that
-    these show; the scales with the least noise are found. With `per-channel=false` a weight has one
-    step, which is where this counts most: in depthwise layers.
+    these show (and folded batch norms: six deviations from the mean, as for `calibrate`); the
+    scales with the least noise are found. With `per-channel=false` a weight has one step, which is
+    where this counts most: in depthwise layers.
 
     Nothing is done for `method=off`, nor (with a remark) where the gradient of an op is not known.
     """
@@ -97,7 +102,7 @@ class EqualizeNoise(ModulePass):
         for value in quantized_values(function):
             if value in known.activations and value in classes.labels:
                 labels = classes.roots(first_of_channels(classes.labels[value]))
-                ends = known.low[value], known.high[value]
+                ends = widened(value, known.low[value], known.high[value])
                 yield Tensor(labels, *ends, known.activations[value])
 
 
@@ -111,6 +116,20 @@ def quantized_values(function: func.FuncOp) -> Iterator[SSAValue]:
             yield op.results[0]
 
 
-def first_of_channels(labels: np.ndarray) -> np.ndarray:
+def widened(value: SSAValue, low: Float, high: Float) -> tuple[Float, Float]:
+    """The ends of each channel of `value`, beyond what was seen as far as a batch norm knew."""
+    owner, bounds = value.owner, None
+    if isinstance(owner, Operation) and (bounds := activation_bounds(owner)) is not None:
+        owner = owner.operands[0].owner
+    known = output_statistics(owner) if isinstance(owner, Operation) else None
+    if known is None:
+        return low, high
+    reach = DEVIATIONS * known.deviation
+    ends = known.mean - reach, known.mean + reach
+    least, most = ends if bounds is None else (np.clip(end, *bounds) for end in ends)
+    return np.minimum(low, least), np.maximum(high, most)
+
+
+def first_of_channels(labels: Labels) -> Labels:
     """One label per index of axis 1."""
     return labels.reshape(*labels.shape[:2], -1)[0, :, 0]

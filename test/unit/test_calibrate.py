@@ -165,6 +165,36 @@ def test_a_method_that_is_worse_than_min_max_says_so(
     assert [remark for remark in remarks if remark.kind == "missed"] == []
 
 
+def test_no_method_lowers_sqnr_unsaid(
+    context: Context, tmp_path: Path, remarks: list[Remark]
+) -> None:
+    """Softmax sees the two logits near 0, not the one at -60: cross-entropy cuts that off, and
+    says so, as does every method with less SQNR than min-max; the SQNR is computed here.
+    """
+    logits = np.random.default_rng(0).normal(0, 2, size=(200, 3))
+    logits[:, 1] -= 60
+    np.save(tmp_path / "x.npy", np.ones((200, 3, 2, 2), np.float32) * logits[..., None, None])
+    module = Parser(context, POOLED).parse_module()
+
+    def sqnr(method: str) -> float:
+        low, high = next(iter(calibrated(module, tmp_path / "x.npy", method=method).values()))
+        low, high = min(low, 0.0), max(high, 0.0)
+        step = (high - low) / 255
+        zero = np.rint(-low / step)
+        codes = np.clip(np.rint(logits / step) + zero, 0, 255)
+        return float(
+            10 * np.log10((logits**2).mean() / (((codes - zero) * step - logits) ** 2).mean())
+        )
+
+    whole, lower = sqnr("min-max"), set[str]()
+    for method in [*CALIBRATORS, "cross-entropy"]:
+        remarks.clear()
+        if sqnr(method) < whole - 0.2:
+            lower.add(method)
+            assert any(r.kind == "missed" and f"{method} has" in r.message for r in remarks), method
+    assert "cross-entropy" in lower
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

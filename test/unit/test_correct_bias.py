@@ -29,6 +29,7 @@ from runnel.passes.quant.chains import clipped_mean
 from runnel.passes.quant.correct_bias import CorrectBias
 from runnel.passes.quant.layers import layers_of
 from runnel.passes.quant.prefix import start
+from runnel.passes.quant.weight_rounding import integers_of
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, np.inf), (0.0, 6.0), (-np.inf, np.inf), (-1, 2)])
@@ -122,6 +123,54 @@ def test_a_second_correction_changes_nothing(tmp_path: Path):
     apply(module, CorrectBias("data", data))
     for before, layer in zip(once, layers_of(module), strict=True):
         np.testing.assert_allclose(layer.bias(), before, atol=1e-4)
+
+
+def biases(module: ModuleOp) -> list[Array]:
+    return [layer.bias() for layer in layers_of(module)]
+
+
+def test_narrow_is_data_where_weights_are_narrow_and_nearest(tmp_path: Path):
+    data = calibration_file(tmp_path)
+    plain = simulated(small_network(0), data, bits=4)
+    narrow, every = plain.clone(), plain.clone()
+    apply(narrow, CorrectBias("narrow", data))
+    apply(every, CorrectBias("data", data))
+    for one, other, before in zip(*map(biases, (narrow, every, plain)), strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert not np.array_equal(one, before)
+
+
+def test_narrow_leaves_alone_what_has_8_bits_or_was_rounded_by_its_output(tmp_path: Path):
+    data = calibration_file(tmp_path)
+    wide = simulated(small_network(0), data, bits=8)
+    before = biases(wide)
+    assert apply(wide, CorrectBias("narrow", data)) == []
+    for one, other in zip(biases(wide), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # one code of the first layer is moved: its bias stays, those of the others do not
+    moved = simulated(small_network(0), data, bits=4)
+    first = next(layers_of(moved))
+    integers = integers_of(first)
+    assert integers is not None
+    codes = integers.codes.copy()
+    codes[0, 0, 0] += 1 if codes[0, 0, 0] < 7 else -1
+    integers.write(codes)
+    before = biases(moved)
+    apply(moved, CorrectBias("narrow", data))
+    same = [np.array_equal(*pair) for pair in zip(biases(moved), before, strict=True)]
+    assert same == [True, *[False] * (len(before) - 1)]
+
+
+def test_narrow_without_data_is_analytic(tmp_path: Path):
+    module, _, _ = bias_network()
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(32, 8, 4, 4)))
+    coarse = simulated(module, str(tmp_path / "x.npy"), bits=4)
+    other = coarse.clone()
+    apply(coarse, CorrectBias("narrow"))
+    apply(other, CorrectBias("analytic"))
+    assert any(bias.any() for bias in biases(coarse))
+    for one, two in zip(biases(coarse), biases(other), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_it_wants_quantized_weights(tmp_path: Path):

@@ -90,7 +90,7 @@ def test_additions_build_on_the_best_before(network: ModuleOp) -> None:
     best = max(found.attempts[:3], key=quantize.quality)
     added = [a.recipe for a in found.attempts[3:]]
     assert all(recipe.before or recipe.between or recipe.after for recipe in added)
-    assert len(added) == 6 and added[0].method == best.recipe.method
+    assert len(added) == 7 and added[0].method == best.recipe.method
 
 
 def packed_bytes(integer: ModuleOp, platform: str) -> int:
