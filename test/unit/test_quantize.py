@@ -261,6 +261,30 @@ def test_what_cannot_be_is_one_line(
     assert code == 1 and message in err and "Traceback" not in err
 
 
+def test_a_sample_of_several_rows_has_one_label(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of speech networks that take frames without a batch: x [3, 4] -> classes [1, 2]."""
+    random = np.random.default_rng(5)
+    weight = random.normal(size=(12, 2)).astype(np.float32)
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["row"], "row"),
+        helper.make_node("MatMul", ["row", "w"], ["y"], "dense"),
+    ]
+    constants = {"shape": np.array([1, 12], np.int64), "w": weight}
+    onnx.save(model(nodes, {"x": (3, 4)}, ["y"], constants), folder / "frames.onnx")
+    x = random.normal(size=(60, 3, 4)).astype(np.float32)
+    np.save(folder / "frames.npy", x.reshape(180, 4))
+    np.save(folder / "classes.npy", (x.reshape(60, 12) @ weight).argmax(1))
+    code, out, err = runnel(
+        capsys,
+        *("quantize", "frames.onnx", "--data", "frames.npy", "--labels", "classes.npy"),
+        *("--count", "50", "--target-drop", "100", "--sensitivity", "--on-target", "7"),
+    )
+    assert (code, err) == (0, "")
+    assert "float: 100.00 % on 50 samples" in out
+
+
 def test_points_are_a_number(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         runnel(capsys, "quantize", "real.onnx", "--data", "x.npy", "--target-drop", "much")
