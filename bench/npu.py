@@ -36,7 +36,7 @@ def layers(network: Network, platform: str, scale_bits: int) -> ModuleOp:
     stops = api.lower(api.load(network.path("qdq")), Options(), until="channels-last")
     module = stops["channels-last"].module.clone()
     bits = f"{{scale-bits={scale_bits}}}" if scale_bits else ""
-    passes = f"set-platform{{platform={platform}}},fit-requant{bits},fold-columns"
+    passes = f"set-platform{{platform={platform}}},unfold-windows,fit-requant{bits},fold-columns"
     resolve_pipeline(passes).run(new_context(), module)
     return module
 

@@ -40,6 +40,8 @@ from runnel.tools.signature import signature_of
 
 CROP = 224
 
+DISTILLED = "distilled"
+
 RECIPES: dict[str, str] = {
     "w8": "",
     "w8 percentile": "method=percentile",
@@ -57,9 +59,15 @@ RECIPES: dict[str, str] = {
     "w8 tensor depthwise flips": "channels=false equalize=bounded depthwise=data rounding=flips",
     "w8 tensor depthwise flips bias": "channels=false equalize=bounded depthwise=data "
     "rounding=flips bias-correction=data",
+    "w8 noise": "noise=data",
+    "w8 noise flips": "noise=data rounding=flips biases=true",
+    "w8 tensor noise": "channels=false noise=data",
+    "w8 tensor noise flips": "channels=false noise=data rounding=flips biases=true",
     "w8 without data": 'data="" method=batch-norm bias-correction=analytic',
     "w8 tensor without data": 'data="" method=batch-norm channels=false equalize=bounded '
     "absorb=batch-norm bias-correction=analytic",
+    "w8 distilled": "distilled",
+    "w8 tensor distilled": "distilled channels=false",
     "w4": "weight-bits=4",
     "w4 nearest": "weight-bits=4 bias-correction=off",
     "w4 flips": "weight-bits=4 rounding=flips",
@@ -70,13 +78,15 @@ RECIPES: dict[str, str] = {
     "w4 depthwise flips": "weight-bits=4 method=percentile depthwise=data rounding=flips",
     "w4 depthwise adaround": "weight-bits=4 method=percentile depthwise=data rounding=adaround",
 }
-"""Name to options of the pipeline `quantize`; `tensor` is one scale per weight tensor, `tuned`
-moves ends of ranges by what that does to the outputs (`tune-ranges`), `depthwise` evens out the
-channels that depthwise layers read (`equalize-depthwise`), `distill` rounds on samples that batch
-norms describe, `learn` goes on by the network's output (`learn-weights`), `bias` corrects biases
-after rounding (those of 4-bit weights are corrected by default, with `nearest` they are not),
-`without data` takes all from folded batch norms, `mixed` gives activations 16 bits until those of 8
-bits keep so many dB."""
+"""Name to options of the pipeline `quantize`, or of `quantize-without-data` behind `distilled`;
+`tensor` is one scale per weight tensor, `tuned` moves ends of ranges by what that does to the
+outputs (`tune-ranges`), `depthwise` evens out the channels that depthwise layers read
+(`equalize-depthwise`), `noise` all channels by what they do to the output (`equalize-noise`),
+`distill` rounds on samples that batch norms describe, `learn` goes on by the network's output
+(`learn-weights`), `bias` corrects biases after rounding (those of 4-bit weights are corrected by
+default, with `nearest` they are not), `without data` takes all from folded batch norms, `distilled`
+samples too that they describe, `mixed` gives activations 16 bits until those of 8 bits keep so many
+dB."""
 
 
 class Case(Protocol):
@@ -350,6 +360,9 @@ def measure(
 def pipeline_text(recipe: str, data: Path) -> str:
     """With `data` to calibrate on, unless the recipe takes none."""
     options = RECIPES[recipe]
+    if options.startswith(DISTILLED):
+        made = data.with_name("distilled.npy")
+        return f'quantize-without-data{{file="{made}"{options.removeprefix(DISTILLED)}}}'
     given = "" if options.startswith("data=") else f'data="{data}" '
     return f"quantize{{{given}{options}}}"
 

@@ -196,10 +196,11 @@ def find_symbol(op: Operation, name: str) -> Operation | None:
         return None
     late = False
     for visible in visible_files(file):
+        around = visible.body.block.find_ancestor_op_in_block(op)
         for candidate in visible.body.block.ops:
             if symbol_name(candidate) == name:
                 return candidate
-            if candidate.is_ancestor(op):
+            if candidate is around:
                 late = any(symbol_name(other) == name for other in visible.body.block.ops)
                 break
     if late:

@@ -153,6 +153,19 @@ class MaxPool2DOp(WindowOp):
 
 
 @irdl_op_definition
+class UnfoldOp(WindowOp):
+    """The windows themselves: row after row of each as the channels of a pixel; see `quant.unfold`.
+
+    ```mlir
+    cluster.unfold ins(%x : memref<...>) outs(%y : memref<...>) pads(%top, %left)
+      {kernel = "rn_cluster_unfold_s8", window = array<i64: 10, 4, 2, 2, 1, 1>}
+    ```
+    """
+
+    name = "cluster.unfold"
+
+
+@irdl_op_definition
 class TableOp(KernelOp):
     """`y = table[x - least stored integer]`; the table is the chunk.
 
@@ -227,6 +240,7 @@ Cluster = Dialect(
         MulOp,
         AveragePool2DOp,
         MaxPool2DOp,
+        UnfoldOp,
         TableOp,
         CopyOp,
         ForkOp,

@@ -5,15 +5,14 @@ bytes. Activations enter an accumulator as raw stored integers: the term
 `-zero_point * sum(weights)` is part of the bias, and padding stands for the zero point
 (Jacob et al., arXiv:1712.05877, section 2.3).
 
-The types are in `quant_types`, convolution and pooling in `quant_windows`, products of activations
-in `quant_pointwise` and `quant_matmul`, layer normalization in `quant_normalization`, what
-verifiers ask in `quant_checks`.
+The types are in `quant_types`, casts in `quant_casts`, convolution and pooling in `quant_windows`,
+products of activations in `quant_pointwise` and `quant_matmul`, layer normalization in
+`quant_normalization`, what verifiers ask in `quant_checks`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 from xdsl.dialects.builtin import (
     DenseArrayBase,
@@ -36,6 +35,13 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
+from .quant_casts import (
+    CastOp,
+    DequantizeCastOp,
+    QuantizeCastOp,
+    WidenOp,
+    before_widening,
+)
 from .quant_checks import (
     accumulator_bounds,
     check_clamp,
@@ -51,7 +57,7 @@ from .quant_normalization import LayerNormOp
 from .quant_pointwise import MulOp, broadcast_runs, greatest_product
 from .quant_tiling import FullyConnectedTiling, Pointwise
 from .quant_types import RequantAttr, UniformQuantizedType, quantized
-from .quant_windows import AveragePool2DOp, Conv2DOp, MaxPool2DOp, dimensions
+from .quant_windows import AveragePool2DOp, Conv2DOp, MaxPool2DOp, UnfoldOp, dimensions
 from .reuse import InPlace
 from .scaled_sum import ScaledSumOp
 from .windows import window_extent
@@ -62,6 +68,7 @@ __all__ = [
     "TABLE_ENTRIES",
     "AddOp",
     "AveragePool2DOp",
+    "CastOp",
     "Conv2DOp",
     "DequantizeCastOp",
     "FullyConnectedOp",
@@ -74,8 +81,11 @@ __all__ = [
     "RequantAttr",
     "SoftmaxOp",
     "TableOp",
+    "UnfoldOp",
     "UniformQuantizedType",
+    "WidenOp",
     "accumulator_bounds",
+    "before_widening",
     "broadcast_runs",
     "dimensions",
     "greatest_product",
@@ -284,65 +294,6 @@ class SoftmaxOp(TabledOp):
             )
 
 
-class CastOp(IRDLOperation):
-    """What the two casts share."""
-
-    input = operand_def(TensorType)
-    result = result_def(TensorType)
-
-    traits = traits_def(Pure())
-    assembly_format = "$input attr-dict `:` type($input) `to` type($result)"
-
-    def __init__(self, input: SSAValue, result_type: TensorType):
-        super().__init__(operands=[input], result_types=[result_type])
-
-    def check(self, real: SSAValue, stored: SSAValue) -> None:
-        expect_shape(self, self.result, shape_of(self.input), "result")
-        element = stored.type.element_type if isinstance(stored.type, TensorType) else None
-        if not isinstance(element, UniformQuantizedType):
-            raise VerifyException(f"{describe(self)}: expected a quantized type, got {stored.type}")
-        expressed = cast(TensorType, real.type).element_type
-        if expressed != element.expressed:
-            raise VerifyException(
-                f"{describe(self)}: {element} expresses {element.expressed}, not {expressed}"
-            )
-        axis, shape = element.axis.data, shape_of(stored)
-        if element.per_axis and (axis >= len(shape) or len(element.scales) != shape[axis]):
-            raise VerifyException(
-                f"{describe(self)}: {len(element.scales)} scales along axis {axis} of {stored.type}"
-            )
-
-
-@irdl_op_definition
-class QuantizeCastOp(CastOp):
-    """ONNX QuantizeLinear: `saturate(round_half_even(input / scale) + zero_point)` in f32.
-
-    ```mlir
-    %q = quant.qcast %x : tensor<1x10xf32> to tensor<1x10x!quant.uniform<i8:f32, 0.5:-3>>
-    ```
-    """
-
-    name = "quant.qcast"
-
-    def verify_(self) -> None:
-        self.check(self.input, self.result)
-
-
-@irdl_op_definition
-class DequantizeCastOp(CastOp):
-    """ONNX DequantizeLinear: `(input - zero_point) * scale` in f32.
-
-    ```mlir
-    %x = quant.dcast %q : tensor<1x10x!quant.uniform<i8:f32, 0.5:-3>> to tensor<1x10xf32>
-    ```
-    """
-
-    name = "quant.dcast"
-
-    def verify_(self) -> None:
-        self.check(self.result, self.input)
-
-
 Quant = Dialect(
     "quant",
     [
@@ -353,11 +304,13 @@ Quant = Dialect(
         MulOp,
         AveragePool2DOp,
         MaxPool2DOp,
+        UnfoldOp,
         TableOp,
         SoftmaxOp,
         LayerNormOp,
         QuantizeCastOp,
         DequantizeCastOp,
+        WidenOp,
     ],
     [UniformQuantizedType, RequantAttr],
 )

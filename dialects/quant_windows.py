@@ -329,3 +329,47 @@ class MaxPool2DOp(PoolOp):
         self.check_pool()
         if quantized(self.input) != quantized(self.result):
             raise VerifyException(f"{describe(self)}: the result has the input's element type")
+
+
+class UnfoldTiling(Tiling):
+    """Rows and columns; a pixel of the result has all channels of its window."""
+
+    def accesses(self, op: Operation) -> dict[int, tuple[Access, ...]]:
+        return {0: (Access(0), *sliding(cast(Op2D, op)), ALL)}
+
+    def tileable(self, op: Operation) -> tuple[bool, ...]:
+        return (False, True, True, False)
+
+
+@irdl_op_definition
+class UnfoldOp(PoolOp):
+    """The windows themselves: pixel [y, x] of the result has the elements of its window, row after
+    row, with the zero point where there is padding.
+
+    Channels behind those kh * kw * c elements have the zero point too, so that a pixel may be whole
+    words. A convolution is a 1x1 convolution over unfolded windows. Channels last only.
+
+    ```mlir
+    %y = quant.unfold %x {kernel = array<i64: 10, 4>, strides = array<i64: 2, 2>,
+      pads = array<i64: 4, 1, 5, 1>, layout = "nhwc"}
+      : (tensor<1x49x10x1x!q>) -> tensor<1x25x5x40x!q>
+    ```
+    """
+
+    name = "quant.unfold"
+
+    traits = traits_def(UnfoldTiling())
+
+    def verify_(self) -> None:
+        per_tensor(self, self.input, "input")
+        if self.layout.data != "nhwc" or len(shape_of(self.input)) != 4:
+            raise VerifyException(f"{describe(self)}: expected a 4-D input in nhwc")
+        if quantized(self.input) != quantized(self.result):
+            raise VerifyException(f"{describe(self)}: the result has the input's element type")
+        channels, elements = shape_of(self.result)[-1], prod(self.kernel_size())
+        elements *= shape_of(self.input)[-1]
+        if channels < elements:
+            raise VerifyException(
+                f"{describe(self)}: {channels} channels do not hold windows of {elements} elements"
+            )
+        self.check_window(channels)

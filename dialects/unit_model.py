@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Protocol, cast
 
@@ -33,6 +34,7 @@ class UnitModel(Protocol):
         ...
 
 
+@cache
 def unit_model(unit: Unit) -> UnitModel | None:
     """The model that `unit.model` names in the entry point group `runnel.unit_models`."""
     if unit.model is None:

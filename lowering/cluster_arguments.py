@@ -136,12 +136,12 @@ def ends(op: cluster.KernelOp) -> list[Argument]:
     return [Pointer("x", op.ins[0], True), Pointer("y", op.outs[0], False)]
 
 
-@arguments_of.register
-def conv2d(op: cluster.Conv2DOp) -> list[Argument]:
+def convolution(op: cluster.Conv2DOp | cluster.UnfoldOp, *, depthwise: bool) -> Shape:
+    """The geometry of windows that have all channels of the input, or each one."""
     _, in_h, in_w, in_c = sizes_of(op.ins[0])
     _, out_h, out_w, out_c = sizes_of(op.outs[0])
     k_h, k_w, stride_h, stride_w, dil_h, dil_w = op.window.get_values()
-    shape = Shape(
+    return Shape(
         "rn_conv2d_shape",
         {
             "in_h": in_h,
@@ -158,14 +158,18 @@ def conv2d(op: cluster.Conv2DOp) -> list[Argument]:
             "dil_w": dil_w,
             "pad_top": op.pads[0],
             "pad_left": op.pads[1],
-            "groups": in_c if op.depthwise else 1,
+            "groups": in_c if depthwise else 1,
             "in_zero": quant.quantized(op.ins[0]).zero_point,
         },
     )
+
+
+@arguments_of.register
+def conv2d(op: cluster.Conv2DOp) -> list[Argument]:
     layout = op.chunk.layout(depthwise=op.depthwise)
     x, y = ends(op)
     return [
-        shape,
+        convolution(op, depthwise=op.depthwise),
         pitch("x_pitch", op.ins[0]),
         pitch("y_pitch", op.outs[0]),
         requant(op),
@@ -313,6 +317,16 @@ def max_pool2d(op: cluster.MaxPool2DOp) -> list[Argument]:
         pitch("y_pitch", op.outs[0]),
         Integer(low),
         Integer(high),
+        *ends(op),
+    ]
+
+
+@arguments_of.register
+def unfold(op: cluster.UnfoldOp) -> list[Argument]:
+    return [
+        convolution(op, depthwise=False),
+        pitch("x_pitch", op.ins[0]),
+        pitch("y_pitch", op.outs[0]),
         *ends(op),
     ]
 

@@ -67,6 +67,10 @@ class ClusterBackend:
             problem = _cut(op, problem, tile)
         return self.unit.cores * align(self._kernel(op).scratch(problem))
 
+    def gather_cycles(self, op: Operation) -> int:
+        """Cycles of a core to gather the window of a pixel; 0 where it is read in place."""
+        return self._kernel(op).gather(self._problem(op))
+
     def chunks(self, op: Operation, channels: int) -> NDArray[Any]:
         if isinstance(op, quant.TableOp):
             return constant_operand(op, op.table).reshape(1, -1)
@@ -170,6 +174,13 @@ class ClusterBackend:
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
         window = index_array((*op.kernel_size(), *op.strides.get_values(), 1, 1))
         return cluster.MaxPool2DOp, {"window": window}
+
+    @_properties.register
+    def _unfold(
+        self, op: quant.UnfoldOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        window = index_array((*op.kernel_size(), *op.strides.get_values(), 1, 1))
+        return cluster.UnfoldOp, {"window": window}
 
     @_properties.register
     def _table(

@@ -1,7 +1,8 @@
 """graph with casts -> ONNX with QuantizeLinear and DequantizeLinear.
 
 What comes out has the numbers of the integer program: biases are int32 at the scale of the
-accumulator, so that a runtime with integer kernels can fuse each layer to one of them.
+accumulator (round-biases), so that a runtime with integer kernels can fuse each layer to one of
+them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import (
     DenseArrayBase,
@@ -22,13 +24,23 @@ from xdsl.dialects.builtin import (
     StringAttr,
     TensorType,
     i1,
+    i32,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import graph, quant
-from ..dialects.diagnostics import RunnelError, layer_name, refuse, source_name, tensor_names
+from ..dialects.diagnostics import (
+    RunnelError,
+    layer_name,
+    refuse,
+    source_name,
+    tensor_names,
+    unheard,
+)
 from ..dialects.quant_types import storage_bounds
 from ..dialects.types import dtype_of
+from ..passes.quant.round_biases import RoundBiases
+from ..passes.quant.round_results import forget_rounding
 from ..runtime.interpreter import input_names, output_names
 
 OPSET, IR_VERSION = 17, 8
@@ -58,16 +70,24 @@ NODES: dict[str, str] = {
 SPELLED = {"trans_a": "transA", "trans_b": "transB"}
 """Properties whose attributes are not spelled alike."""
 
-PRODUCTS = (graph.ConvOp, graph.GemmOp)
-
 
 def export_onnx(module: ModuleOp) -> ModelProto:
-    """The model of a module at the graph level. Raises `RunnelError` for ops without ONNX form."""
-    return export_named(module)[0]
+    """The model of a module at the graph level, its biases rounded as in the integer program; sums
+    read the grids that their operands were made on.
+
+    Raises `RunnelError` for ops without ONNX form.
+    """
+    rounded = module.clone()
+    with unheard():
+        RoundBiases().apply(Context(), rounded)
+    forget_rounding(rounded)
+    return export_named(rounded)[0]
 
 
 def export_named(module: ModuleOp) -> tuple[ModelProto, dict[SSAValue, str]]:
-    """The same, and the names that values have in it: those of the source where they are known."""
+    """The model of `module` as it stands, and the names that values have in it: those of the source
+    where they are known.
+    """
     function = next(op for op in module.body.block.ops if isinstance(op, func.FuncOp))
     exporter = Exporter(function)
     exporter.run()
@@ -181,10 +201,7 @@ def plain(exporter: Exporter, op: Operation) -> None:
     }
     if isinstance(op, graph.AveragePoolOp) and set(attributes["dilations"]) == {1}:
         del attributes["dilations"]  # newer than OPSET
-    inputs = exporter.inputs(op)
-    if isinstance(op, PRODUCTS) and len(op.operands) > 2:
-        inputs[2] = bias(exporter, op) or inputs[2]
-    exporter.node(op, kind, inputs, **attributes)
+    exporter.node(op, kind, exporter.inputs(op), **attributes)
 
 
 def number_of(value: Any) -> Any:
@@ -201,32 +218,6 @@ def number_of(value: Any) -> Any:
             return value.data
         case _:
             raise RunnelError(f"the property {value} has no ONNX form")
-
-
-def bias(exporter: Exporter, op: Operation) -> str | None:
-    """A constant bias as int32 at the scale of input times weight; None where it stays in float."""
-    real = graph.constant_array(op.operands[2])
-    factors = [getattr(op, name, None) for name in ("alpha", "beta")]
-    if real is None or any(isinstance(f, FloatAttr) and f.value.data != 1.0 for f in factors):
-        return None
-    casts = [op.operands[index].owner for index in (0, 1)]
-    stored = [cast.input for cast in casts if isinstance(cast, quant.DequantizeCastOp)]
-    if len(stored) < 2 or graph.constant_array(stored[1]) is None:
-        return None  # in float, or a weight that is still to be trained, and the bias with it
-    x, w = map(quant.quantized, stored)
-    if x.per_axis:
-        return None
-    scale = (np.float32(x.scale) * w.scale_array().astype(np.float32)).astype(np.float32)
-    steps = np.rint(real.astype(np.float64).reshape(-1) / scale.astype(np.float64))
-    if real.ndim != 1 or np.abs(steps).max(initial=0) >= 2**31:
-        return None
-    name = source_name(op) or op.name
-    stored = exporter.constant(f"{name}.bias", steps.astype(np.int32))
-    scales = exporter.constant(f"{name}.bias_scale", scale if w.per_axis else scale.reshape(()))
-    output = exporter.unique(f"{name}.bias_real")
-    axis: dict[str, Any] = {"axis": 0} if w.per_axis else {}
-    exporter.nodes.append(helper.make_node("DequantizeLinear", [stored, scales], [output], **axis))
-    return output
 
 
 def constant(exporter: Exporter, op: Operation) -> None:
@@ -250,6 +241,8 @@ def cast(exporter: Exporter, op: Operation) -> None:
         scale, zero = scale.reshape(()), zero.reshape(())
     name = source_name(op) or "cast"
     pairs = {"scale": scale, "zero": zero}
+    if element.storage == i32:  # a bias, which has no zero point
+        del pairs["zero"]
     parameters = [exporter.constant(f"{name}.{key}", array) for key, array in pairs.items()]
     kind = "QuantizeLinear" if quantize else "DequantizeLinear"
     axis: dict[str, Any] = {"axis": element.axis.data} if element.per_axis else {}

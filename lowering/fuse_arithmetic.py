@@ -25,13 +25,12 @@ class FuseAdd(FusePattern):
         lhs, rhs = dequantized(core.lhs), dequantized(core.rhs)
         if lhs is None or rhs is None or quant.shape_of(lhs) != quant.shape_of(rhs):
             return
-        bits = 15 if self.rounding == "single" else 31
         sign = -1 if isinstance(core, graph.SubOp) else 1
         multipliers, bias, shift = add_parameters(
             quant.quantized(lhs),
             quant.quantized(rhs),
             fusion.element,
-            bits,
+            multiplier_bits(self.rounding),
             self.rounding,
             sign,
         )
@@ -45,6 +44,11 @@ class FuseAdd(FusePattern):
             clamp=fusion.clamp,
         )
         fusion.replace(new)
+
+
+def multiplier_bits(rounding: str) -> int:
+    """Of the multipliers of sums."""
+    return 15 if rounding == "single" else 31
 
 
 def add_parameters(

@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import TensorType, i32
 from ..dialects import graph, quant
 from ..dialects.diagnostics import emit_remark
 from ..dialects.quant_normalization import BIAS_BITS, EPSILON_LIMIT, NORMALIZED_BITS, SHIFTS
+from ..passes.graph.constants import real_constant
 from ..passes.quant.integer_forms import (
     layer_norm_problem,
     matmul_problem,
@@ -21,7 +22,6 @@ from .fusion import (
     add_constant,
     dequantized,
     name_of,
-    real_constant,
     requantization,
 )
 

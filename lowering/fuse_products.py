@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from xdsl.dialects.builtin import TensorType, i8, i32
 from xdsl.ir import Operation, SSAValue
 
 from ..dialects import graph, quant
+from ..dialects.accumulators import accumulator_scales
 from ..dialects.diagnostics import emit_remark
+from ..passes.quant.biases import bias_codes
 from ..passes.quant.integer_forms import is_product
 from .fusion import (
     PASS,
@@ -18,7 +22,6 @@ from .fusion import (
     add_constant,
     dequantized,
     name_of,
-    real_constant,
     requantization,
 )
 
@@ -64,19 +67,18 @@ def integer_product(
     if element.per_axis and element.axis.data != channel_axis:
         emit_remark("missed", PASS, core, "the weights are quantized along an input axis")
         return None
-    real_bias = np.zeros(1) if bias is None else real_constant(bias)
-    if real_bias is None:
-        emit_remark("missed", PASS, core, "the bias is no constant")
-        return None
     integers = (stored.T if transpose else stored).astype(np.int8)
-    out = integers.shape[0]
-    if real_bias.size not in (1, out) or real_bias.shape[-1:] not in ((), (real_bias.size,)):
+    out, x = integers.shape[0], quant.quantized(source)
+    if bias is not None and not is_row(quant.shape_of(bias), out):
         emit_remark("missed", PASS, core, "the bias is not one number per output channel")
         return None
+    codes = np.zeros(1) if bias is None else bias_codes(bias, x, element)
+    if codes is None:
+        emit_remark("missed", PASS, core, "the bias is no constant")
+        return None
     rows = integers.reshape(out, -1).astype(np.int64)
-    x = quant.quantized(source)
-    accumulator_scale = x.scale * np.broadcast_to(element.scale_array(), out)
-    folded = np.rint(real_bias.reshape(-1) / accumulator_scale) - x.zero_point * rows.sum(1)
+    scales = np.broadcast_to(accumulator_scales(x, element), out)
+    folded = codes - x.zero_point * rows.sum(1)
     if np.abs(folded).max() >= 2**31:
         emit_remark("missed", PASS, core, "the bias does not fit in i32 at the accumulator's scale")
         return None
@@ -85,7 +87,7 @@ def integer_product(
         emit_remark("missed", PASS, core, "the accumulator may leave i32")
         return None
     requant = requantization(
-        accumulator_scale / result.scale, pattern.rounding, clamp, np.maximum(-least, most)
+        scales / result.scale, pattern.rounding, clamp, np.maximum(-least, most)
     )
     name = name_of(weight, "weight")
     low, high = element.bounds
@@ -104,6 +106,11 @@ def integer_product(
         ),
         requant,
     )
+
+
+def is_row(shape: Sequence[int], count: int) -> bool:
+    """One number, or `count` along the last axis."""
+    return prod(shape) in (1, count) and shape[-1:] in ((), (prod(shape),))
 
 
 class FuseConv(FusePattern):

@@ -33,30 +33,6 @@ def dequantized(value: SSAValue | None) -> SSAValue | None:
     return None if quant.quantized(source).per_axis else source
 
 
-def real_constant(value: SSAValue) -> NDArray[np.float64] | None:
-    """The real elements of a constant: float, or quantized behind a dcast."""
-    if isinstance(value.owner, quant.DequantizeCastOp):
-        stored = graph.constant_array(value.owner.input)
-        if stored is None:
-            return None
-        scale, zero = parameters(quant.quantized(value.owner.input), stored.ndim)
-        return (stored.astype(np.float64) - zero) * scale
-    array = graph.constant_array(value)
-    return None if array is None else array.astype(np.float64)
-
-
-def parameters(
-    element: quant.UniformQuantizedType, rank: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Scales and zero points that broadcast along the quantized axis of a rank-`rank` array."""
-    scales, zeros = element.scale_array(), element.zero_point_array()
-    if element.per_axis:
-        shape = [1] * rank
-        shape[element.axis.data] = -1
-        return scales.reshape(shape), zeros.reshape(shape)
-    return scales, zeros
-
-
 def peel_activations(
     value: SSAValue, element: quant.UniformQuantizedType
 ) -> tuple[SSAValue, tuple[int, int]]:

@@ -17,6 +17,7 @@ from ..dialects import graph
 from ..dialects.diagnostics import RunnelError, choices, emit_remark
 from ..dialects.quant_types import ROUNDINGS
 from ..passes.quant.notes import FLOAT
+from ..passes.quant.round_results import forget_rounding
 from ..passes.quant.rules import Rules
 from .fuse_arithmetic import FuseAdd, FuseMul
 from .fuse_attention import FuseLayerNorm, FuseMatmul
@@ -49,11 +50,12 @@ class ConvertGraphToQuant(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         rounding = self.rounding
         if rounding == "platform":
-            rounding = next(iter(Rules.of(op).asked.roundings), "single")
+            rounding = Rules.of(op).rounding
         if rounding not in ROUNDINGS:
             raise RunnelError(
                 f"unknown rounding '{rounding}', expected one of {choices(rounding, ROUNDINGS)}"
             )
+        forget_rounding(op)
         patterns: list[RewritePattern] = [
             SinkDequantize(),
             SinkDequantizeBelowConcat(),

@@ -198,31 +198,25 @@ def add(op: cortexm.AddOp) -> list[Argument]:
 @arguments_of.register
 def mul(op: cortexm.MulOp) -> list[Argument]:
     runs = zip(("outer", "middle", "inner"), op.runs.get_values(), strict=True)
-    zeros = zip(("a_zero", "b_zero"), op.ins, strict=True)
-    fields: dict[str, FieldValue] = dict(runs)
-    fields |= {name: quant.quantized(value).zero_point for name, value in zeros}
-    return [
-        Struct("rn_mul_shape", "shape", fields),
-        requant_struct(op),
-        Integer(int(op.requant.multiplier_array()[0])),
-        Integer(int(op.requant.shift_array()[0])),
-        *buffers(op),
-    ]
+    return product(op, "rn_mul_shape", dict(runs))
 
 
 @arguments_of.register
 def matmul(op: cortexm.MatmulOp) -> list[Argument]:
     *leading, rows, depth = memref_shape(op.ins[0])
+    columns = memref_shape(op.outs[0])[-1]
+    shape = {"batch": prod(leading), "rows": rows, "depth": depth, "columns": columns}
+    return product(op, "rn_matmul_shape", shape)
+
+
+def product(
+    op: cortexm.MulOp | cortexm.MatmulOp, struct: str, shape: dict[str, int]
+) -> list[Argument]:
+    """A product of two activations: its shape and their zero points, and one multiplier."""
     zeros = zip(("a_zero", "b_zero"), op.ins, strict=True)
-    fields: dict[str, FieldValue] = {
-        "batch": prod(leading),
-        "rows": rows,
-        "depth": depth,
-        "columns": memref_shape(op.outs[0])[-1],
-        **{name: quant.quantized(value).zero_point for name, value in zeros},
-    }
+    fields = shape | {name: quant.quantized(value).zero_point for name, value in zeros}
     return [
-        Struct("rn_matmul_shape", "shape", fields),
+        Struct(struct, "shape", fields),
         requant_struct(op),
         Integer(int(op.requant.multiplier_array()[0])),
         Integer(int(op.requant.shift_array()[0])),

@@ -80,6 +80,12 @@ def _(op: quant.MaxPool2DOp) -> Problem:
 
 
 @problem_of.register
+def _(op: quant.UnfoldOp) -> Problem:
+    window = pool_window(op)._replace(out_c=quant.shape_of(op.result)[-1])
+    return Problem("unfold", window, types=types_of(op))
+
+
+@problem_of.register
 def _(op: quant.MulOp) -> Problem:
     a, b = (quant.quantized(value) for value in op.operands)
     requant, acc_shift = high_word_form(op.requant, 1, quant.greatest_product(a, b))
@@ -184,7 +190,9 @@ def conv_window(op: quant.Conv2DOp) -> cortexm.Window:
     )  # fmt: skip
 
 
-def pool_window(op: quant.AveragePool2DOp | quant.MaxPool2DOp) -> cortexm.Window:
+def pool_window(
+    op: quant.AveragePool2DOp | quant.MaxPool2DOp | quant.UnfoldOp,
+) -> cortexm.Window:
     if op.layout.data != "nhwc":
         refuse(op, "kernels are channels-last; run channels-last first")
     _, in_h, in_w, channels = quant.shape_of(op.input)

@@ -45,7 +45,7 @@ def row_major(_: Problem) -> PackingAttr:
     return PackingAttr.get()
 
 
-def no_scratch(_: Problem) -> int:
+def nothing(_: Problem) -> int:
     return 0
 
 
@@ -78,8 +78,10 @@ class Kernel:
     symbol: str
     isa: frozenset[str] = frozenset()
     packing: Callable[[Problem], PackingAttr] = row_major
-    scratch: Callable[[Problem], int] = no_scratch
+    scratch: Callable[[Problem], int] = nothing
     """Bytes."""
+    gather: Callable[[Problem], int] = nothing
+    """Cycles of a core for each pixel before its products: gathering its window."""
     refuses: Callable[[Problem], str | None] = takes_all
     """Why the kernel cannot run the problem, or None."""
     header: Path | None = None

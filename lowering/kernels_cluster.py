@@ -16,6 +16,8 @@ RUN_BYTES = 20
 """sizeof(rn_tap_run)"""
 AVERAGES = ("single", "half_even")
 """How the fast average rounds."""
+GATHER_CYCLES = 24
+"""RN_GATHER_CYCLES"""
 STRIP_ROWS = 27
 """RN_CLUSTER_STRIP_ROWS"""
 
@@ -30,6 +32,11 @@ def conv2d_scratch(problem: Problem) -> int:
     w = problem.shape
     window = (w.k_h * w.k_w * w.in_c + 3) & ~3
     return runs_bytes(problem) if w.in_c % 4 == 0 else 4 * window + 4
+
+
+def conv2d_gather(problem: Problem) -> int:
+    """What a window takes that rn_cluster_conv2d_s8_xpulp cannot read in place."""
+    return 0 if problem.shape.in_c % 4 == 0 else GATHER_CYCLES * problem.shape.k_h
 
 
 def depthwise_scratch(problem: Problem) -> int:
@@ -66,6 +73,7 @@ XPULP = (
         XPULP_ISA,
         packing=lambda _: PackingAttr.get(4, 4),
         scratch=conv2d_scratch,
+        gather=conv2d_gather,
         refuses=conv2d_refuses,
     ),
     Kernel(
@@ -91,6 +99,7 @@ XPULP = (
         refuses=lambda p: has_odd_channels(p) or rounds_elsewhere(p, GREATEST_SHIFT, AVERAGES),
     ),
     Kernel("max_pool2d", "rn_cluster_max_pool2d_s8_xpulp", XPULP_ISA, refuses=has_odd_channels),
+    Kernel("unfold", "rn_cluster_unfold_s8_xpulp", XPULP_ISA),
 )
 
 RV32 = (
@@ -133,6 +142,7 @@ PORTABLE = (
     Kernel("mul", "rn_cluster_mul_s8"),
     Kernel("avg_pool2d", "rn_cluster_avg_pool2d_s8"),
     Kernel("max_pool2d", "rn_cluster_max_pool2d_s8"),
+    Kernel("unfold", "rn_cluster_unfold_s8"),
     Kernel("table", "rn_cluster_table_s8"),
 )
 """Plain C99: they run everything, everywhere."""

@@ -32,15 +32,16 @@ PIPELINES: dict[str, NamedPipeline] = {
     "quantize": NamedPipeline(
         "Float graph to integers: calibrate on data, place quantizers, fuse into integer ops.",
         "simplify,equalize{clips=$equalize data=$data per-channel=$channels},"
+        "equalize-noise{method=$noise data=$data per-channel=$channels},"
         "equalize-depthwise{method=$depthwise data=$data per-channel=$channels},"
         "absorb-high-bias{method=$absorb data=$data per-channel=$channels},"
         "calibrate{data=$data method=$method percentile=$percentile headroom=$headroom},"
         "tune-ranges{data=$data samples=$tune},mixed-precision{data=$data sqnr=$mixed},"
         "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits "
         "block-size=$block-size},"
-        "round-weights{method=$rounding data=$data distill=$distill},"
+        "round-weights{method=$rounding data=$data biases=$biases distill=$distill},"
         "learn-weights{iterations=$learn data=$data distill=$distill},"
-        "correct-bias{method=$bias-correction data=$data},"
+        "correct-bias{method=$bias-correction data=$data},round-biases,round-results,"
         "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals",
         {
             "data": None,
@@ -53,12 +54,31 @@ PIPELINES: dict[str, NamedPipeline] = {
             "block-size": "0",
             "mixed": "0",
             "equalize": "off",
+            "noise": "off",
             "depthwise": "off",
             "absorb": "off",
             "rounding": "nearest",
+            "biases": "false",
             "distill": "0",
             "learn": "0",
             "bias-correction": "narrow",
+        },
+    ),
+    "quantize-without-data": NamedPipeline(
+        "Float graph to integers: ranges and samples from what batch norms knew.",
+        "simplify,distill-inputs{file=$file count=$count input-low=$low input-high=$high},"
+        "equalize-noise{data=$file per-channel=$channels},"
+        'calibrate{data="" method=batch-norm input-low=$low input-high=$high},'
+        "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits},"
+        "round-weights{data=$file biases=true},"
+        "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals",
+        {
+            "file": None,
+            "count": "24",
+            "low": "-1.0",
+            "high": "1.0",
+            "channels": "true",
+            "weight-bits": "8",
         },
     ),
     "import-quantized": NamedPipeline(
@@ -85,7 +105,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "tile-for-cluster": NamedPipeline(
         "Integer ops to tiles on the units of a cluster, each tensor with a home.",
-        "set-platform{platform=$platform},verify-quantization,fold-columns,schedule-for-memory,place-units,"
+        "set-platform{platform=$platform},verify-quantization,fold-columns,unfold-windows,schedule-for-memory,place-units,"
         "spill-units,tile-network{solver=$solver},spill-homes",
         {"platform": None, "solver": "auto"},
     ),

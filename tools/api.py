@@ -88,16 +88,18 @@ def compile(
     io_layout: str = "channels-last",
     kernels: str | Path | None = None,
     runtime_config: str | Path | None = None,
+    solver: str = "auto",
     source: str | Path | None = None,
     progress: Progress = SILENT,
 ) -> Artifact:
     """Compile to C for `platform`; `source` is the file that the manifest names and hashes.
 
-    `runtime_config` is a JSON file of AIMET: where a float model is quantized, and how.
+    `runtime_config` is a JSON file of AIMET: where a float model is quantized, and how. `solver`
+    chooses tiles where the platform has a cluster: heuristic, cp_sat, or auto.
     """
     table = None if kernels is None else Path(kernels)
     config = None if runtime_config is None else Path(runtime_config)
-    options = Options(platform, method, headroom, io, io_layout, table, config)
+    options = Options(platform, method, headroom, io, io_layout, table, config, solver)
     road = lower(
         module,
         options,

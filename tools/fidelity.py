@@ -93,8 +93,11 @@ class Outputs:
     """What a last softmax takes; the result where there is none."""
 
 
-def outputs_of(module: ModuleOp, samples: Mapping[str, Array]) -> Outputs:
-    """Run `module`, on tensors at any level, on samples in the model's order, in small batches."""
+def outputs_of(module: ModuleOp, samples: Mapping[str, Array], *, exact: bool = False) -> Outputs:
+    """Run `module`, on tensors at any level, on samples in the model's order, in small batches.
+
+    `exact` is for a graph with casts (see `run`).
+    """
     from ..runtime.interpreter import run
 
     signature = signature_of(module)
@@ -104,7 +107,7 @@ def outputs_of(module: ModuleOp, samples: Mapping[str, Array]) -> Outputs:
     results: list[Array] = []
     for start in range(0, len(next(iter(samples.values()))), step):
         part = {name: array[start : start + step] for name, array in samples.items()}
-        found = run(module, signature.store(part), listeners=[capture])
+        found = run(module, signature.store(part), listeners=[capture], exact=exact)
         results.append(signature.outputs[0].real(next(iter(found.values()))))
     result = np.concatenate(results)
     if capture.op is None:

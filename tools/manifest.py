@@ -37,6 +37,7 @@ def manifest(
             "headroom": options.headroom,
             "io": options.io,
             "io_layout": options.io_layout,
+            "solver": options.solver,
         },
         "tools": tool_versions(artifact.platform.toolchain if program else None),
         "inputs": [tensor_facts(info) for info in artifact.signature.inputs],

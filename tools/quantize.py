@@ -30,6 +30,7 @@ from .progress import SILENT, Progress
 from .recipes import ADDITIONS, CALIBRATIONS, Recipe, narrowed
 from .registry import new_context
 from .road import is_quantized, level_of, platform_text
+from .samples import sample_count
 from .signature import network_function, signature_of
 
 Array = NDArray[Any]
@@ -178,7 +179,7 @@ class Trial:
             resolve_pipeline(TO_INTEGERS).run(context, integer)
             price = price_of(integer)
         with self.progress.step(f"measure: {recipe}"):
-            simulated = self.score(outputs_of(casts, self.test))
+            simulated = self.score(outputs_of(casts, self.test, exact=True))
             outputs = outputs_of(integer, self.test)
             exact = self.score(outputs)
         drop = self.drop(exact)
@@ -252,7 +253,7 @@ def search(
     if test is None:
         test, data_labels = data, labels
     if labels is not None:
-        check_labels(labels, test)
+        check_labels(labels, sample_count(test, signature_of(model).inputs))
     if encodings is not None:
         check_encodings(model, encodings)
     with TemporaryDirectory(prefix="runnel-") as folder:
@@ -335,9 +336,8 @@ def real(array: Array) -> Array:
     return array if array.dtype.kind == "f" else array.astype(np.float32)
 
 
-def check_labels(labels: Array, test: Samples) -> None:
-    """Refuse labels that are not one integer per sample."""
-    count = len(next(iter(test.values())))
+def check_labels(labels: Array, count: int) -> None:
+    """Refuse labels that are not `count` integers."""
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != count:
         raise RunnelError(
             f"labels are one integer per sample: expected [{count}], got {labels.dtype} "

@@ -16,7 +16,9 @@ class Recipe:
 
     method: str
     before: tuple[str, ...] = ()
-    """Passes on the float graph; `$data` stands for the data file, here and below."""
+    """Passes on the float graph; `$data` stands for the data file, here and below, and `$channels`
+    for whether weights have a scale per channel.
+    """
     after: tuple[str, ...] = ()
     """Passes on the graph with casts."""
     per_channel: bool = True
@@ -37,13 +39,19 @@ class Recipe:
 
     def pipeline(self, data: Path) -> str:
         """The passes from the simplified float graph to simulated quantization."""
+        channels = str(self.per_channel).lower()
         steps = (
-            *(step.replace("$data", f'"{data}"') for step in self.before),
+            *(
+                step.replace("$data", f'"{data}"').replace("$channels", channels)
+                for step in self.before
+            ),
             f'calibrate{{data="{data}" method={self.method}}}',
             *self.given(),
             *(step.replace("$data", f'"{data}"') for step in self.between),
-            f"insert-quant-casts{{per-channel={str(self.per_channel).lower()}}}",
+            f"insert-quant-casts{{per-channel={channels}}}",
             *(step.replace("$data", f'"{data}"') for step in self.after),
+            "round-biases",
+            "round-results",
         )
         return ",".join(steps)
 
@@ -56,6 +64,7 @@ class Recipe:
 SHORT = {
     "equalize": "equalization",
     "equalize-depthwise": "depthwise equalization",
+    "equalize-noise": "noise equalization",
     "tune-ranges": "tuned ranges",
     "round-weights": "rounding",
     "correct-bias": "bias correction",
@@ -99,6 +108,11 @@ ADDITIONS = (
     Addition(
         "equalize-depthwise{data=$data}",
         "channels that a depthwise layer reads get equal ranges",
+        "before",
+    ),
+    Addition(
+        "equalize-noise{data=$data per-channel=$channels}",
+        "channels are scaled by the noise that they bring to the output",
         "before",
     ),
     Addition("round-weights{data=$data}", "weights are rounded by what that does to the output"),

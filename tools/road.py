@@ -52,6 +52,8 @@ class Options:
     """A TOML file with drop-in kernels."""
     runtime_config: Path | None = None
     """A JSON file of AIMET that says what is quantized, in place of what the platform says."""
+    solver: str = "auto"
+    """What chooses tiles where the platform has a cluster: `tile-network`'s solver."""
 
 
 @dataclass(frozen=True)
@@ -258,12 +260,13 @@ def _platform(options: Options) -> str:
 _CLUSTER_STEPS: dict[str, tuple[str, Callable[[Options], str]]] = {
     "fit": (
         "fit the requantization to the NPU",
-        lambda options: f"{_platform(options)},fit-requant",
+        lambda options: f"{_platform(options)},unfold-windows,fit-requant",
     ),
     "tile": (
         "choose units, tiles and homes",
         lambda options: (
-            f"{_platform(options)},tile-for-cluster{{platform={_quoted(options.platform)}}}"
+            f"{_platform(options)},tile-for-cluster{{platform={_quoted(options.platform)} "
+            f"solver={options.solver}}}"
         ),
     ),
     "dma": ("schedule transfers and plan memory", lambda _: "lower-to-dma"),

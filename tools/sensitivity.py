@@ -18,9 +18,8 @@ from xdsl.rewriter import Rewriter
 from ..dialects import graph, quant
 from ..dialects.diagnostics import source_name
 from ..dialects.graph_base import tensor_type
-from ..passes.quant.notes import REAL
 from ..passes.quant.placement import ACTIVATIONS
-from ..passes.quant.real_parameters import REAL_BIAS
+from ..passes.quant.real_parameters import REAL_BIAS, float_constant
 from .fidelity import fidelity, outputs_of
 from .signature import network_function
 
@@ -66,7 +65,7 @@ def layers_of(simulated: ModuleOp) -> list[Layer]:
 
 def core_of(cast: quant.DequantizeCastOp) -> Operation | BlockArgument | None:
     """The layer whose weight or result (or the input that) goes through `cast`."""
-    stored = cast.input.owner
+    stored = quant.before_widening(cast.input).owner
     if isinstance(stored, graph.ConstantOp):
         return next((use.operation for use in cast.result.uses), None)
     if not isinstance(stored, quant.QuantizeCastOp):
@@ -106,17 +105,12 @@ def restore_bias(cast: quant.DequantizeCastOp) -> None:
 
 
 def float_value(cast: quant.DequantizeCastOp) -> SSAValue | None:
-    """What `cast` stands for: the value before it was quantized, or the float weight."""
-    stored = cast.input.owner
+    """What `cast` stands for: the value before it was quantized, or the float parameter."""
+    stored = quant.before_widening(cast.input).owner
     if isinstance(stored, quant.QuantizeCastOp):
         return stored.input
-    symbol = cast.attributes.get(REAL)
-    if not isinstance(symbol, SymbolRefAttr):
-        return None
-    constant = graph.ConstantOp(symbol.string_value(), cast.result.type)
-    assert cast.parent is not None
-    cast.parent.insert_op_before(constant, cast)
-    return constant.result
+    constant = float_constant(cast)
+    return None if constant is None else constant.result
 
 
 def sensitivity(

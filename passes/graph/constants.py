@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
 from xdsl.ir import Operation, SSAValue
 
-from ...dialects import graph
+from ...dialects import graph, quant
 from ...dialects.diagnostics import node_location
 from ...dialects.graph_base import tensor_type
 from ...dialects.types import dtype_of
@@ -21,6 +21,30 @@ def float_array(value: SSAValue | None) -> NDArray[np.float64] | None:
         return None
     array = graph.constant_array(value)
     return None if array is None else array.astype(np.float64)
+
+
+def real_constant(value: SSAValue) -> NDArray[np.float64] | None:
+    """The real elements of a constant: float, or quantized behind a dcast."""
+    if isinstance(value.owner, quant.DequantizeCastOp):
+        stored = graph.constant_array(value.owner.input)
+        if stored is None:
+            return None
+        scale, zero = parameters(quant.quantized(value.owner.input), stored.ndim)
+        return (stored.astype(np.float64) - zero) * scale
+    array = graph.constant_array(value)
+    return None if array is None else array.astype(np.float64)
+
+
+def parameters(
+    element: quant.UniformQuantizedType, rank: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Scales and zero points that broadcast along the quantized axis of a rank-`rank` array."""
+    scales, zeros = element.scale_array(), element.zero_point_array()
+    if element.per_axis:
+        shape = [1] * rank
+        shape[element.axis.data] = -1
+        return scales.reshape(shape), zeros.reshape(shape)
+    return scales, zeros
 
 
 def symbol_of(value: SSAValue, default: str) -> str:
@@ -56,3 +80,16 @@ def new_constant(
     op.location = old.location if isinstance(old, Operation) else node_location(at)
     op.result.name_hint = name if SSAValue.is_valid_name(name) else None
     return op
+
+
+def erase_unused(value: SSAValue) -> None:
+    """Erase the constant that `value` is, or the cast of one, where nothing reads it (any more)."""
+    op = value.owner
+    if not isinstance(op, graph.ConstantOp | quant.DequantizeCastOp) or op.parent is None:
+        return
+    if value.first_use is None:
+        operands = op.operands
+        op.detach()
+        op.erase()
+        for operand in operands:
+            erase_unused(operand)

@@ -11,7 +11,6 @@ iterated local search on the permutation that first fit is given.
 from __future__ import annotations
 
 import random
-from bisect import insort
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -114,11 +113,13 @@ def gaps(taken: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int | None]]:
 
 def lowest_gap(problem: Problem, taken: Sequence[tuple[int, int]], size: int) -> int:
     """The lowest aligned offset with `size` free bytes."""
-    for low, high in gaps(taken):
-        low = problem.round_up(low)
-        if high is None or low + size <= high:
-            return low
-    raise AssertionError("the last gap has no end")
+    top = 0
+    for low, high in taken:
+        if top + size <= low:
+            break
+        if high > top:
+            top = problem.round_up(high)
+    return top
 
 
 def tightest_gap(problem: Problem, taken: Sequence[tuple[int, int]], size: int) -> int:
@@ -143,10 +144,8 @@ def place_in_order(
     offsets = [-1 if i.offset is None else i.offset for i in problem.intervals]
     sizes = [interval.size for interval in problem.intervals]
     for i in order:
-        taken: list[tuple[int, int]] = []
-        for j in problem.neighbours[i]:
-            if offsets[j] >= 0:
-                insort(taken, (offsets[j], offsets[j] + sizes[j]))
+        placed = [j for j in problem.neighbours[i] if offsets[j] >= 0]
+        taken = sorted([(offsets[j], offsets[j] + sizes[j]) for j in placed])
         offsets[i] = fit(problem, taken, sizes[i])
     return offsets
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from xdsl.dialects import arith, memref
 from xdsl.dialects.builtin import IndexType, IntegerAttr
@@ -40,7 +41,7 @@ class Band:
         return memref.SubviewOp.get(value, *box, memref.SubviewOp.infer_result_type(type, *box))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cut:
     """How a part of an op's result follows from parts of its images."""
 
@@ -58,7 +59,7 @@ class Cut:
         assert self.access.dim is not None
         return self.access.dim
 
-    @property
+    @cached_property
     def extent(self) -> int:
         return memref_type(self.output).get_shape()[self.axis]
 
@@ -129,7 +130,7 @@ def cuts_of(op: dma.DestinationStyleOp) -> list[Cut]:
             kernel, _, stride, _, dilation, _ = op.window.get_values()
             access = _sliding(op, kernel, stride, dilation)
             found = [_checked(op, tuple(op.ins), op.outs[0], access)]
-            if not isinstance(op, cluster.Conv2DOp):
+            if not isinstance(op, cluster.Conv2DOp | cluster.UnfoldOp):
                 found.append(_checked(op, tuple(op.ins), op.outs[0], Access(CHANNELS), WORD))
         case cluster.AddOp() | cluster.CopyOp() | cluster.TableOp():
             ins, out = tuple(op.ins), op.outs[0]

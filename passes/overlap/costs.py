@@ -81,6 +81,8 @@ def _work(op: cluster.KernelOp) -> tuple[str, int]:
             return ("quant.depthwise_conv2d" if op.depthwise else name), op.chunk.depth.data
         case cluster.ProductOp():
             return name, op.chunk.depth.data
+        case cluster.UnfoldOp():
+            return name, 1
         case cluster.WindowOp():
             height, width, *_ = op.window.get_values()
             return name, height * width

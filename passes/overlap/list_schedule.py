@@ -7,9 +7,11 @@ of which the engine's queue holds as many as it has channels: who asks for more 
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 from xdsl.ir import SSAValue
@@ -133,6 +135,18 @@ class Clock:
             reached = max(reached, self.ends[job])
         return reached
 
+    def by_start(self, places: Iterable[int]) -> Iterator[int]:
+        """What could begin first comes first; of that, what does in `places`."""
+        later: list[tuple[float, int]] = []
+        for i in places:
+            start = self.start(i)
+            if start > self.now:
+                later.append((start, i))
+            else:
+                yield i
+        later.sort(key=itemgetter(0))
+        yield from (i for _, i in later)
+
     def _room_in_queue(self, transfers: int) -> float:
         """When so many transfers can be asked for."""
         ended = len(self.moving) + min(transfers, self.queue) - self.queue
@@ -240,29 +254,30 @@ def list_schedule(order: Order, room: Room, policy: Policy) -> Schedule | None:
     """
     forecast = Forecast(order, room.memory, room.opened, room.kept) if policy.ahead else None
     clock = Clock(order, room, min(policy.queue, room.queue), forecast)
-    first = [
+    keys = [
         (KINDS[piece.role], -rank, i)
         for i, (piece, rank) in enumerate(zip(order.pieces, _ranks(order), strict=True))
     ]
     missing = [len(b) + len(e) for b, e in zip(order.before, order.ended, strict=True)]
-    ready = {i for i, count in enumerate(missing) if count == 0}
+    ready = sorted(key for key, count in zip(keys, missing, strict=True) if count == 0)
     while ready:
-        able = [i for i in ready if clock.starting and order.pieces[i].role is Role.START]
-        able = [i for *_, i in sorted((clock.start(i), *first[i]) for i in able or ready)]
-        chosen = next((i for i in able if clock.fits(i)), None)
+        able = [i for *_, i in ready]
+        if clock.starting:
+            able = [i for i in able if order.pieces[i].role is Role.START] or able
+        chosen = next((i for i in clock.by_start(able) if clock.fits(i)), None)
         if chosen is None:
-            chosen = next((i for i in able if clock.fits(i, ahead=False)), None)
+            chosen = next((i for i in clock.by_start(able) if clock.fits(i, ahead=False)), None)
         if chosen is None:
             if clock.waited == len(clock.jobs):
                 return None
             clock.wait_next()
             continue
         clock.run(chosen)
-        ready.remove(chosen)
+        ready.remove(keys[chosen])
         for j in order.after[chosen]:
             missing[j] -= 1
             if missing[j] == 0:
-                ready.add(j)
+                insort(ready, keys[j])
     return clock.finish()
 
 

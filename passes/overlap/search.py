@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 
 from .bands import Cut
 from .list_schedule import Policy, Room, Schedule, as_written, list_schedule
-from .work import Role, Task, order_of
+from .work import Piece, Role, Task, order_of
 
 LEVELS = (1, 2, 3, 4, 6, 8)
 """Numbers of bands that all ops are cut into at first."""
@@ -63,31 +65,42 @@ def best_schedule(tasks: Sequence[Task], room: Room) -> Schedule | None:
     First all ops are cut into rows alike. Then op after op is cut otherwise, what the cores do
     first, or less, as long as that costs nothing, until `EFFORT` is spent.
     """
+    search = _Search(tasks, room)
     cuttable = [task for task in tasks if task.cuts]
-    best: Choice | None = None
     for policy in POLICIES:
         for level in LEVELS:
-            counts: Counts = {task: (task.cuts[0], level) for task in cuttable}
-            best = _better(best, _choice(tasks, counts, policy, room))
-    if best is None:
+            search.consider({task: (task.cuts[0], level) for task in cuttable}, policy)
+    if search.best is None:
         return None
     effort = 0
     for task in sorted(cuttable, key=lambda task: task.role is Role.JOB):
-        current = best.counts[task]
+        current = search.best.counts[task]
         for other in ((cut, level) for cut in task.cuts for level in LEVELS):
             if other != current and effort < EFFORT:
-                effort += len(best.schedule.actions)
-                counts = {**best.counts, task: other}
-                best = _better(best, _choice(tasks, counts, best.policy, room)) or best
-    return best.schedule
+                effort += len(search.best.schedule.actions)
+                search.consider({**search.best.counts, task: other}, search.best.policy)
+    return search.best.schedule
 
 
-def _better(best: Choice | None, found: Choice | None) -> Choice | None:
-    return found if best is None or (found is not None and found.beats(best)) else best
+class _Search:
+    """The best choice so far. Other counts may give the same bands: these are scheduled once."""
 
+    def __init__(self, tasks: Sequence[Task], room: Room):
+        self.tasks, self.room = tasks, room
+        self.best: Choice | None = None
+        self._pieces = cache(Task.pieces)
+        self._order = cache(order_of)
+        self._schedule = cache(self._scheduled)
 
-def _choice(tasks: Sequence[Task], counts: Counts, policy: Policy, room: Room) -> Choice | None:
-    pieces = [p for task in tasks for p in task.pieces(*counts.get(task, (None, 1)))]
-    order = order_of(pieces, in_turn=policy.in_turn)
-    schedule = list_schedule(order, room, policy)
-    return None if schedule is None else Choice(schedule, counts, policy)
+    def consider(self, counts: Counts, policy: Policy) -> None:
+        """Take these counts and this policy if they are better."""
+        cuts = ((task, *counts.get(task, (None, 1))) for task in self.tasks)
+        pieces = tuple(chain.from_iterable(self._pieces(*cut) for cut in cuts))
+        schedule = self._schedule(pieces, policy)
+        if schedule is not None:
+            found = Choice(schedule, counts, policy)
+            if self.best is None or found.beats(self.best):
+                self.best = found
+
+    def _scheduled(self, pieces: tuple[Piece, ...], policy: Policy) -> Schedule | None:
+        return list_schedule(self._order(pieces, in_turn=policy.in_turn), self.room, policy)

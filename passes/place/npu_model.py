@@ -136,13 +136,16 @@ def scaling_of(op: Layer) -> Scaling:
     return Scaling(biases(op), m, s, op.requant.rounding.data)
 
 
-def fits(op: Layer, scaling: Scaling, unit: Unit) -> NDArray[np.bool_]:
-    """For which channels no sum or product can leave the accumulator."""
+def fits(
+    sums: tuple[Wide, Wide], scaling: Scaling, zero_point: int, unit: Unit
+) -> NDArray[np.bool_]:
+    """For which channels no sum or product can leave the accumulator; `sums` are the least and
+    greatest `products`, the zero point is that of the output.
+    """
     limit = 1 << (int(unit.fact("accumulator_bits")) - 1)
-    least, most = products(op)
-    added = scaling.added(quant.quantized(op.result).zero_point)
+    added = scaling.added(zero_point)
     reached = [added, scaling.biases]
-    for bound in (least, most):
+    for bound in sums:
         product = bound * scaling.multipliers
         reached += [bound + scaling.biases, product, product + added]
     low, high = np.minimum.reduce(reached), np.maximum.reduce(reached)
@@ -160,10 +163,11 @@ def requant_refusal(op: Layer, unit: Unit) -> str | None:
         return f"its scales have {unit.fact('scale_bits')} bits, here up to {m.max()}"
     if s.max() > int(unit.fact("shift")):
         return f"it shifts by at most {unit.fact('shift')}, here by {s.max()}; run fit-requant"
-    bad = np.flatnonzero(~fits(op, scaling, unit))
+    least, most = products(op)
+    zero_point = quant.quantized(op.result).zero_point
+    bad = np.flatnonzero(~fits((least, most), scaling, zero_point, unit))
     if len(bad):
         c = int(bad[0])
-        least, most = products(op)
         return (
             f"channel {c}: sums of up to {max(-least[c], most[c])} times {m[c]} and the bias leave "
             f"{unit.fact('accumulator_bits')} bits; run fit-requant"

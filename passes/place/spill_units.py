@@ -33,10 +33,11 @@ class SpillUnits(ModulePass):
                 continue
             found = search_of(op, func, memory=self.memory, fuse=False)
             for (first, _), chain in found.chains.items():
-                unit, least = found.network.steps[first].unit, chain.least_bytes()
-                if unit == cluster.name or least <= chain.capacity:
+                unit = found.network.steps[first].unit
+                if unit == cluster.name or chain.fits():
                     continue
                 moved = chain.ops[0]
                 moved.attributes[UNIT] = StringAttr(cluster.name)
+                least = chain.least_bytes()
                 text = f"its smallest tile on {unit} takes {least} B of {chain.capacity} B"
                 emit_remark("passed", self.name, moved, f"moves to {cluster.name}: {text}")

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, IntegerAttr, i64
+from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, IntegerAttr, UnitAttr, i64
 from xdsl.ir import Attribute
 
 from .grids import Scales
 
 BLOCKS = "quant.blocks"
-"""The attribute (on the cast of a weight) that holds its `Blocks`."""
+"""The attribute (on the cast of a weight, and on its constant before there are casts) that holds
+its `Blocks`."""
 
 MOST = 127
 """The greatest stored code."""
@@ -28,31 +29,46 @@ MOST = 127
 class Blocks:
     """`steps` [outputs, blocks] are the integers. A block is `size` weights of an output, in the
     order of its row (the last one may be shorter); codes have `bits` bits, without the most
-    negative one.
+    negative one but where they are `full`.
     """
 
     size: int
     bits: int
     steps: NDArray[np.int64]
+    full: bool = False
 
     @property
     def bounds(self) -> tuple[int, int]:
         """Of the codes before they are multiplied."""
         most = (1 << (self.bits - 1)) - 1
-        return -most, most
+        return -most - self.full, most
+
+    @property
+    def stored_bounds(self) -> tuple[int, int]:
+        """Of the codes of 8 bits that they are stored as."""
+        return -MOST - self.full, MOST
 
     def each(self, length: int) -> NDArray[np.int64]:
         """The integer of every weight, [outputs, length]."""
         return np.repeat(self.steps, self.size, 1)[:, :length]
 
+    def stored(self, array: NDArray[Any], axis: int, scales: Scales) -> NDArray[np.int8]:
+        """The nearest codes times their integers, of a weight whose outputs lie on `axis`, with
+        one scale or one per output.
+        """
+        rows = np.moveaxis(array, axis, 0)
+        flat = rows.reshape(len(rows), -1)
+        steps = self.each(flat.shape[1])
+        codes = np.clip(np.rint(flat / (scales.reshape(-1, 1) * steps)), *self.bounds) * steps
+        return np.moveaxis(codes.reshape(rows.shape), 0, axis).astype(np.int8)
+
     def attribute(self) -> DictionaryAttr:
-        return DictionaryAttr(
-            {
-                "size": IntegerAttr(self.size, i64),
-                "bits": IntegerAttr(self.bits, i64),
-                "steps": DenseArrayBase.from_list(i64, self.steps.reshape(-1).tolist()),
-            }
-        )
+        facts: dict[str, Attribute] = {
+            "size": IntegerAttr(self.size, i64),
+            "bits": IntegerAttr(self.bits, i64),
+            "steps": DenseArrayBase.from_list(i64, self.steps.reshape(-1).tolist()),
+        }
+        return DictionaryAttr(facts | ({"full": UnitAttr()} if self.full else {}))
 
     @staticmethod
     def of(attribute: Attribute | None, outputs: int) -> Blocks | None:
@@ -63,7 +79,7 @@ class Blocks:
         assert isinstance(size, IntegerAttr) and isinstance(bits, IntegerAttr)
         assert isinstance(steps, DenseArrayBase)
         array = np.array(steps.get_values(), np.int64).reshape(outputs, -1)
-        return Blocks(size.value.data, bits.value.data, array)
+        return Blocks(size.value.data, bits.value.data, array, "full" in attribute.data)
 
 
 def blocked(

@@ -46,7 +46,7 @@ def clipped_mean(statistics: OutputStatistics, low: float, high: float) -> Float
 
 def through_casts(value: SSAValue) -> SSAValue:
     """The value that casts to a quantized type and back stand for."""
-    while isinstance(value.owner, quant.DequantizeCastOp | quant.QuantizeCastOp):
+    while isinstance(value.owner, quant.CastOp):
         value = value.owner.operands[0]
     return value
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,22 @@ from .scheme import BITS
 
 VERSIONS = ("0.6.1", "1.0.0", "2.0.0")
 BIAS_BITS = 32
+STORED = 128
+"""The most negative code of weights, negated."""
+
+
+@dataclass(frozen=True)
+class BlockSteps:
+    """The integers [channels, blocks] that the scale of a channel is multiplied by in its blocks of
+    `size` inputs (AIMET's LPBQ).
+    """
+
+    size: int
+    steps: NDArray[np.int64]
+    axis: int | None = None
+    """Of the blocks, where it is known."""
+    rank: int = 2
+    """Of the weight, where that is."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +51,18 @@ class Encoding:
     per_channel: bool = False
     axis: int | None = None
     """Of the channels, where it is known: files before 2.0.0 do not tell."""
+    blocks: BlockSteps | None = None
 
     @property
     def symmetric(self) -> bool:
         return not self.zero_points.any()
+
+    @property
+    def of_channels(self) -> Encoding:
+        """The finer grid, of 8 bits, that the codes of blocks lie on when they are multiplied."""
+        if self.blocks is None:
+            return self
+        return replace(self, bits=8, bounds=(-STORED, STORED - 1), blocks=None)
 
 
 class Problem(Exception):
@@ -68,7 +92,7 @@ def read_encodings(path: Path) -> list[Encoding]:
             found.append(READERS[version](name, entry))
         except Problem as problem:
             problems.append(f"{path}: tensor '{name}': {problem}")
-        except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
             what = f"{type(error).__name__}: {error}"
             problems.append(f"{path}: tensor '{name}': is no encoding of {version} ({what})")
     problems += [f"{path}: tensor '{n}': is there twice" for n in twice(e.name for e in found)]
@@ -130,14 +154,47 @@ def read_1_0_0(name: str, entry: dict[str, Any]) -> Encoding:
     if entry["dtype"] != "INT":
         raise Problem(f"is {entry['dtype']}; only integers have an integer form")
     kind = entry["enc_type"]
-    if kind not in ("PER_TENSOR", "PER_CHANNEL"):
-        raise Problem(f"scales are {kind}; PER_TENSOR and PER_CHANNEL have an integer form")
+    if kind not in ("PER_TENSOR", "PER_CHANNEL", "LPBQ"):
+        raise Problem(f"scales are {kind}; PER_TENSOR, PER_CHANNEL and LPBQ have an integer form")
     if any(entry.get("zero_point_shift", ())):
         raise Problem("the zero point lies between codes (zero_point_shift)")
+    if kind == "LPBQ":
+        return lpbq_1_0_0(name, entry)
     per_channel = kind == "PER_CHANNEL"
     return of_offsets(
         name, entry["bw"], entry["is_sym"], entry["scale"], entry["offset"], per_channel
     )
+
+
+def lpbq_1_0_0(name: str, entry: dict[str, Any]) -> Encoding:
+    """Blocks channel by channel; offsets are those of codes times their integers, of `bw` bits."""
+    scales = reals(entry["scale"])
+    if not entry["is_sym"] or (whole(entry["offset"], "offset") != -(1 << entry["bw"] - 1)).any():
+        raise Problem("has scales per block and is not symmetric; expected zero points of 0")
+    steps = whole(entry["per_block_int_scale"], "per_block_int_scale")
+    if len(steps) % len(scales):
+        raise Problem(f"has {len(steps)} blocks in {len(scales)} channels")
+    blocks = BlockSteps(entry["block_size"], steps.reshape(len(scales), -1))
+    return of_blocks(name, entry["compressed_bw"], scales, blocks)
+
+
+def of_blocks(
+    name: str, bits: int, scales: NDArray[np.float64], blocks: BlockSteps, axis: int | None = None
+) -> Encoding:
+    """Of symmetric codes of `bits` bits whose products with the integers of blocks have 8."""
+    half = 1 << (check_bits(bits) - 1)
+    steps = blocks.steps
+    if not steps.size:
+        raise Problem("has no blocks")
+    if steps.min() < 1 or steps.max() * half > STORED:
+        raise Problem(
+            f"scales of blocks are {steps.min()} to {steps.max()} times those of channels; "
+            f"{bits}-bit codes have an integer form with 1 to {STORED // half}"
+        )
+    if not isinstance(blocks.size, int) or blocks.size < 1:
+        raise Problem(f"a block has {blocks.size} inputs, expected at least 1")
+    zeros = np.zeros(len(scales), np.int64)
+    return checked(Encoding(name, bits, scales, zeros, (-half, half - 1), True, axis, blocks))
 
 
 def of_offsets(
@@ -163,12 +220,12 @@ def of_offsets(
 
 
 def read_2_0_0(name: str, entry: dict[str, Any]) -> Encoding:
-    if "block_size" in entry or "per_block_int_scale" in entry:
-        raise Problem("scales are per block; per tensor and per channel have an integer form")
     match = re.fullmatch(r"(u?)int(\d+)", str(entry["output_dtype"]))
     if match is None:
         raise Problem(f"is {entry['output_dtype']}; only integers have an integer form")
     bits = check_bits(int(match[2]))
+    if "block_size" in entry:
+        return blocks_2_0_0(name, entry, bits)
     half = 1 << (bits - 1)
     scales = reals(entry["y_scale"])
     given = entry.get("y_zero_point")
@@ -179,6 +236,32 @@ def read_2_0_0(name: str, entry: dict[str, Any]) -> Encoding:
         raise Problem("the axis must be an integer")
     bounds = (-half, half - 1)
     return checked(Encoding(name, bits, scales, zeros, bounds, axis is not None, axis))
+
+
+def blocks_2_0_0(name: str, entry: dict[str, Any], bits: int) -> Encoding:
+    """Scales have as many axes as the weight: those of channels lie along theirs, the integers of
+    blocks along that and the axis of the blocks.
+    """
+    if "per_block_int_scale" not in entry:
+        raise Problem(
+            "scales are per block; those that are integers times the scale of a channel "
+            "(per_block_int_scale) have an integer form"
+        )
+    if entry["output_dtype"] != f"int{bits}" or np.any(entry.get("y_zero_point", 0)):
+        raise Problem("has scales per block and is not symmetric; expected zero points of 0")
+    along = np.asarray(entry["per_block_int_scale"])
+    scales = np.asarray(entry["per_channel_float_scale"], np.float64)
+    axis = entry["axis"] % max(along.ndim, 1)
+    others = [a for a in range(along.ndim) if a != axis and along.shape[a] != 1]
+    channel = others[0] if others else int(axis == 0)
+    if len(others) > 1 or scales.size != along.shape[channel]:
+        raise Problem(
+            f"has scales of {list(scales.shape)} channels and {list(along.shape)} blocks; expected "
+            "channels along one axis, and blocks along one more"
+        )
+    steps = whole(np.moveaxis(along, channel, 0), "per_block_int_scale")
+    blocks = BlockSteps(entry["block_size"], steps.reshape(scales.size, -1), axis, along.ndim)
+    return of_blocks(name, bits, scales.reshape(-1), blocks, channel)
 
 
 def check_bits(bits: object) -> int:

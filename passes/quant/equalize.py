@@ -100,7 +100,7 @@ class Equalize(ModulePass):
         if balance.steps and moved > self.tolerance:
             emit_remark("missed", PASS, function, f"scales still move by {moved:.1e} after {count}")
         for entry in classes.layers:
-            scale_layer(entry, balance.scales, count)
+            scale_layer(entry, balance.scales, PASS, f", {count} sweeps")
         self.tell_about_clips(function, classes, balance.scales)
 
     def clip_peaks(self, module: ModuleOp, function: func.FuncOp) -> dict[graph.ClipOp, Float]:
@@ -224,7 +224,7 @@ def side_of(entry: LayerClasses) -> Side:
     )
 
 
-def scale_layer(entry: LayerClasses, scales: Float, sweeps: int) -> None:
+def scale_layer(entry: LayerClasses, scales: Float, pass_name: str, note: str = "") -> None:
     """Write the scaled parameters (and the statistics of the output) of one layer."""
     layer, made, read = entry.layer, scales[entry.outputs], scales[entry.inputs]
     weight = layer.float_weight()
@@ -240,9 +240,9 @@ def scale_layer(entry: LayerClasses, scales: Float, sweeps: int) -> None:
         OutputStatistics(statistics.mean / made, statistics.deviation / made).attach(layer.op)
     emit_remark(
         "passed",
-        PASS,
+        pass_name,
         layer.op,
-        f"inputs times {text_range(read)}, outputs divided by {text_range(made)}, {sweeps} sweeps",
+        f"inputs times {text_range(read)}, outputs divided by {text_range(made)}{note}",
     )
 
 

@@ -144,9 +144,10 @@ def candidates(
     """
 
     def fit_of(scaling: Scaling, moves: NDArray[np.float64]) -> Fit:
-        return Fit(scaling, np.where(fits(op, scaling, unit), moves, np.inf))
+        return Fit(scaling, np.where(fits(least_most, scaling, zero_point, unit), moves, np.inf))
 
     kept, least_most = biases(op), products(op)
+    zero_point = quant.quantized(op.result).zero_point
     low, high = op.requant.clamp
     limit = min(1 << scale_bits, 1 << 31)
     widest = np.divide(high - low + 1, ratios, where=ratios > 0, out=np.full(len(ratios), np.inf))

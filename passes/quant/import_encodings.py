@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from xdsl.passes import ModulePass
 from ...dialects import graph, quant
 from ...dialects.diagnostics import RunnelError, emit_remark, tensor_names
 from ...runtime.interpreter import input_names
+from .blocks import BLOCKS, Blocks
 from .calibrate import argument_attributes
-from .encodings import BIAS_BITS, Encoding, read_encodings
+from .encodings import BIAS_BITS, BlockSteps, Encoding, read_encodings
 from .grids import weight_axis
 from .integer_forms import PRODUCTS
 from .notes import TYPE
@@ -115,7 +117,12 @@ def note(op: Operation, encoding: Encoding) -> Iterator[str]:
     if problem is not None:
         yield f"tensor '{encoding.name}': {problem}"
         return
-    op.attributes[TYPE] = weight_type(op, encoding, axis)
+    if encoding.blocks is None:
+        op.attributes[TYPE] = weight_type(op, encoding, axis)
+        return
+    blocks = blocks_of(op, encoding, encoding.blocks, axis)
+    op.attributes[BLOCKS] = blocks.attribute()
+    op.attributes[TYPE] = type_of(encoding, axis, blocks.stored_bounds)
 
 
 def activation_problem(encoding: Encoding) -> str | None:
@@ -140,6 +147,16 @@ def weight_problem(op: graph.ConstantOp, encoding: Encoding, axis: int) -> str |
         return f"has scales along axis {given}; the outputs of its layer lie on axis {axis}"
     if len(encoding.scales) != shape[axis]:
         return f"has {len(encoding.scales)} channels, the layer has {shape[axis]}"
+    blocks, inputs = encoding.blocks, 1 - axis
+    if blocks is None:
+        return None
+    if blocks.axis not in (None, inputs):
+        return f"has blocks along axis {blocks.axis}; the inputs of its layer lie on axis {inputs}"
+    if blocks.size * blocks.steps.shape[1] != shape[inputs]:
+        return (
+            f"has {blocks.steps.shape[1]} blocks of {blocks.size} inputs, the layer has "
+            f"{shape[inputs]}"
+        )
     return None
 
 
@@ -154,6 +171,19 @@ def weight_type(op: graph.ConstantOp, encoding: Encoding, axis: int) -> quant.Un
     if encoding.symmetric and encoding.bits == 8 and np.rint(array / scales).min() > least:
         least = max(least, -most)
     return type_of(encoding, axis if encoding.per_channel else -1, (least, most))
+
+
+def blocks_of(op: graph.ConstantOp, encoding: Encoding, given: BlockSteps, axis: int) -> Blocks:
+    """The blocks of a weight whose outputs lie on `axis`: inputs come first in a row, and each
+    has the weights of all taps. Full only if a weight has the most negative code.
+    """
+    array = graph.constant_array(op.result)
+    assert array is not None
+    size = given.size * math.prod(array.shape[2:])
+    blocks = Blocks(size, encoding.bits, given.steps, full=True)
+    stored = blocks.stored(array, axis, encoding.scales)
+    strict = replace(blocks, full=False)
+    return strict if (strict.stored(array, axis, encoding.scales) == stored).all() else blocks
 
 
 def type_of(

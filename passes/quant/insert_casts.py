@@ -16,7 +16,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
 from ...dialects.diagnostics import OpError, RunnelError, emit_remark
-from .blocks import BLOCKS, MOST, Blocks, blocked
+from .blocks import BLOCKS, Blocks, blocked
 from .calibrate import argument_attributes, range_of
 from .grids import bias_room, codes_of, grid_type, weight_axis, weight_type
 from .integer_forms import PAIRS, form_problem, is_product
@@ -246,12 +246,15 @@ class Inserter:
         if array is None or not isinstance(weight.owner, graph.ConstantOp):
             return
         given = given_type(weight.owner.attributes)
-        blocks = None
+        axis = weight_axis(op)
+        blocks = Blocks.of(weight.owner.attributes.get(BLOCKS), array.shape[axis])
         if given is None and self.has_blocks(op):
-            blocks, element, stored = self.blocked_weight(op, array)
-        else:
-            element = given or self.weight_type(op, array)
+            blocks, given = self.blocked_weight(op, array)
+        element = given or self.weight_type(op, array)
+        if blocks is None:
             stored = codes_of(array, element)
+        else:
+            stored = blocks.stored(array, axis, element.scale_array())
         type = TensorType(element, array.shape)
         name = weight.owner.global_name.string_value()
         symbol = graph.add_global(self.module, name, stored, type).sym_name.data
@@ -291,8 +294,8 @@ class Inserter:
 
     def blocked_weight(
         self, op: Operation, array: NDArray[Any]
-    ) -> tuple[Blocks, quant.UniformQuantizedType, NDArray[Any]]:
-        """Blocks, type and stored codes of a weight."""
+    ) -> tuple[Blocks, quant.UniformQuantizedType]:
+        """Blocks and type of a weight."""
         axis, rule = weight_axis(op), self.rules.rule(op)
         per_channel = self.wanted.per_channel and rule.per_channel
         rows = np.moveaxis(array, axis, 0)
@@ -303,12 +306,9 @@ class Inserter:
         element = quant.UniformQuantizedType.get(
             scales if per_channel else scales[:1],
             axis=axis if per_channel else -1,
-            bounds=(-MOST, MOST),
+            bounds=blocks.stored_bounds,
         )
-        steps = blocks.each(flat.shape[1])
-        codes = np.clip(np.rint(flat / (scales[:, None] * steps)), *blocks.bounds) * steps
-        stored = np.moveaxis(codes.reshape(rows.shape), 0, axis)
-        return blocks, element, stored.astype(np.int8)
+        return blocks, element
 
     def room_for_bias(self, op: Operation, channels: int, bits: int) -> NDArray[np.float64]:
         """Scales great enough that the bias in accumulator units stays far inside i32."""

@@ -17,7 +17,7 @@ from xdsl.ir import Operation, SSAValue
 
 from ...dialects import graph, quant
 from ...dialects.graph_base import ints, shape_of, tensor_type, with_shape
-from ..graph.constants import float_array, new_constant, symbol_of
+from ..graph.constants import float_array, new_constant, real_constant, symbol_of
 
 Float = NDArray[np.float64]
 
@@ -91,8 +91,8 @@ class Layer:
         return None if array is None else self.canonical(array)
 
     def bias(self) -> Float:
-        """One value per output; a missing bias is zero."""
-        array = float_array(self.op.operands[2]) if len(self.op.operands) > 2 else None
+        """One value per output, of floats or of a cast of integers; a missing bias is zero."""
+        array = real_constant(self.op.operands[2]) if len(self.op.operands) > 2 else None
         if array is None:
             return np.zeros(self.outputs)
         return np.broadcast_to(array.reshape(-1), (self.outputs,)).astype(np.float64)
@@ -138,7 +138,7 @@ def layer_of(op: Operation) -> Layer | None:
         return None
     outputs = shape_of(op.result)[1]
     if len(op.operands) > 2:
-        bias = float_array(op.operands[2])
+        bias = real_constant(op.operands[2])
         row = bias is not None and (bias.ndim < 2 or bias.shape[-1] == bias.size)
         if bias is None or not row or bias.size not in (1, outputs):
             return None

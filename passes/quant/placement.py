@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue, Use
 
 from ...dialects import graph
+from ...dialects.accumulators import GRID_PRESERVING
 from ...dialects.diagnostics import describe
 from ...dialects.graph_base import shape_of
 from ...dialects.graph_math import BinaryOp
@@ -24,15 +25,6 @@ from .integer_forms import PAIRS, form_problem, is_product, pads_with_zero, rule
 from .notes import FLOAT
 from .rules import Rules, kernel_of, rules_of, scheme_for
 from .scheme import Scheme
-
-GRID_PRESERVING = (
-    graph.ReshapeOp,
-    graph.TransposeOp,
-    graph.SliceOp,
-    graph.PadOp,
-    graph.MaxPoolOp,
-)
-"""Their results lie on the grid of their input (of a pad with zeros): they need no quantizer."""
 
 ACTIVATIONS = (graph.ReluOp, graph.ClipOp)
 

@@ -96,7 +96,7 @@ class Prefix:
         self.quantized[op.results[0]] = self.run(op, self.quantized)
         if result is not None:
             self.real[op.results[0]] = result
-        elif isinstance(op, quant.QuantizeCastOp | quant.DequantizeCastOp):
+        elif isinstance(op, quant.CastOp):
             self.real[op.results[0]] = self.real[op.operands[0]]
         else:
             self.real[op.results[0]] = self.run(op, self.real)

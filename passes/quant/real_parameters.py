@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
+from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, TensorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.traits import SymbolTable
 
@@ -29,11 +29,14 @@ def real_weight(layer: Layer) -> Array | None:
 
 
 def real_bias(layer: Layer) -> Array | None:
-    """The bias of `layer` before any correction; None if there was none."""
+    """The bias of `layer` before any correction or rounding; None if there was none."""
     noted = named(layer.op, layer.op.attributes.get(REAL_BIAS))
     if noted is not None or len(layer.op.operands) < 3:
         return noted
-    return graph.constant_array(layer.op.operands[2])
+    bias = layer.op.operands[2]
+    if isinstance(cast := bias.owner, quant.DequantizeCastOp):
+        noted = named(cast, cast.attributes.get(REAL))
+    return graph.constant_array(bias) if noted is None else noted
 
 
 def named(op: Operation, symbol: object) -> Array | None:
@@ -42,6 +45,20 @@ def named(op: Operation, symbol: object) -> Array | None:
         return None
     found = SymbolTable.lookup_symbol(op, symbol)
     return found.array() if isinstance(found, graph.GlobalOp) else None
+
+
+def float_constant(cast: quant.DequantizeCastOp) -> graph.ConstantOp | None:
+    """A new constant before `cast`, of the floats that it names; None if it names none."""
+    symbol = cast.attributes.get(REAL)
+    if not isinstance(symbol, SymbolRefAttr) or cast.parent is None:
+        return None
+    found = SymbolTable.lookup_symbol(cast, symbol)
+    assert isinstance(found, graph.GlobalOp) and isinstance(found.type, TensorType)
+    constant = graph.ConstantOp(symbol.string_value(), found.type)
+    constant.location = cast.location
+    constant.result.name_hint = symbol.string_value()
+    cast.parent.insert_op_before(constant, cast)
+    return constant
 
 
 def real_parameters(module: ModuleOp) -> dict[SSAValue, Array]:
@@ -61,7 +78,12 @@ def set_corrected_bias(layer: Layer, bias: Float) -> None:
     op = layer.op
     if len(op.operands) < 3:
         layer.set_bias(np.zeros(layer.outputs))
-    constant = op.operands[2].owner
-    assert isinstance(constant, graph.ConstantOp)
-    op.attributes.setdefault(REAL_BIAS, constant.global_name)
+    old = op.operands[2]
+    if isinstance(cast := old.owner, quant.DequantizeCastOp):
+        symbol = cast.attributes.get(REAL)
+    else:
+        assert isinstance(old.owner, graph.ConstantOp)
+        symbol = old.owner.global_name
+    if symbol is not None:
+        op.attributes.setdefault(REAL_BIAS, symbol)
     layer.set_bias(bias)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,16 @@ from xdsl.utils.exceptions import PassFailedException
 from ...dialects.diagnostics import emit_remark
 from .adaround import AdaRound, State, bias_of, following
 from .distill import distill
-from .layers import Float
+from .layers import Float, Layer
 from .prefix import Visit, start
+from .real_parameters import real_bias, set_corrected_bias
 from .verdict import told_if_worse
 from .weight_rounding import Integers, Samples, cost, flip, integers_of, moments, rows_of, sample
 
 PASS = "round-weights"
 METHODS = ("nearest", "flips", "adaround")
+CUT = 0.05
+"""How much a position counts whose output the activation behind the layer cuts off."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,13 @@ class RoundWeights(ModulePass):
       With `state=FILE.npz` finished layers are kept there, and a second run goes on.
 
     Codes stay the ones below and above the float weight; `free=true` lets flips go further. Scales
-    and biases stay. `samples` limits the samples and `positions` the positions of a layer's output
-    that are looked at (at least 8 for each weight of an output); `seed` chooses them. With
-    `distill` samples are as many that batch norms describe, made from those of `data`, which may
-    not show all conditions.
+    stay, and biases but with `biases=true`: each bias then takes out the mean error, whatever the
+    codes, and codes are chosen by the error around it (for behind a ReLU inputs have great means,
+    which would decide most of the codes); in a depthwise layer, positions that the ReLU or clip
+    behind it cuts off count little then. `samples` limits the samples and `positions` the positions
+    of a layer's output that are looked at (at least 8 for each weight of an output); `seed` chooses
+    them. With `distill` samples are as many that batch norms describe, made from those of `data`,
+    which may not show all conditions.
     """
 
     name = PASS
@@ -54,6 +60,7 @@ class RoundWeights(ModulePass):
     positions: int = 8192
     seed: int = 0
     free: bool = False
+    biases: bool = False
     distill: int = 0
     iterations: int = 500
     state: str = ""
@@ -82,7 +89,9 @@ class RoundWeights(ModulePass):
     def round(self, visit: Visit, integers: Integers, seed: int, state: State) -> None:
         weight = rows_of(visit.layer, visit.real_weight)
         drawn = sample(visit, self.positions, seed)
-        second = moments(drawn)
+        if self.biases:
+            drawn = heard(visit, weight, drawn)
+        second = moments(drawn, self.biases)
         target = second.target(weight)
         codes = self.flips(integers, weight, target, second.quantized)
         if self.method == "adaround":
@@ -91,6 +100,8 @@ class RoundWeights(ModulePass):
         after = cost(integers.scales * codes - target, second.quantized).sum()
         moved = int((codes != integers.codes).sum())
         integers.write(codes)
+        if self.biases:
+            move_bias(visit.layer, weight, integers.scales * codes, drawn)
         gain = 10 * np.log10(before / after) if after > 0 else 0.0
         text = f"{moved} of {codes.size} codes moved, error {gain:+.2f} dB less"
         emit_remark("passed", PASS, visit.layer.op, text)
@@ -123,3 +134,31 @@ class RoundWeights(ModulePass):
         codes = method.solve(drawn, first, self.iterations, np.random.default_rng(seed))
         state.put(key, codes)
         return codes
+
+
+def heard(visit: Visit, weight: Float, samples: Samples) -> Samples:
+    """With less weight on positions that the ReLU or clip behind the layer cuts off.
+
+    Only where each output has inputs of its own: others share their second moments.
+    """
+    low, high = following(visit.layer.op)
+    if weight.shape[1] != 1 or not np.isfinite([low, high]).any():
+        return samples
+    bias = real_bias(visit.layer)
+    out = (weight.astype(np.float32) @ samples.real)[:, 0]
+    out += np.float32(0) if bias is None else bias.reshape(-1, 1)
+    inside = (out > low) & (out < high)
+    weights = np.where(inside, np.float32(1), np.float32(CUT))
+    return replace(samples, weights=weights)
+
+
+def move_bias(layer: Layer, weight: Float, quantized: Float, samples: Samples) -> None:
+    """Let the mean output over samples be that of the float network."""
+    if not layer.takes_bias:
+        return
+    wanted, found = (
+        (w @ samples.mean(x)).reshape(-1)
+        for w, x in ((weight, samples.real), (quantized, samples.quantized))
+    )
+    real = real_bias(layer)
+    set_corrected_bias(layer, wanted - found + (0.0 if real is None else real.reshape(-1)))

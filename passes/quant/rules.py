@@ -39,6 +39,11 @@ class Rules:
         platform = module.attributes.get(KEY)
         return rules_of(platform if isinstance(platform, PlatformAttr) else None)
 
+    @property
+    def rounding(self) -> str:
+        """How integer programs of our own making requantize."""
+        return next(iter(self.asked.roundings), "single")
+
     def rule(self, op: Operation, kernel: str | None = None) -> Rule:
         """The restrictions of an op of the graph dialect, which `kernel` computes."""
         return self.asked.rule(f"quant.{kernel or kernel_of(op)}", op.name)

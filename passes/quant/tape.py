@@ -39,6 +39,11 @@ class Tape:
         until = every.index(last) + 1 if isinstance(last, Operation) else 0
         return [op for op in every[:until] if not is_constant(op)]
 
+    @property
+    def unknown(self) -> Sequence[Operation]:
+        """The ops that no gradient goes through."""
+        return [op for op in self.ops if type(op) not in RULES]
+
     def run(self, inputs: Values, parameters: Values) -> dict[SSAValue, Array]:
         """All values; `parameters` are weights and biases that take the place of constants."""
         values = {**inputs, **parameters}
@@ -82,7 +87,7 @@ class Tape:
         return rule(op, known, slope)
 
 
-CASTS = (quant.QuantizeCastOp, quant.DequantizeCastOp)
+CASTS = (quant.CastOp,)
 
 
 def _gemm(op: graph.GemmOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array]:
@@ -149,6 +154,22 @@ def _mean(
     return (np.broadcast_to(slope / np.prod(shape[2:]), shape),)
 
 
+def _average_pool(
+    op: graph.AveragePoolOp, arguments: Sequence[Array], slope: Array
+) -> Sequence[Array]:
+    """Every value of a window has the same share; padding has one where it counts."""
+    x, pads = arguments[0], op.pad_pairs()
+    steps = op.kernel(), ints(op.strides), ints(op.dilations)
+    counts = op.count_include_pad.value.data
+    inside = pad_spatial(np.ones_like(x[:1, :1]), pads, 1.0 if counts else 0.0)
+    shared = slope / sum(view for _, view in taps(inside, *steps))
+    back = pad_spatial(np.zeros_like(x), pads)
+    for _, into in taps(back, *steps):
+        into += shared
+    inner = tuple(slice(low, low + n) for (low, _), n in zip(pads, x.shape[2:], strict=True))
+    return (back[(..., *inner)],)
+
+
 def _qcast(op: quant.QuantizeCastOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array]:
     """Of activations, which have one scale."""
     element = quant.quantized(op.result)
@@ -158,7 +179,7 @@ def _qcast(op: quant.QuantizeCastOp, arguments: Sequence[Array], slope: Array) -
     return (slope * ((codes >= low - 0.5) & (codes <= high + 0.5)),)
 
 
-def _dcast(op: quant.DequantizeCastOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array]:
+def _dcast(op: quant.CastOp, arguments: Sequence[Array], slope: Array) -> Sequence[Array]:
     """Slopes of codes are kept in real units."""
     return (slope,)
 
@@ -171,8 +192,10 @@ RULES: dict[type[Operation], Callable[[Any, Sequence[Array], Array], Sequence[Ar
     graph.ClipOp: _clip,
     graph.AddOp: _add,
     graph.ReshapeOp: _reshape,
+    graph.AveragePoolOp: _average_pool,
     graph.GlobalAveragePoolOp: _mean,
     quant.QuantizeCastOp: _qcast,
     quant.DequantizeCastOp: _dcast,
+    quant.WidenOp: _dcast,
 }
 """By op: from its arguments and the slope of its result, the slopes of its operands."""

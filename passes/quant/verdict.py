@@ -22,7 +22,7 @@ from .observe import is_choice
 from .prefix import start
 
 SAMPLES = 16
-MOVED = graph.ReshapeOp | quant.QuantizeCastOp | quant.DequantizeCastOp
+MOVED = graph.ReshapeOp | quant.CastOp
 LOST = 0.1
 """Decibels from which a remark tells."""
 

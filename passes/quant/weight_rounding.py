@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import TensorType
 
 from ...dialects import graph, quant
+from ...dialects.accumulators import grid_of
 from ...dialects.graph_base import ints, shape_of
 from ...runtime.interpreter.windows import pad_spatial, taps
-from ..graph.constants import new_constant
+from ..graph.constants import erase_unused, new_constant
 from .blocks import BLOCKS, Blocks
 from .grids import bias_room
 from .layers import Float, Layer
-from .placement import GRID_PRESERVING
 from .prefix import Visit
 
 Array = NDArray[Any]
@@ -84,10 +84,7 @@ class Integers:
         cast.location = old.location
         block.insert_ops_before([constant, cast], op)
         op.operands[1] = cast.result
-        for unused in (old, constant_op):
-            if unused.results[0].first_use is None:
-                unused.detach()
-                unused.erase()
+        erase_unused(old.result)
 
 
 def integers_of(layer: Layer) -> Integers | None:
@@ -111,12 +108,10 @@ def integers_of(layer: Layer) -> Integers | None:
 
 def least_scales(layer: Layer, bits: int) -> Float:
     """Scales [outputs] below which the bias would not have room beside weights of so many bits."""
-    value = layer.input
-    while isinstance(value.owner, GRID_PRESERVING):
-        value = value.owner.operands[0]
-    if not isinstance(value.owner, quant.DequantizeCastOp):
+    source = grid_of(layer.input)
+    if source is None:
         return np.zeros(layer.outputs)
-    return np.abs(layer.bias()) / (quant.quantized(value.owner.input).scale * bias_room(bits))
+    return np.abs(layer.bias()) / (source.scale * bias_room(bits))
 
 
 def rows_of(layer: Layer, stored: Array) -> Float:
@@ -131,6 +126,15 @@ class Samples:
 
     real: Array
     quantized: Array
+    weights: Array | None = None
+    """How much each position counts, [groups, n]; all the same if None."""
+
+    def mean(self, array: Array) -> Float:
+        """Over positions: [groups, K, 1]."""
+        if self.weights is None:
+            return array.mean(2, keepdims=True, dtype=np.float64)
+        total = self.weights.sum(1, dtype=np.float64)[:, None, None]
+        return (array @ self.weights[:, :, None]) / total
 
 
 def sample(visit: Visit, positions: int, seed: int) -> Samples:
@@ -176,10 +180,16 @@ class Moments:
         return solved.transpose(0, 2, 1).astype(np.float64)
 
 
-def moments(samples: Samples) -> Moments:
+def moments(samples: Samples, centred: bool = False) -> Moments:
+    """Around the means with `centred`: what a bias that may move leaves."""
     x, xhat = samples.real, samples.quantized
-    count = x.shape[2]
+    count: Any = x.shape[2]
+    if centred:
+        x, xhat = (part - samples.mean(part).astype(part.dtype) for part in (x, xhat))
     back = xhat.transpose(0, 2, 1)
+    if samples.weights is not None:
+        back = back * samples.weights[:, :, None]
+        count = samples.weights.sum(1, dtype=np.float64)[:, None, None]
     second = (xhat @ back).astype(np.float64) / count
     mixed = (x @ back).astype(np.float64) / count
     mean = np.trace(second, axis1=1, axis2=2) / second.shape[1]

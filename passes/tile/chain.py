@@ -92,10 +92,18 @@ class Chain:
         """The buffers of a tiling whose inputs and result are all in the far memory."""
         return chain_buffers(windows, slots, self.inputs, True, self)
 
+    def fits(self) -> bool:
+        """Whether the near memory has room for a candidate."""
+        return any(size <= self.capacity for size in self._bytes())
+
     def least_bytes(self) -> int:
         """The near memory that the smallest candidate takes."""
-        sizes = (*self.tile_sizes(False), *self.tile_sizes(True))
-        return min(self.buffers(ChainWindows(self.ops, each), 1).bytes for each in sizes)
+        return min(self._bytes())
+
+    def _bytes(self) -> Iterator[int]:
+        """The near memory that each candidate takes."""
+        for sizes in (*self.tile_sizes(False), *self.tile_sizes(True)):
+            yield self.buffers(ChainWindows(self.ops, sizes), 1).bytes
 
     def tile_sizes(self, columns: bool) -> Iterator[tuple[int, ...]]:
         """Candidates: those that cut columns, or those that do not."""

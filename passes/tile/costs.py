@@ -38,6 +38,7 @@ SOFTWARE = (
     Cost("quant.add", per_element=8.0),
     Cost("quant.table", per_element=6.0),
     Cost("quant.max_pool2d", per_element=6.0, per_mac=4.0),
+    Cost("quant.unfold", start=300.0, per_element=5.1),
     Cost("*", per_element=12.0, per_mac=3.0),
 )
 """Cycles of one core without a special instruction: for a platform that states no costs."""

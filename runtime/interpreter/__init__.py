@@ -67,11 +67,15 @@ def run(
     inputs: Mapping[str, Array] | Sequence[Array],
     function: str | None = None,
     listeners: Sequence[Listener] = (),
+    *,
+    exact: bool = False,
 ) -> dict[str, Array]:
     """Run `function` (default: the only one) on `inputs`, by name or in order.
 
     The leading dimension of an input may be any multiple of the declared one: the function then
     runs on that many samples at once. Results are keyed by their `graph.name`, else `output<i>`.
+    With `exact`, a graph with casts computes in f64 what lies between its casts: what a program of
+    integers does, which has no sums in f32.
     Raises `RunnelError` for inputs that do not fit, for ops that nothing here can run, and for what
     goes wrong in an op, which it names with its source node.
     """
@@ -80,6 +84,10 @@ def run(
     interpreter = _Interpreter(module, listeners=tuple(listeners))
     for name in sorted({op.name.split(".")[0] for op in module.walk()} - _STRUCTURE | {"func"}):
         interpreter.register_implementations(load_functions(name, target))
+    if exact:
+        from .quant import ExactCasts
+
+        interpreter.register_implementations(ExactCasts(), override=True)
     if role_buffers(target, "input") or role_buffers(target, "output"):
         results = _run_on_buffers(interpreter, target, arguments)
     else:

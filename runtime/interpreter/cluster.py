@@ -166,6 +166,15 @@ class ClusterFunctions(InterpreterFunctions):
         args[1][...] = pooled(op, args, least).max((4, 5))
         return ()
 
+    @impl(cluster.UnfoldOp)
+    def unfold(self, _: Interpreter, op: cluster.UnfoldOp, args: Values) -> Values:
+        x, y, pads = args[0], args[1], args[-2:]
+        kh, kw, *strides = op.window.get_values()[:4]
+        zero = quant.quantized(op.ins[0]).zero_point
+        image = padded(op, x, y.shape[1:3], pads, zero)
+        y[...] = integer.unfold(image, (kh, kw), strides, y.shape[3], zero)
+        return ()
+
     @impl(cluster.CopyOp)
     def copy(self, _: Interpreter, op: cluster.CopyOp, args: Values) -> Values:
         x, y = args

@@ -84,6 +84,16 @@ def windows(
     return view[:, :: strides[0], :: strides[1], :, :: dilations[0], :: dilations[1]]
 
 
+def unfold(
+    x: NDArray[Any], kernel: Sequence[int], strides: Sequence[int], channels: int, fill: int
+) -> NDArray[Any]:
+    """All windows of a padded [N, H, W, C] as [N, OH, OW, channels], row after row, then `fill`."""
+    view = windows(x, kernel, strides).transpose(0, 1, 2, 4, 5, 3)
+    flat = view.reshape(*view.shape[:3], -1)
+    behind = ((0, 0), (0, 0), (0, 0), (0, channels - flat.shape[-1]))
+    return np.pad(flat, behind, constant_values=fill)
+
+
 def matmul(a: IntArray, b: IntArray) -> NDArray[np.int64]:
     """[..., K] @ [K, M] of 8- or 16-bit integers, exact; BLAS, where a float holds the sums."""
     bound = a.shape[-1] * int(np.iinfo(a.dtype).max + 1) * int(np.abs(b).max(initial=0))
@@ -194,10 +204,19 @@ def square_root(v: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def quantize(
-    x: NDArray[np.float32], scale: NDArray[np.float32], zero_point: IntArray, clamp: tuple[int, int]
+    x: NDArray[np.floating],
+    scale: NDArray[np.float32],
+    zero_point: IntArray,
+    clamp: tuple[int, int],
+    rounding: str = "half_even",
 ) -> NDArray[np.int64]:
-    """ONNX QuantizeLinear in f32: round half to even, then saturate."""
-    scaled = np.rint(x.astype(np.float32) / scale.astype(np.float32))
+    """ONNX QuantizeLinear: round, half to even, then saturate. In f32, and in f64 for f64 `x`."""
+    real = x if x.dtype == np.float64 else x.astype(np.float32)
+    steps = real / scale.astype(real.dtype)
+    if rounding == "half_even":
+        scaled = np.rint(steps)
+    else:
+        scaled = np.floor(steps if rounding == "floor" else steps + real.dtype.type(0.5))
     wide = np.clip(scaled.astype(np.float64) + zero_point, clamp[0], clamp[1])
     return wide.astype(np.int64)
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from xdsl.dialects.builtin import i32
 from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
 from xdsl.ir import SSAValue
 
 from ...dialects import quant
+from ...dialects.accumulators import bias_scales
 from ...dialects.types import dtype_of
 from . import integer
 from .batch import per_sample
@@ -119,6 +121,13 @@ class QuantFunctions(InterpreterFunctions):
         view = integer.windows(x, op.kernel_size(), op.strides.get_values())
         return (from_channels_last(view.max((4, 5)), layout),)
 
+    @impl(quant.UnfoldOp)
+    def unfold(self, _: Interpreter, op: quant.UnfoldOp, args: Values) -> Values:
+        zero, channels = quant.quantized(op.input).zero_point, quant.shape_of(op.result)[-1]
+        x = integer.pad_window(args[0], op.pads.get_values(), zero)
+        kernel, strides = op.kernel_size(), op.strides.get_values()
+        return (integer.unfold(x, kernel, strides, channels, zero),)
+
     @impl(quant.TableOp)
     def table(self, _: Interpreter, op: quant.TableOp, args: Values) -> Values:
         x, table = args
@@ -143,9 +152,30 @@ class QuantFunctions(InterpreterFunctions):
     def qcast(self, _: Interpreter, op: quant.QuantizeCastOp, args: Values) -> Values:
         element = quant.quantized(op.result)
         scale, zero = broadcast_parameters(element, args[0].ndim)
-        return (stored(op.result, integer.quantize(args[0], scale, zero, element.bounds)),)
+        rounding = "half_even" if op.rounding is None else op.rounding.data
+        codes = integer.quantize(args[0], scale, zero, element.bounds, rounding)
+        return (stored(op.result, codes),)
 
     @impl(quant.DequantizeCastOp)
     def dcast(self, _: Interpreter, op: quant.DequantizeCastOp, args: Values) -> Values:
         scale, zero = broadcast_parameters(quant.quantized(op.input), args[0].ndim)
         return (integer.dequantize(args[0], scale, zero),)
+
+    @impl(quant.WidenOp)
+    def widen(self, _: Interpreter, op: quant.WidenOp, args: Values) -> Values:
+        return (args[0].astype(np.int32) * np.int32(op.multiplier.value.data),)
+
+
+@register_impls
+class ExactCasts(InterpreterFunctions):
+    """Reals in f64: sums of products of small integers times their scales are exact enough that all
+    roundings are those of the integers.
+    """
+
+    @impl(quant.DequantizeCastOp)
+    def dcast(self, _: Interpreter, op: quant.DequantizeCastOp, args: Values) -> Values:
+        element = quant.quantized(op.input)
+        scale, zero = broadcast_parameters(element, args[0].ndim)
+        if element.storage == i32:
+            scale = bias_scales(op).reshape(scale.shape)
+        return ((args[0].astype(np.int64) - zero) * scale.astype(np.float64),)

@@ -214,6 +214,12 @@ def _(op: quant.MaxPool2DOp, made: Box[int], operands: list[Array]) -> Array:
 
 
 @compute.register
+def _(op: quant.UnfoldOp, made: Box[int], operands: list[Array]) -> Array:
+    kernel, strides = op.kernel_size(), op.strides.get_values()
+    return integer.unfold(operands[0], kernel, strides, shape_of(op.result)[-1], padding(op))
+
+
+@compute.register
 def _(op: quant.TableOp, made: Box[int], operands: list[Array]) -> Array:
     result = dtype_of(quant.quantized(op.result))
     return integer.lookup(operands[0], constants(op, op.table), result)

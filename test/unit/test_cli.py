@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from small_networks import CLASSES, SHAPE, images, save_network
 
+from runnel.passes.tile import tile_network
 from runnel.tools import api
 from runnel.tools.cli import COMMANDS, main
 
@@ -371,6 +372,19 @@ def test_channels_last_data_is_put_in_order(
         *("--data-layout", "channels-last"),
     )
     assert found == expected
+
+
+def test_the_solver_of_tiles_is_the_one_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where ortools is not there only who asks for it hears of it."""
+    monkeypatch.setattr(tile_network, "has_cp_sat", lambda: False)
+    command = ("compile", "quantized.onnx", "--platform", "siracusa", "--no-build")
+    code, _, err = runnel(capsys, *command, "--solver", "cp_sat", "-o", tmp_path / "out")
+    assert code == 1 and "solver cp_sat needs ortools" in err
+    code, _, err = runnel(capsys, *command, "-o", tmp_path / "out")
+    assert code == 0, err
+    assert manifest(tmp_path / "out")["options"]["solver"] == "auto"
 
 
 @pytest.mark.parametrize("io", [["--io", "float"], ["--io-layout", "keep"]])

@@ -15,6 +15,7 @@ from onnx_models import model
 from small_networks import images, save_network
 from xdsl.dialects.builtin import ModuleOp
 
+from runnel.dialects import graph, quant
 from runnel.dialects.diagnostics import RunnelError
 from runnel.lowering.export_encodings import export_encodings
 from runnel.lowering.import_onnx import import_onnx
@@ -148,6 +149,128 @@ def test_unsigned_symmetric_is_a_grid_from_zero(tmp_path: Path) -> None:
     assert (found.bounds, found.zero_points.tolist()) == ((-128, 127), [-128])
 
 
+BLOCKS: Array = np.array([[1, 16], [3, 5], [16, 16], [2, 7], [16, 9]])
+"""Of three inputs each, per output of `WEIGHT`."""
+FINE: Array = (np.abs(WEIGHT).max(axis=1) / np.float32(7 * 11)).astype(np.float64)
+"""The scales that they multiply: some weights are clipped, two of them at code -8."""
+
+
+def blocks_document(version: str) -> dict[str, Any]:
+    """A file as AIMET writes it, with such a weight and calibrated activations."""
+    entry: dict[str, Any] = {"name": "fc/w", "block_size": 3}
+    if version == "2.0.0":
+        entry |= {"output_dtype": "int4", "axis": 1}
+        entry["per_channel_float_scale"] = FINE.reshape(5, 1).tolist()
+        entry["per_block_int_scale"] = BLOCKS.tolist()
+        return document(version) | {"encodings": [*document(version)["encodings"][:2], entry]}
+    entry |= {"dtype": "INT", "enc_type": "LPBQ", "bw": 8, "compressed_bw": 4, "is_sym": True}
+    entry |= {"offset": [-128] * 5, "scale": FINE.tolist()}
+    entry["per_block_int_scale"] = BLOCKS.reshape(-1).tolist()
+    return document(version) | {"param_encodings": [entry]}
+
+
+def stored_weight(module: ModuleOp) -> tuple[quant.UniformQuantizedType, Array]:
+    (cast,) = (
+        op
+        for op in module.walk()
+        if isinstance(op, quant.DequantizeCastOp) and "quant.real" in op.attributes
+    )
+    stored = graph.constant_array(cast.input)
+    assert stored is not None
+    return quant.quantized(cast.input), stored
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "2.0.0"])
+def test_scales_of_blocks_are_integers_times_those_of_channels(
+    tmp_path: Path, version: str
+) -> None:
+    """AIMET's LPBQ: code * integer * scale, codes of 4 bits."""
+    simulated = take(import_onnx(dense()), write(tmp_path, blocks_document(version)))
+    element, stored = stored_weight(simulated)
+    steps = np.repeat(BLOCKS, 3, 1)
+    codes = np.clip(np.rint(WEIGHT / (FINE[:, None] * steps)), -8, 7)
+    assert (codes == -8).any() and (codes == 7).any()
+    np.testing.assert_array_equal(stored, codes * steps)
+    np.testing.assert_allclose(element.scale_array(), FINE, rtol=1e-7)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_blocks_go_out_and_back_in(tmp_path: Path, version: str) -> None:
+    """0.6.1 has no blocks, but the finer grid of the channels, that all codes lie on."""
+    simulated = take(import_onnx(dense()), write(tmp_path, blocks_document("2.0.0")))
+    exported, text = export_encodings(simulated, version)
+    assert ("LPBQ" in text, "per_block_int_scale" in text) == {
+        "0.6.1": (False, False),
+        "1.0.0": (True, True),
+        "2.0.0": (False, True),
+    }[version]
+    back = take(import_onnx(exported), write(tmp_path, text))
+    np.testing.assert_array_equal(stored_weight(back)[1], stored_weight(simulated)[1])
+    expected = outputs_of(simulated, {"in/x": X}).result
+    np.testing.assert_array_equal(outputs_of(back, {"in/x": X}).result, expected)
+
+
+def convolution() -> onnx.ModelProto:
+    weight = np.random.default_rng(3).normal(size=(4, 6, 3, 3)).astype(np.float32)
+    node = helper.make_node("Conv", ["x", "w"], ["y"], "conv")
+    return model([node], {"x": (1, 6, 4, 4)}, ["y"], {"w": weight})
+
+
+def test_blocks_of_a_convolution_are_of_all_taps_of_their_inputs(tmp_path: Path) -> None:
+    network = import_onnx(convolution())
+    steps = np.array([[2, 16, 5], [1, 3, 9], [16, 8, 4], [7, 7, 7]])
+    grids = [{"name": n, "output_dtype": "int8", "y_scale": 0.5} for n in "xy"]
+    weight = {"name": "w", "output_dtype": "int4", "axis": 1, "block_size": 2}
+    weight["per_channel_float_scale"] = np.full((4, 1, 1, 1), 0.03).tolist()
+    weight["per_block_int_scale"] = steps.reshape(4, 3, 1, 1).tolist()
+    path = write(tmp_path, {"version": "2.0.0", "encodings": [*grids, weight]})
+    simulated = take(network, path)
+    (real,) = (t for t in convolution().graph.initializer if t.name == "w")
+    scales = np.repeat(steps, 2, 1)[:, :, None, None]
+    codes = np.clip(np.rint(onnx.numpy_helper.to_array(real) / (np.float32(0.03) * scales)), -8, 7)
+    np.testing.assert_array_equal(stored_weight(simulated)[1], codes * scales)
+    _, text = export_encodings(simulated, "2.0.0")
+    (again,) = (e for e in json.loads(text)["encodings"] if e["name"] == "w")
+    assert again["block_size"] == 2
+    assert np.array(again["per_block_int_scale"]).tolist() == weight["per_block_int_scale"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"axis": 0, "per_channel_float_scale": [[1.0, 1.0]]}, "has scales along axis 1"),
+        ({"block_size": 2}, "has 2 blocks of 2 inputs, the layer has 6"),
+        ({"output_dtype": "uint4"}, "has scales per block and is not symmetric"),
+        ({"y_zero_point": [[1]]}, "has scales per block and is not symmetric"),
+        (
+            {"per_channel_float_scale": [[1.0]]},
+            r"has scales of \[1, 1\] channels and \[5, 2\] blocks",
+        ),
+        (
+            {"per_block_int_scale": [[0.5, 1]] * 5},
+            "per_block_int_scale holds .*, expected int",
+        ),
+        (
+            {"per_block_int_scale": [[17, 1]] * 5},
+            "scales of blocks are 1 to 17 times .* with 1 to 16",
+        ),
+    ],
+)
+def test_blocks_that_do_not_fit(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    content = blocks_document("2.0.0")
+    content["encodings"][2] |= changes
+    with pytest.raises(RunnelError, match=f"tensor 'fc/w': {message}"):
+        take(import_onnx(dense()), write(tmp_path, content))
+
+
+def test_floats_per_block_have_no_integer_form(tmp_path: Path) -> None:
+    entry = {"name": "fc/w", "output_dtype": "int4", "block_size": 3, "axis": 1}
+    entry["y_scale"] = [[0.1, 0.2]] * 5
+    content = {"version": "2.0.0", "encodings": [entry]}
+    with pytest.raises(RunnelError, match=r"integers times the scale of a channel \(per_block"):
+        read_encodings(write(tmp_path, content))
+
+
 @pytest.fixture(scope="module")
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> ModuleOp:
     """The small network with casts and rounded weights."""
@@ -239,6 +362,12 @@ def int_entry(**changes: Any) -> dict[str, Any]:
     return entry | {"scale": [0.5], "offset": [-3]} | changes
 
 
+def lpbq_entry(**changes: Any) -> dict[str, Any]:
+    blocks = {"block_size": 3, "compressed_bw": 4, "per_block_int_scale": [2]}
+    entry = int_entry(enc_type="LPBQ", is_sym=True, offset=[-128])
+    return entry | blocks | changes
+
+
 BAD: dict[str, tuple[object, str]] = {
     "json": ("{", "cannot be read as JSON"),
     "list": ([], "version of the encodings is None"),
@@ -254,6 +383,15 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
     "bits": (int_entry(bw=12), "has 12 bits, expected one of 2, 3"),
     "float": (int_entry(dtype="FLOAT"), "is FLOAT; only integers"),
     "blocks": (int_entry(enc_type="PER_BLOCK"), "scales are PER_BLOCK"),
+    "coarse blocks": (
+        lpbq_entry(per_block_int_scale=[17]),
+        "are 17 to 17 times those .* with 1 to 16",
+    ),
+    "no block": (lpbq_entry(per_block_int_scale=[]), "has no blocks"),
+    "0 blocks": (lpbq_entry(per_block_int_scale=[0]), "are 0 to 0 times"),
+    "odd blocks": (lpbq_entry(scale=[1, 1], offset=[-128] * 2), "has 1 blocks in 2 channels"),
+    "offset of blocks": (lpbq_entry(offset=[-3]), "has scales per block and is not symmetric"),
+    "block size": (lpbq_entry(block_size=0), "a block has 0 inputs"),
     "scale": (int_entry(scale=[-1.0]), "scales that are not above 0"),
     "nan": (int_entry(scale=[float("nan")]), "scales that are not above 0"),
     "offset": (int_entry(offset=[3]), "zero is not among its 8-bit codes"),

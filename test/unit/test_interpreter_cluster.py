@@ -220,6 +220,26 @@ def test_max_pool(seed: int):
     np.testing.assert_array_equal(found, expected)
 
 
+@settings(max_examples=30)
+@given(st.integers(0, 10**6))
+def test_unfold(seed: int):
+    layer = Layer(seed, dilated=False)
+    elements = layer.kernel[0] * layer.kernel[1] * layer.channels
+    layer.out_element, layer.out = IN, elements + seed % 4
+    layer.tile[2] = layer.out
+    kernel = array_text("i64", *layer.kernel)
+    expected = layer.whole("quant.unfold", "", f", kernel = {kernel}", "dilations")
+    (top, left), (bottom, right) = layer.pads[:2], layer.pads[2:]
+    image = np.pad(layer.x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=-3)
+    for y, x in np.ndindex(expected.shape[1:3]):
+        rows, columns = y * layer.rows.stride, x * layer.columns.stride
+        window = image[0, rows:, columns:][: layer.kernel[0], : layer.kernel[1]]
+        np.testing.assert_array_equal(expected[0, y, x, :elements], window.ravel())
+    assert (expected[..., elements:] == -3).all()
+    found = layer.tiled("cluster.unfold", f'kernel = "k", {layer.window}', None, False)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_fully_connected_in_tiles_of_outputs():
     random = np.random.default_rng(1)
     inputs, outputs, tile = 21, 10, 4

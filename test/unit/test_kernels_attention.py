@@ -10,18 +10,12 @@ import numpy as np
 import pytest
 from kernel_harness import reference as ref
 from kernel_harness.cases import Case, c_array, c_struct
-from kernel_harness.toolchain import CORTEX_M4, HOST_CHECKED, Machine
+from kernel_harness.checks import check_bytes
+from kernel_harness.toolchain import CORTEX_M4, HOST_CHECKED
 
 Array = np.ndarray
 MACHINES = {"host": HOST_CHECKED, "cortex-m4": CORTEX_M4}
 BITS = {"int8": "s8", "int16": "s16"}
-
-
-def check(machine: Machine, found: list[Case], folder: Path) -> None:
-    if reason := machine.missing():
-        pytest.skip(reason)
-    results = machine.results(found, folder)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
 
 
 def named(op: str, types: tuple[str, ...]) -> tuple[str, str]:
@@ -78,7 +72,7 @@ def test_products_of_activations(machine: str, tmp_path: Path) -> None:
     for a, b, y in product(BITS, repeat=3):
         if "int16" in (a, b, y) and (a, b) != ("int16", "int16"):
             found.append(matmul_case(f"{a}_{b}_{y}", (2, 3, 6, 5), (a, b, y)))
-    check(MACHINES[machine], found, tmp_path)
+    check_bytes(MACHINES[machine], found, tmp_path)
 
 
 def normalized(
@@ -154,4 +148,4 @@ def test_layer_normalization(machine: str, tmp_path: Path) -> None:
     found.append(norm_case("weights", ends(6, "int8"), shift=14, weights=2**31 - 1))
     if machine == "host":
         found.append(norm_case("long", ends(2**15, "int16"), "int16", epsilon=2**61 - 1))
-    check(MACHINES[machine], found, tmp_path)
+    check_bytes(MACHINES[machine], found, tmp_path)

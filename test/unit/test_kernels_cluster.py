@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kernel_harness import cases, cluster, shapes
+from kernel_harness.checks import check_bytes
 from kernel_harness.cluster import Gaps
 from kernel_harness.reference import DOUBLE, FLOOR, HALF_EVEN, Packing, Window
 from kernel_harness.toolchain import HOST, HOST_CHECKED, Machine
@@ -137,6 +138,21 @@ def pool_cases(flavour: str) -> list[cases.Case]:
     return found
 
 
+def unfold_cases(flavour: str) -> list[cases.Case]:
+    """Windows of whole words and of odd bytes, with nothing or up to a word of filling behind."""
+    found: list[cases.Case] = []
+    symbol = f"rn_cluster_unfold_s8{flavour}"
+    for seed in range(20):
+        g = shapes.random_window(600 + seed, [1, 2, 3, 4], [*KERNELS, (10, 4)])
+        g = replace(g, out_c=g.k_h * g.k_w * g.in_c + seed % 5)
+        found.append(cluster.unfold_case(f"unfold_{seed}", g, symbol, seed, *gaps_of(seed)))
+    for seed in range(16):
+        edges = {f"pad_{side}": seed >> bit & 1 for bit, side in enumerate(SIDES)}
+        g = Window(4, 6, 3, 28, 3, 3, in_zero=seed - 8, **edges)
+        found.append(cluster.unfold_case(f"padding_{seed}", g, symbol, seed))
+    return found
+
+
 def elementwise_cases(flavour: str) -> list[cases.Case]:
     found: list[cases.Case] = []
     for seed, shape in enumerate(
@@ -196,6 +212,7 @@ GROUPS = {
     "depthwise": (depthwise_cases, FLAVOURS),
     "fully_connected": (fully_connected_cases, FLAVOURS),
     "pool": (pool_cases, ("", "_xpulp")),
+    "unfold": (unfold_cases, ("", "_xpulp")),
     "elementwise": (elementwise_cases, ("", "_xpulp")),
     "copy": (copy_cases, ("", "_xpulp")),
     "portable": (portable_cases, ("",)),
@@ -204,10 +221,7 @@ ALL = [(group, flavour) for group, (_, flavours) in GROUPS.items() for flavour i
 
 
 def check(machine: Machine, group: str, flavour: str, folder: Path) -> None:
-    if reason := machine.missing():
-        pytest.skip(reason)
-    results = machine.results(GROUPS[group][0](flavour), folder)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(machine, GROUPS[group][0](flavour), folder)
 
 
 @pytest.mark.parametrize(("group", "flavour"), ALL)
@@ -225,8 +239,6 @@ def test_eight_emulated_cores(group: str, flavour: str, tmp_path: Path) -> None:
 
 def test_scratch_sizes_agree(tmp_path: Path) -> None:
     """Header and kernel table compute the same number of bytes."""
-    if reason := HOST.missing():
-        pytest.skip(reason)
     found: list[cases.Case] = []
     for seed in range(25):
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
@@ -236,8 +248,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
         size = depthwise_scratch(kernels.Problem("depthwise_conv2d", shapes.table_window(g)))
         symbol = "rn_cluster_depthwise_conv2d_s8_xpulp"
         found.append(cases.scratch_case(f"depthwise_{seed}", g, symbol, size))
-    results = HOST.results(found, tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(HOST, found, tmp_path)
 
 
 XPULP, PLAIN = frozenset({"rv32imc", "xpulp"}), frozenset({"rv32imc"})
@@ -263,6 +274,8 @@ def choice(
         choice("add_s8_xpulp", XPULP, "add"),
         choice("table_s8", XPULP, "table"),
         choice("max_pool2d_s8", XPULP, "max_pool2d", in_c=6),
+        choice("unfold_s8_xpulp", XPULP, "unfold", 3),
+        choice("unfold_s8", PLAIN, "unfold", 3),
     ],
 )
 def test_the_table_prefers_the_fastest(

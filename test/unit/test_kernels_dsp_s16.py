@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from kernel_harness import cases, dsp, shapes
+from kernel_harness.checks import check_bytes, check_instructions
 from kernel_harness.reference import Packing, Window
 from kernel_harness.toolchain import CORTEX_M4, HOST, HOST_CHECKED, Machine
 
@@ -125,20 +126,15 @@ MACHINES = {"c-meaning-with-sanitizers": HOST_CHECKED, "cortex-m4": CORTEX_M4}
 @pytest.mark.parametrize("machine", MACHINES)
 def test_bytes_equal_numpy(machine: str, tmp_path: Path) -> None:
     where: Machine = MACHINES[machine]
-    if reason := where.missing():
-        pytest.skip(reason)
     found = other_cases()
     for types in TYPES:
         suffix = "_".join(types)
         found += [replace(c, name=f"{c.name}_{suffix}") for c in product_cases(types)]
-    results = where.results(found, tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(where, found, tmp_path)
 
 
 def test_scratch_sizes_agree(tmp_path: Path) -> None:
     """Header, kernel table and this test compute the same number of bytes."""
-    if reason := HOST.missing():
-        pytest.skip(reason)
     found: list[cases.Case] = []
     for seed in range(12):
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
@@ -149,8 +145,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
         assert size == conv_scratch(g, TYPES[2])
         case = cases.scratch_case(f"conv_{seed}", g, "rn_conv2d_s16_dsp", size)
         found.append(case)
-    results = HOST.results(found, tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(HOST, found, tmp_path)
 
 
 def limits() -> list[tuple[cases.Case, float]]:
@@ -167,9 +162,5 @@ def limits() -> list[tuple[cases.Case, float]]:
 
 
 def test_instruction_counts(tmp_path: Path) -> None:
-    if reason := CORTEX_M4.missing():
-        pytest.skip(reason)
     found = limits()
-    results = CORTEX_M4.results([case for case, _ in found], tmp_path)
-    measured = {case.name: results[case.name].instructions / case.macs for case, _ in found}
-    assert {c.name: measured[c.name] for c, limit in found if measured[c.name] > limit} == {}
+    check_instructions(CORTEX_M4, found, tmp_path)

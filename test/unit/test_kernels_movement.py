@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from kernel_harness import reference as ref
 from kernel_harness.cases import Case, c_array, c_struct
-from kernel_harness.toolchain import CORTEX_M4, HOST_CHECKED, Machine
+from kernel_harness.checks import check_bytes
+from kernel_harness.toolchain import CORTEX_M4, HOST_CHECKED
 
 Array = np.ndarray
 
@@ -90,17 +91,10 @@ def test_boxes(tmp_path: Path) -> None:
         copy_case(name, box, kind) for name, box in BOXES.items() for kind in ("int8", "int32")
     ]
     found += [copy_case("inner", BOXES["inner"], kind, pad) for kind, pad in PADS]
-    check(HOST_CHECKED, found, tmp_path)
+    check_bytes(HOST_CHECKED, found, tmp_path)
 
 
 PADS = (("int8", -128), ("int8", 5), ("int16", -300), ("int16", 0))
-
-
-def check(machine: Machine, found: list[Case], folder: Path) -> None:
-    if reason := machine.missing():
-        pytest.skip(reason)
-    results = machine.results(found, folder)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
 
 
 @dataclass(frozen=True)
@@ -176,7 +170,7 @@ def test_products_on_one_core(machine: str, tmp_path: Path) -> None:
                         types = (f"int{a}", f"int{b}", f"int{y}")
                         product = Product((3, 7, 2), types, zeros=(0, 0, 0 if y == 16 else -7))
                         found.append(mul_case(symbol, symbol, "rn_mul_s16", product, a + b))
-    check({"host": HOST_CHECKED, "cortex-m4": CORTEX_M4}[machine], found, tmp_path)
+    check_bytes({"host": HOST_CHECKED, "cortex-m4": CORTEX_M4}[machine], found, tmp_path)
 
 
 @pytest.mark.skipif(mve_qemu.missing() is not None, reason=str(mve_qemu.missing()))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kernel_harness import cases, shapes
+from kernel_harness.checks import check_bytes, check_instructions
 from kernel_harness.reference import Packing, Window
 from kernel_harness.toolchain import HOST, HOST_CHECKED, RV32, Machine
 
@@ -97,16 +98,11 @@ GROUPS = {"conv2d": conv_cases, "depthwise": depthwise_cases, "other": other_cas
 @pytest.mark.parametrize("machine", MACHINES)
 def test_bytes_equal_numpy(machine: str, group: str, tmp_path: Path) -> None:
     where: Machine = MACHINES[machine]
-    if reason := where.missing():
-        pytest.skip(reason)
-    results = where.results(GROUPS[group](), tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(where, GROUPS[group](), tmp_path)
 
 
 def test_scratch_sizes_agree(tmp_path: Path) -> None:
     """Header, kernel table and this test compute the same number of bytes."""
-    if reason := HOST.missing():
-        pytest.skip(reason)
     found: list[cases.Case] = []
     for seed in range(25):
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
@@ -118,8 +114,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
         size = scratch(g, DEPTHWISE_BYTES)
         assert kernels_rv32.band_bytes(shapes.table_window(g), kernels_rv32.DEPTHWISE_BYTES) == size
         found.append(cases.scratch_case(f"dw_{seed}", g, "rn_depthwise_conv2d_s8_rv32", size))
-    results = HOST.results(found, tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(HOST, found, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -151,12 +146,8 @@ def limits() -> list[tuple[cases.Case, float]]:
 
 
 def test_instruction_counts(tmp_path: Path) -> None:
-    if reason := RV32.missing():
-        pytest.skip(reason)
     found = limits()
-    results = RV32.results([case for case, _ in found], tmp_path)
-    measured = {case.name: results[case.name].instructions / case.macs for case, _ in found}
-    assert {c.name: measured[c.name] for c, limit in found if measured[c.name] > limit} == {}
+    check_instructions(RV32, found, tmp_path)
 
 
 @pytest.mark.shared

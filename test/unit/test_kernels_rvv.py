@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from kernel_harness import cases, shapes
+from kernel_harness.checks import check_bytes, check_instructions
 from kernel_harness.reference import Packing, Window
 from kernel_harness.toolchain import HOST, HOST_CHECKED, RVV, Machine
 from test_kernels_rv32 import KERNELS, SAME
@@ -45,24 +46,18 @@ def all_cases() -> list[cases.Case]:
 
 @pytest.mark.parametrize("machine", [HOST_CHECKED, RVV], ids=["c-meaning-with-sanitizers", "qemu"])
 def test_bytes_equal_numpy(machine: Machine, tmp_path: Path) -> None:
-    if reason := machine.missing():
-        pytest.skip(reason)
-    results = machine.results(all_cases(), tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(machine, all_cases(), tmp_path)
 
 
 def test_scratch_sizes_agree(tmp_path: Path) -> None:
     """Header, kernel table and this test compute the same number of bytes."""
-    if reason := HOST.missing():
-        pytest.skip(reason)
     found: list[cases.Case] = []
     for seed in range(20):
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
         size = kernels_rvv.conv2d_scratch(kernels.Problem("conv2d", shapes.table_window(g)))
         assert size == scratch(g)
         found.append(cases.scratch_case(f"conv_{seed}", g, "rn_conv2d_s8_rvv", size))
-    results = HOST.results(found, tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(HOST, found, tmp_path)
 
 
 def test_the_table_prefers_them() -> None:
@@ -75,13 +70,9 @@ def test_the_table_prefers_them() -> None:
 
 def test_instruction_counts(tmp_path: Path) -> None:
     """Instructions per product that a change must not exceed (gcc 12 plus 5 %)."""
-    if reason := RVV.missing():
-        pytest.skip(reason)
     limits = [
         (conv("conv_3x3_16", Window(8, 32, 16, 16, 3, 3, **SAME)), 0.4),
         (conv("conv_1x1_64", Window(25, 5, 64, 64)), 0.3),
         (fully_connected(1, 640, 128), 1.1),
     ]
-    results = RVV.results([case for case, _ in limits], tmp_path)
-    measured = {case.name: results[case.name].instructions / case.macs for case, _ in limits}
-    assert {c.name: measured[c.name] for c, most in limits if measured[c.name] > most} == {}
+    check_instructions(RVV, limits, tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from kernel_harness import cases, dsp, shapes
+from kernel_harness.checks import check_bytes, check_instructions
 from kernel_harness.reference import Packing, Window
 from kernel_harness.toolchain import CORTEX_M4, HOST_CHECKED, Machine
 
@@ -75,22 +76,15 @@ def dsp_cases() -> list[cases.Case]:
 def test_bytes_equal_numpy(
     machine: Machine, group: Callable[[], list[cases.Case]], tmp_path: Path
 ) -> None:
-    if reason := machine.missing():
-        pytest.skip(reason)
-    results = machine.results(group(), tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(machine, group(), tmp_path)
 
 
 def test_instruction_counts(tmp_path: Path) -> None:
     """Instructions per multiplication that a change must not exceed (gcc 12 plus 10 %)."""
-    if reason := CORTEX_M4.missing():
-        pytest.skip(reason)
     same = {"pad_top": 1, "pad_left": 1, "pad_bottom": 1, "pad_right": 1}
     limits = [
         (dsp_conv("w4_conv_3x3_16", Window(8, 32, 16, 16, 3, 3, **same)), 1.0),
         (dsp_conv("w4_conv_1x1_64", Window(25, 5, 64, 64)), 1.2),
         (fully_connected("rn_fully_connected_s8_w4_dsp", 1, 640, 128), 1.4),
     ]
-    results = CORTEX_M4.results([case for case, _ in limits], tmp_path)
-    measured = {case.name: results[case.name].instructions / case.macs for case, _ in limits}
-    assert {c.name: measured[c.name] for c, limit in limits if measured[c.name] > limit} == {}
+    check_instructions(CORTEX_M4, limits, tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from kernel_harness import cases, shapes
+from kernel_harness.checks import check_bytes, check_instructions
 from kernel_harness.reference import Packing, Window
 from kernel_harness.toolchain import BOARDS, HOST, HOST_CHECKED, Machine
 from test_kernels_rv32 import KERNELS, SAME, depthwise, depthwise_cases, scratch
@@ -82,16 +83,11 @@ def emulated(folder: Path) -> Machine:
 @pytest.mark.parametrize("where", ["c-meaning-with-sanitizers", "emulator"])
 def test_bytes_equal_numpy(where: str, group: str, tmp_path: Path) -> None:
     machine = HOST_CHECKED if where != "emulator" else emulated(tmp_path)
-    if reason := machine.missing():
-        pytest.skip(reason)
-    results = machine.results(GROUPS[group](), tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(machine, GROUPS[group](), tmp_path)
 
 
 def test_scratch_sizes_agree(tmp_path: Path) -> None:
     """Header, kernel table and this test compute the same number of bytes."""
-    if reason := HOST.missing():
-        pytest.skip(reason)
     found: list[cases.Case] = []
     for seed in range(25):
         g = shapes.random_window(seed, [1, 3, 4, 8, 64], KERNELS)
@@ -99,8 +95,7 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
         size = kernels_xpulp.conv2d_scratch(kernels.Problem("conv2d", shapes.table_window(g)))
         assert size == conv_scratch(g)
         found.append(cases.scratch_case(f"conv_{seed}", g, "rn_conv2d_s8_xpulp", size))
-    results = HOST.results(found, tmp_path)
-    assert {name: r.detail for name, r in results.items() if r.wrong} == {}
+    check_bytes(HOST, found, tmp_path)
 
 
 def test_the_table_prefers_them() -> None:
@@ -128,9 +123,5 @@ def limits() -> list[tuple[cases.Case, float]]:
 
 def test_instruction_counts(tmp_path: Path) -> None:
     machine = emulated(tmp_path)
-    if reason := machine.missing():
-        pytest.skip(reason)
     found = limits()
-    results = machine.results([case for case, _ in found], tmp_path)
-    measured = {case.name: results[case.name].instructions / case.macs for case, _ in found}
-    assert {c.name: measured[c.name] for c, limit in found if measured[c.name] > limit} == {}
+    check_instructions(machine, found, tmp_path)

@@ -101,6 +101,32 @@ def test_gradients_are_the_numeric_ones(tmp_path: Path):
             assert slopes[value].reshape(-1)[place] == pytest.approx(numeric, rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.parametrize("counted", [0, 1])
+def test_the_gradient_of_average_pooling_is_the_numeric_one(tmp_path: Path, counted: int):
+    """It is linear: the change by a step of any size."""
+    random = np.random.default_rng(4)
+    data = tmp_path / "x.npy"
+    np.save(data, random.normal(size=(2, 2, 5, 5)))
+    pool = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 1]}
+    nodes: list[Node] = [
+        ("Conv", ["x", "w"], ["c"], {}),
+        ("AveragePool", ["c"], ["y"], {**pool, "count_include_pad": counted}),
+    ]
+    module = network([1, 2, 5, 5], nodes, {"w": random.normal(size=(3, 2, 1, 1))})
+    prefix, tape, real = tape_of(simulated(module, str(data)), str(data), 2)
+    given = {v: a.astype(np.float64) for v, a in {**prefix.real, **real}.items()}
+    (x,) = prefix.real
+    values = tape.run(given, {})
+    weights = random.normal(size=values[tape.output].shape)
+    slope = tape.back(values, {tape.output: weights})[x]
+    first = float((values[tape.output] * weights).sum())
+    for place in random.choice(slope.size, 12, replace=False):
+        moved = given[x].copy()
+        moved.reshape(-1)[place] += 1
+        now = float((tape.run({**given, x: moved}, {})[tape.output] * weights).sum())
+        assert slope.reshape(-1)[place] == pytest.approx(now - first, rel=1e-9, abs=1e-9)
+
+
 def test_an_unknown_gradient_is_refused_where_it_is(tmp_path: Path):
     data = tmp_path / "x.npy"
     np.save(data, np.random.default_rng(0).normal(size=(3, 6)))

@@ -90,7 +90,7 @@ def test_additions_build_on_the_best_before(network: ModuleOp) -> None:
     best = max(found.attempts[:3], key=quantize.quality)
     added = [a.recipe for a in found.attempts[3:]]
     assert all(recipe.before or recipe.between or recipe.after for recipe in added)
-    assert len(added) == 6 and added[0].method == best.recipe.method
+    assert len(added) == 7 and added[0].method == best.recipe.method
 
 
 def packed_bytes(integer: ModuleOp, platform: str) -> int:
@@ -259,6 +259,30 @@ def test_what_cannot_be_is_one_line(
         capsys, "quantize", "real.onnx", "--data", "x.npy", "--target-drop", "100", *arguments
     )
     assert code == 1 and message in err and "Traceback" not in err
+
+
+def test_a_sample_of_several_rows_has_one_label(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of speech networks that take frames without a batch: x [3, 4] -> classes [1, 2]."""
+    random = np.random.default_rng(5)
+    weight = random.normal(size=(12, 2)).astype(np.float32)
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["row"], "row"),
+        helper.make_node("MatMul", ["row", "w"], ["y"], "dense"),
+    ]
+    constants = {"shape": np.array([1, 12], np.int64), "w": weight}
+    onnx.save(model(nodes, {"x": (3, 4)}, ["y"], constants), folder / "frames.onnx")
+    x = random.normal(size=(60, 3, 4)).astype(np.float32)
+    np.save(folder / "frames.npy", x.reshape(180, 4))
+    np.save(folder / "classes.npy", (x.reshape(60, 12) @ weight).argmax(1))
+    code, out, err = runnel(
+        capsys,
+        *("quantize", "frames.onnx", "--data", "frames.npy", "--labels", "classes.npy"),
+        *("--count", "50", "--target-drop", "100", "--sensitivity", "--on-target", "7"),
+    )
+    assert (code, err) == (0, "")
+    assert "float: 100.00 % on 50 samples" in out
 
 
 def test_points_are_a_number(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -353,3 +353,45 @@ def test_the_quantize_pipeline_takes_all_of_it(tmp_path: Path):
         assert not any(op.name == "graph.conv" for op in module.walk())
         found.append(sqnr(reference, outputs(module, x)))
     assert found[1] > found[0] + 6
+
+
+def test_biases_take_out_the_mean_error_and_codes_what_is_left(tmp_path: Path):
+    data, unseen = calibration_file(tmp_path), images(64, seed=9)
+    module = small_network(5)
+    reference = outputs(module, unseen)
+    kept: dict[bool, float] = {}
+    for biases in (False, True):
+        casts = simulated(module, data, bits=4, per_channel=False)
+        apply(casts, RoundWeights(data, biases=biases, positions=1 << 20))
+        kept[biases] = sqnr(reference, outputs(casts, unseen))
+        if not biases:
+            continue
+        for visit in start(casts, "test", data, 64).visits():
+            wanted, found = visit.float_result(), visit.result()
+            axes = (0, *range(2, wanted.ndim))
+            if visit.layer.groups == 1:  # all positions count
+                assert found.mean(axes) == pytest.approx(wanted.mean(axes), abs=1e-4)
+    assert kept[True] > kept[False] + 0.5
+
+
+def test_what_a_clip_cuts_off_counts_little(tmp_path: Path):
+    """Above 1 the output is cut off: codes and bias keep what lies below."""
+    random = np.random.default_rng(3)
+    x = np.concatenate([random.uniform(-1, 1, (400, 2, 1, 1)), np.full((400, 2, 1, 1), 9.0)])
+    data = tmp_path / "x.npy"
+    np.save(data, x)
+    nodes: list[Node] = [
+        ("Conv", ["x", "w", "b"], ["c"], {"group": 2}),
+        ("Clip", ["c", "low", "high"], ["y"], {}),
+    ]
+    constants = {"w": [[[[1.0]]], [[[0.36]]]], "b": [0, 0], "low": 0, "high": 1}
+    module = network([1, 2, 1, 1], nodes, {k: np.array(v) for k, v in constants.items()})
+    casts = simulated(module, str(data), bits=2, per_channel=False)
+    apply(casts, RoundWeights(str(data), biases=True))
+    (layer,) = layers_of(casts)
+    # Outputs of channel 1 are inside at (0, 1) and at 3.24 cut off: a bias that kept the mean of
+    # all would be off by half of the error at 9.
+    integers = integers_of(layer)
+    assert integers is not None
+    weight = (integers.scales * integers.codes).reshape(-1)[1]
+    assert abs(layer.bias()[1]) < 0.25 * abs(4.5 * (weight - 0.36))

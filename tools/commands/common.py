@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 REMARKS = ("passed", "missed", "analysis", "all")
 METHODS = ("mse", "min-max", "moving-average", "percentile", "sqnr", "entropy", "cross-entropy")
+SOLVERS = ("auto", "heuristic", "cp_sat")
 
 
 def dimension(text: str) -> tuple[str, int]:
@@ -92,6 +93,13 @@ def model_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--kernels", type=Path, metavar="TOML", help="a table of your own kernels; they come first")
     runtime_config_option(parser)
+    add(
+        "--solver",
+        choices=SOLVERS,
+        default="auto",
+        help="what chooses tiles for a cluster: a heuristic, or cp_sat (slower, needs ortools), "
+        "which begins at its plan; auto: the heuristic",
+    )
     data_layout(parser)
     telling_options(parser)
 
@@ -183,6 +191,7 @@ def options_of(args: argparse.Namespace, platform: str | None = None) -> Options
         *(where, args.method, args.headroom, args.io, args.io_layout),
         args.kernels,
         args.runtime_config,
+        args.solver,
     )
 
 
@@ -205,6 +214,7 @@ def compile_module(args: argparse.Namespace, module: ModuleOp, platform: str) ->
         io_layout=args.io_layout,
         kernels=args.kernels,
         runtime_config=args.runtime_config,
+        solver=args.solver,
         source=args.model,
         progress=progress_of(args),
     )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ..quantize import Attempt, Search
     from ..sensitivity import Sensitivity
 
+SENSITIVITY_SAMPLES = 64
+
 DESCRIPTION = """\
 Quantizes a float model to int8: tries methods from the cheapest on (ranges of calibration,
 equalization, bias correction, rounding), measures the integers that the program will compute, and
@@ -249,10 +251,11 @@ def run_on_target(args: argparse.Namespace, artifact: Artifact, test: Any, label
     from ...runtime.runners import MissingTool
     from ..on_target import on_target
     from ..report.quantization_text import on_target_text
+    from ..samples import first
 
     if args.on_target == 0:
         return True
-    some = {name: array[: args.on_target] for name, array in test.items()}
+    some = first(test, artifact.signature.inputs, args.on_target)
     right = None if labels is None else labels[: args.on_target]
     try:
         seen = on_target(artifact, some, right, progress_of(args))
@@ -265,11 +268,13 @@ def run_on_target(args: argparse.Namespace, artifact: Artifact, test: Any, label
 
 def sensitivities(args: argparse.Namespace, found: Search, test: Any) -> list[Sensitivity]:
     """Of all layers, on some samples, if they are asked for."""
+    from ..samples import first
     from ..sensitivity import sensitivity
+    from ..signature import signature_of
 
     if not args.sensitivity and args.report is None:
         return []
-    some = {name: array[:64] for name, array in test.items()}
+    some = first(test, signature_of(found.best.casts).inputs, SENSITIVITY_SAMPLES)
     progress = progress_of(args)
 
     def tell(done: int, count: int) -> None:

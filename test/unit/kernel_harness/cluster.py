@@ -211,6 +211,21 @@ def max_pool_case(
     return spmd(name, symbol, definitions, call, untouched(outputs, y_gaps, 8), outputs.size)
 
 
+def unfold_case(
+    name: str, g: Window, symbol: str, seed: int = 0, x_gaps: Gaps = Gaps(), y_gaps: Gaps = Gaps(),
+) -> Case:  # fmt: skip
+    """`g.out_c` are the channels of the result: those of a window and what fills the rest."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-128, 128, (g.in_h, g.in_w, g.in_c)).astype(np.int8)
+    windows = ref.patches(x, g, g.in_zero).reshape(g.out_h, g.out_w, -1)
+    outputs = np.full((g.out_h, g.out_w, g.out_c), g.in_zero, np.int8)
+    outputs[..., : windows.shape[2]] = windows
+    pitches = f"{pitch_text(g.in_w, g.in_c, x_gaps)}, {pitch_text(g.out_w, g.out_c, y_gaps)}"
+    call = f"(void)scratch; {symbol}(&shape, {pitches}, x, y + 8, core, cores);"
+    definitions = [conv_shape(g), c_array("x", strided(x, x_gaps, rng))]
+    return spmd(name, symbol, definitions, call, untouched(outputs, y_gaps, 8), outputs.size)
+
+
 def add_case(
     name: str, shape: tuple[int, int, int], symbol: str, multipliers: tuple[int, int], shift: int,
     lo: int = -128, hi: int = 127, seed: int = 0,

@@ -22,6 +22,8 @@ func.func @kernels(%x : !x, %y : !y, %v : !v, %c : memref<1x1224xi8, "l1">, %d :
     cluster.avg_pool2d ins(%x : !x) outs(%y : !y) pads(%top, %left) {kernel = "k", window = array<i64: 8, 8, 8, 8, 1, 1>, multiplier = 1395864371 : i32, shift = 41 : i32, acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
     // CHECK-NEXT: cluster.max_pool2d ins(%x : {{.*}}) outs(%y : {{.*}}) pads(%top, %left) {kernel = "k", window = array<i64: 2, 2, 2, 2, 1, 1>}
     cluster.max_pool2d ins(%x : !x) outs(%y : !y) pads(%top, %left) {kernel = "k", window = array<i64: 2, 2, 2, 2, 1, 1>}
+    // CHECK-NEXT: cluster.unfold ins(%x : {{.*}}) outs(%y : {{.*}}) pads(%top, %left) {kernel = "k", window = array<i64: 2, 2, 2, 2, 1, 1>}
+    cluster.unfold ins(%x : !x) outs(%y : !y) pads(%top, %left) {kernel = "k", window = array<i64: 2, 2, 2, 2, 1, 1>}
     // CHECK-NEXT: cluster.table ins(%y : {{.*}}) constants(%t : memref<1x256xi8, "l1">) outs(%y : {{.*}}) {kernel = "own", header = "own_kernels.h"}
     cluster.table ins(%y : !y) constants(%t : memref<1x256xi8, "l1">) outs(%y : !y) {kernel = "own", header = "own_kernels.h"}
     // CHECK-NEXT: cluster.copy ins(%v : {{.*}}) outs(%v : {{.*}}) {kernel = "k"}

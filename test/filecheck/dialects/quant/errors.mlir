@@ -516,3 +516,27 @@ func.func @f(%x: tensor<2x4x!quant.uniform<i8:f32, 0.5>>, %w: tensor<4xi32>, %b:
   %0 = quant.layer_norm %x, %w, %b {epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -129, 127>} : (tensor<2x4x!quant.uniform<i8:f32, 0.5>>, tensor<4xi32>, tensor<4xi32>) -> tensor<2x4x!quant.uniform<i8:f32, 0.5>>
   func.return
 }
+
+// -----
+
+func.func @f(%x: tensor<1x4x4x2x!quant.uniform<i8:f32, 0.5>>) {
+  // expected-error@+1 {{quant.unfold: 16 channels do not hold windows of 18 elements}}
+  %0 = quant.unfold %x {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, layout = "nhwc"} : (tensor<1x4x4x2x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x4x4x16x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x4x4x2x!quant.uniform<i8:f32, 0.5>>) {
+  // expected-error@+1 {{quant.unfold: the result has the input's element type}}
+  %0 = quant.unfold %x {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, layout = "nhwc"} : (tensor<1x4x4x2x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x4x4x18x!quant.uniform<i8:f32, 0.25>>
+  func.return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x2x4x4x!quant.uniform<i8:f32, 0.5>>) {
+  // expected-error@+1 {{quant.unfold: expected a 4-D input in nhwc}}
+  %0 = quant.unfold %x {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, layout = "nchw"} : (tensor<1x2x4x4x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x18x4x4x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}

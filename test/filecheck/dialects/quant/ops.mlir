@@ -32,6 +32,12 @@ func.func @max_pool2d(%x: tensor<1x4x4x2x!quant.uniform<i8:f32, 0.5>>) {
   func.return
 }
 
+// CHECK: quant.unfold %x {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, layout = "nhwc"} : (tensor<1x4x4x2x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x4x4x20x!quant.uniform<i8:f32, 0.5>>
+func.func @unfold(%x: tensor<1x4x4x2x!quant.uniform<i8:f32, 0.5>>) {
+  %0 = quant.unfold %x {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, layout = "nhwc"} : (tensor<1x4x4x2x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x4x4x20x!quant.uniform<i8:f32, 0.5>>
+  func.return
+}
+
 // CHECK: quant.table %x, %t : (tensor<1x4x!quant.uniform<i8:f32, 0.5>>, tensor<256xi8>) -> tensor<1x4x!quant.uniform<i8:f32, 0.25>>
 func.func @table(%x: tensor<1x4x!quant.uniform<i8:f32, 0.5>>, %t: tensor<256xi8>) {
   %0 = quant.table %x, %t : (tensor<1x4x!quant.uniform<i8:f32, 0.5>>, tensor<256xi8>) -> tensor<1x4x!quant.uniform<i8:f32, 0.25>>
