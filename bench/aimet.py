@@ -49,6 +49,7 @@ PAIRS: dict[str, tuple[str, ...]] = {
     "w8 tensor": ("w8 tensor",),
     "w8 tensor equalize": (
         *("w8 tensor equalize", "w8 tensor equalize bias", "w8 tensor equalize flips"),
+        *("w8 tensor noise", "w8 tensor noise flips"),
     ),
     "w4": ("w4 nearest", "w4"),
     "w4 adaround": ("w4 flips", "w4 adaround"),
