@@ -112,8 +112,9 @@ PIPELINES: dict[str, NamedPipeline] = {
     "lower-to-dma": NamedPipeline(
         "Tiles to asynchronous copies and kernels on planned buffers, verified.",
         "convert-tile-to-dma,spill-constants,software-pipeline,split-transfers,overlap-units,"
-        "defer-waits,dce,cse,remove-unused-globals,plan-memory{algorithm=$algorithm},verify-memory",
-        {"algorithm": "auto"},
+        "defer-waits,dce,cse,remove-unused-globals,"
+        "plan-memory{algorithm=$algorithm stop-at-fit=$stop-at-fit},verify-memory",
+        {"algorithm": "auto", "stop-at-fit": "false"},
     ),
     "lower-to-cluster": NamedPipeline(
         "Integer ops to a schedule of all cores, DMA and NPU on planned buffers, verified.",

@@ -53,7 +53,8 @@ class Options:
     runtime_config: Path | None = None
     """A JSON file of AIMET that says what is quantized, in place of what the platform says."""
     solver: str = "auto"
-    """What chooses tiles where the platform has a cluster: `tile-network`'s solver."""
+    """What chooses tiles where the platform has a cluster: `tile-network`'s solver. With
+    `heuristic` buffers are placed until they fit, not in the smallest arena."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +270,10 @@ _CLUSTER_STEPS: dict[str, tuple[str, Callable[[Options], str]]] = {
             f"solver={options.solver}}}"
         ),
     ),
-    "dma": ("schedule transfers and plan memory", lambda _: "lower-to-dma"),
+    "dma": (
+        "schedule transfers and plan memory",
+        lambda options: f"lower-to-dma{{stop-at-fit={str(options.solver == 'heuristic').lower()}}}",
+    ),
     "cluster": ("share the work among the cores", lambda _: "fork-cores,verify-hazards"),
 }
 """Level to what to tell the user and the pipeline that leads to it from the one before."""

@@ -36,6 +36,8 @@ class PlanMemory(ModulePass):
     """Bytes that every offset is a multiple of."""
     keep_inputs: bool = False
     """Whether network inputs survive the call; without it their bytes are used again."""
+    stop_at_fit: bool = False
+    """Whether the search ends when an arena fits its memory; without it, at the smallest found."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.alignment < 1 or self.alignment % DEFAULT_ALIGNMENT:
@@ -61,10 +63,11 @@ class PlanMemory(ModulePass):
         buffers = liveness.buffers(memory)
         intervals = [liveness.intervals[buffer] for buffer in buffers]
         bound = liveness_bound(intervals, self.alignment)
-        with blaming(func):
-            placement = place(intervals, self.algorithm, alignment=self.alignment)
         with blaming(buffers[0]):
             space = space_for_buffers(module, memory)
+        enough = space.bytes if space is not None and self.stop_at_fit else 0
+        with blaming(func):
+            placement = place(intervals, self.algorithm, alignment=self.alignment, enough=enough)
         if space is not None and placement.arena > space.bytes:
             _refuse(space, func, liveness, memory, bound, placement)
         for buffer, offset in zip(buffers, placement.offsets, strict=True):

@@ -98,7 +98,8 @@ def model_options(parser: argparse.ArgumentParser) -> None:
         choices=SOLVERS,
         default="auto",
         help="what chooses tiles for a cluster: a heuristic, or cp_sat (slower, needs ortools), "
-        "which begins at its plan; auto: the heuristic",
+        "which begins at its plan; auto: the heuristic, but buffers are placed in the smallest "
+        "arena, not in one that fits",
     )
     data_layout(parser)
     telling_options(parser)
