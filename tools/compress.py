@@ -115,9 +115,9 @@ def compress(
         raise RunnelError("the model is quantized already: compress it in float, then quantize")
     test = data if test is None else test
     if labels is not None:
-        check_labels(labels, test)
+        check_labels(labels, test, model)
     if data_labels is not None:
-        check_labels(data_labels, data)
+        check_labels(data_labels, data, model)
     context, whole = new_context(), model.clone()
     resolve_pipeline("simplify").run(context, whole)
     module = whole.clone()

@@ -253,7 +253,7 @@ def search(
     if test is None:
         test, data_labels = data, labels
     if labels is not None:
-        check_labels(labels, sample_count(test, signature_of(model).inputs))
+        check_labels(labels, test, model)
     if encodings is not None:
         check_encodings(model, encodings)
     with TemporaryDirectory(prefix="runnel-") as folder:
@@ -336,8 +336,9 @@ def real(array: Array) -> Array:
     return array if array.dtype.kind == "f" else array.astype(np.float32)
 
 
-def check_labels(labels: Array, count: int) -> None:
-    """Refuse labels that are not `count` integers."""
+def check_labels(labels: Array, samples: Samples, model: ModuleOp) -> None:
+    """Refuse labels that are not one integer per sample."""
+    count = sample_count(samples, signature_of(model).inputs)
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != count:
         raise RunnelError(
             f"labels are one integer per sample: expected [{count}], got {labels.dtype} "
