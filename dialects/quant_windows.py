@@ -181,6 +181,29 @@ class Conv2DOp(Op2D):
             },
         )
 
+    @staticmethod
+    def pointwise(
+        input: SSAValue,
+        weight: SSAValue,
+        bias: SSAValue,
+        result_type: TensorType,
+        *,
+        requant: RequantAttr,
+    ) -> Conv2DOp:
+        """Of 1x1 kernels, channels last: a product of each pixel with the weight."""
+        return Conv2DOp(
+            input,
+            weight,
+            bias,
+            result_type,
+            strides=(1, 1),
+            pads=(0, 0, 0, 0),
+            dilations=(1, 1),
+            groups=1,
+            layout="nhwc",
+            requant=requant,
+        )
+
     def kernel_size(self) -> Sequence[int]:
         shape = shape_of(self.weight)
         return shape[2:] if self.layout.data == "nchw" else shape[1:3]

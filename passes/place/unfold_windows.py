@@ -65,16 +65,11 @@ def unfold(op: quant.Conv2DOp) -> None:
         layout="nhwc",
     )
     weight = unfolded_weight(op)
-    conv = quant.Conv2DOp(
+    conv = quant.Conv2DOp.pointwise(
         windows.result,
         weight.result,
         op.bias,
         op.result.type,
-        strides=(1, 1),
-        pads=(0, 0, 0, 0),
-        dilations=(1, 1),
-        groups=1,
-        layout="nhwc",
         requant=op.requant,
     )
     for new in (windows, weight, conv):

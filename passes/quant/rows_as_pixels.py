@@ -48,16 +48,11 @@ class Convolution(RewritePattern):
         taps = stored.reshape(outputs, 1, 1, depth)
         weight = new_constant(op, symbol_of(op.weight, "weight"), taps, type, op.weight)
         image = graph.ReshapeOp(op.input, (1, 1, rows, depth))
-        conv = quant.Conv2DOp(
+        conv = quant.Conv2DOp.pointwise(
             image.result,
             weight.result,
             op.bias,
             with_shape(tensor_type(op.result), (1, 1, rows, outputs)),
-            strides=(1, 1),
-            pads=(0, 0, 0, 0),
-            dilations=(1, 1),
-            groups=1,
-            layout="nhwc",
             requant=op.requant,
         )
         back = graph.ReshapeOp(conv.result, (rows, outputs))
