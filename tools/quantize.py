@@ -130,6 +130,13 @@ class Search:
         return min(met, key=lambda attempt: self.goal.amount(attempt.price))
 
     @property
+    def noisier(self) -> list[tuple[str, float]]:
+        """Calibrations that leave the output less SQNR than min-max does, and how many dB less."""
+        sqnr = {a.recipe.method: a.exact.fidelity.sqnr for a in self.attempts if a.recipe.plain}
+        most = sqnr.get("min-max", -np.inf)
+        return [(method, most - found) for method, found in sqnr.items() if found < most]
+
+    @property
     def pareto(self) -> list[Point]:
         """What the last choice of bits was made from; the one of `best`, if it has chosen bits."""
         for attempt in (self.best, *reversed(self.attempts)):

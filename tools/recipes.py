@@ -37,6 +37,11 @@ class Recipe:
         """Whether bits of weights are chosen."""
         return any("weight-bits" in step for step in self.between)
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a calibration and nothing else."""
+        return not (self.before or self.between or self.after)
+
     def pipeline(self, data: Path) -> str:
         """The passes from the simplified float graph to simulated quantization."""
         channels = str(self.per_channel).lower()

@@ -24,6 +24,7 @@ from runnel.tools.read_ir import read_mlir
 from runnel.tools.recipes import ADDITIONS, CALIBRATIONS
 from runnel.tools.registry import new_context
 from runnel.tools.report.layer_ranges import layer_ranges
+from runnel.tools.report.quantization_text import search_text
 from runnel.tools.road import level_of
 from runnel.tools.validation import run_level
 
@@ -139,6 +140,23 @@ def test_a_network_without_classes_has_its_goal_in_decibels() -> None:
     assert found.best.drop is None and found.best.exact.fidelity.top1 is None
     assert found.best.met and found.best.exact.fidelity.sqnr > 20
     assert not search(module, inputs, Goal(sqnr=200.0)).best.met
+
+
+def test_a_calibration_noisier_than_min_max_is_named() -> None:
+    """Percentile takes two values of 32,000 for outliers, and they are what is measured with."""
+    from runnel.lowering.import_onnx import import_onnx
+
+    module = import_onnx(
+        model([helper.make_node("Relu", ["x"], ["y"])], {"x": (1, 2, 4, 4)}, ["y"])
+    )
+    seen = np.random.default_rng(0).uniform(0, 1, (1000, 2, 4, 4)).astype(np.float32)
+    seen[7, :, 0, 0] = 30
+    found = search(module, {"x": seen}, Goal(sqnr=200.0), test={"x": seen[7:8]})
+    (method, less), *more = found.noisier
+    assert (method, more) == ("percentile", [])
+    least = found.attempts[0].exact.fidelity.sqnr - 20 * np.log10(30 / 29)
+    assert less == pytest.approx(least, abs=0.1)
+    assert f"percentile has {less:.2f} dB less SQNR than min-max here" in search_text(found)
 
 
 def test_a_quantized_network_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,12 @@ def search_text(found: Search) -> str:
         *("SQNR, gain out", "bytes", "seconds"),
     )
     rows = [row(attempt) for attempt in found.attempts]
-    why = "\n".join(f"  {a.recipe}: {a.why}" for a in found.attempts)
+    lines = [f"  {a.recipe}: {a.why}" for a in found.attempts]
+    lines += [
+        f"  {method} has {less:.2f} dB less SQNR than min-max here"
+        for method, less in found.noisier
+    ]
+    why = "\n".join(lines)
     return f"{text_table(headers, rows)}\n{why}\n\n{pareto_table(found)}{outcome(found)}"
 
 
