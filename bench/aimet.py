@@ -18,22 +18,21 @@ from there by a later run, which needs no --aimet then; ours are always made ane
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from xdsl.ir import Operation
 
 from runnel.bench.networks import Array
+from runnel.bench.notes import Notes
 from runnel.bench.quantization import CASES, RECIPES, flat, outputs_of, paired_error, rows_of
 from runnel.passes.quant.round_weights import RoundWeights
 from runnel.passes.quant.verdict import sqnr
@@ -84,32 +83,6 @@ class Row:
 
 def bits(hits: str | None) -> Array | None:
     return None if hits is None else np.array(list(hits), int)
-
-
-@dataclass
-class Notes:
-    """All rows, kept in a file."""
-
-    path: Path | None
-    found: dict[tuple[str, str, str], Row] = field(default_factory=dict[Any, Row])
-
-    @staticmethod
-    def of(path: Path | None) -> Notes:
-        kept = json.loads(path.read_text()) if path is not None and path.is_file() else []
-        return Notes(path, {row.key: row for row in (Row(**facts) for facts in kept)})
-
-    def get(self, network: str, tool: str, recipe: str, digest: str) -> Row | None:
-        """The row, if it was made of the same files."""
-        row = self.found.get((network, tool, recipe))
-        return row if row is not None and row.digest == digest else None
-
-    def note(self, row: Row) -> None:
-        self.found[row.key] = row
-        if self.path is not None:
-            text = json.dumps([asdict(row) for row in self.found.values()], indent=1)
-            draft = self.path.with_suffix(".draft")
-            draft.write_text(text + "\n", encoding="utf-8")
-            draft.replace(self.path)
 
 
 @dataclass(frozen=True)
@@ -183,7 +156,7 @@ def runnel(setting: Setting, recipe: str) -> Row:
 
 
 def rows(
-    name: str, recipes: Sequence[str], count: int | None, python: str | None, notes: Notes
+    name: str, recipes: Sequence[str], count: int | None, python: str | None, notes: Notes[Row]
 ) -> Iterator[Row]:
     """The float network; for each recipe AIMET's row, which may be known, and ours."""
     case = CASES[name]
@@ -200,13 +173,13 @@ def rows(
         setting = Setting(name, model, data, test, inputs, reference)
         yield setting.row("float", "", reference, 0.0, 0.0)
         for recipe in recipes:
-            known = notes.get(name, "aimet", recipe, setting.digest)
+            known = notes.get((name, "aimet", recipe), setting.digest)
             yield known or aimet(setting, recipe, python)
             for ours in PAIRS[recipe]:
                 yield runnel(setting, ours)
 
 
-def table(notes: Notes) -> str:
+def table(notes: Notes[Row]) -> str:
     """All that is known: of each network the float one, AIMET's rows, and behind each ours of the
     same files.
     """
@@ -215,11 +188,11 @@ def table(notes: Notes) -> str:
     for real in [row for row in notes.found.values() if row.tool == "float"]:
         cells.append(cells_of(real, ""))
         for recipe, beside in PAIRS.items():
-            theirs = notes.get(real.network, "aimet", recipe, real.digest)
+            theirs = notes.get((real.network, "aimet", recipe), real.digest)
             if theirs is None:
                 continue
             cells.append(cells_of(theirs, ""))
-            found = [notes.get(real.network, "runnel", ours, real.digest) for ours in beside]
+            found = [notes.get((real.network, "runnel", ours), real.digest) for ours in beside]
             cells += [cells_of(ours, ours.ahead(theirs)) for ours in found if ours is not None]
     return text_table(headers, cells)
 
@@ -240,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--count", type=int, help="only the first inputs of each set")
     add("--json", type=Path, metavar="FILE", help="keep all rows in FILE, and take AIMET's from it")
     args = parser.parse_args(argv)
-    notes = Notes.of(args.json)
+    notes = Notes.of(args.json, Row)
     for name in args.networks.split(","):
         for row in rows(name, args.recipes.split(","), args.count, args.aimet, notes):
             notes.note(row)

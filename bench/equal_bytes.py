@@ -21,10 +21,9 @@ Exit code 1 if bytes differ, or something did not run.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -43,6 +42,7 @@ from runnel.bench.cluster_networks import (
     start,
     variant,
 )
+from runnel.bench.notes import Notes
 from runnel.dialects.diagnostics import RunnelError
 from runnel.runtime.runners import Emulation, Program
 from runnel.tools import api
@@ -99,32 +99,6 @@ class Found:
 
 
 @dataclass
-class Notes:
-    """All that was found, kept in a file."""
-
-    path: Path | None
-    found: dict[tuple[str, str, int, str], Found] = field(default_factory=dict[Any, Found])
-
-    @staticmethod
-    def of(path: Path | None) -> Notes:
-        kept = json.loads(path.read_text()) if path is not None and path.is_file() else []
-        return Notes(path, {f.key: f for f in (Found(**facts) for facts in kept)})
-
-    def going_on(self, new: Found) -> Found:
-        """What is known of the same text, else `new`."""
-        old = self.found.get(new.key)
-        return old if old is not None and old.digest == new.digest and old.passed else new
-
-    def note(self, found: Found) -> None:
-        self.found[found.key] = found
-        if self.path is not None:
-            text = json.dumps([asdict(f) for f in self.found.values()], indent=1)
-            draft = self.path.with_suffix(".draft")
-            draft.write_text(text + "\n", encoding="utf-8")
-            draft.replace(self.path)
-
-
-@dataclass
 class Case:
     """A network on a platform with an L1."""
 
@@ -167,11 +141,12 @@ class Case:
             parts += [name.encode() + (folder / name).read_bytes() for name in names]
         return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()[:16]
 
-    def run(self, way: str, notes: Notes) -> Found:
+    def run(self, way: str, notes: Notes[Found]) -> Found:
         """All inputs that are not known."""
         count = len(next(iter(self.here.samples.values())))
         new = Found(self.here.name, self.base, self.l1_kib, way, self.digest(way))
-        found = notes.going_on(new)
+        known = notes.get(new.key, new.digest)
+        found = known if known is not None and known.passed else new
         if found.inputs >= count:
             return found
         while found.inputs < count and found.passed:
@@ -209,7 +184,7 @@ def ir_bytes(module: ModuleOp) -> bytes:
     return b"".join([text.encode(), *(data[name].tobytes() for name in sorted(data))])
 
 
-def results(args: argparse.Namespace, notes: Notes) -> Iterator[Found | None]:
+def results(args: argparse.Namespace, notes: Notes[Found]) -> Iterator[Found | None]:
     """All cells of the matrix; None for what does not run."""
     progress = Progress(quiet=False)
     for network in args.networks:
@@ -227,7 +202,7 @@ def results(args: argparse.Namespace, notes: Notes) -> Iterator[Found | None]:
                             yield None
 
 
-def table(notes: Notes, ways: Sequence[str]) -> str:
+def table(notes: Notes[Found], ways: Sequence[str]) -> str:
     """All that is known: for each way the number of inputs whose bytes were equal, twice."""
     rows: list[list[Cell]] = []
     for case in sorted({key[:3] for key in notes.found}):
@@ -267,7 +242,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.sanitize:
         args.ways += [way for way in THREADS if way not in args.ways]
-    notes = Notes.of(args.json)
+    notes = Notes.of(args.json, Found)
     try:
         found = list(results(args, notes))
     except RunnelError as error:
