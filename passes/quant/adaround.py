@@ -11,6 +11,7 @@ dL/dz = 2 (f(z) - f(z*)) f'(z) / power; dL/dw = dL/dz xhat^T; dw/dv = s (ceil - 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,27 +59,28 @@ def bias_of(visit: Visit) -> Float:
 
 @dataclass
 class State:
-    """Finished layers by a key of all that their result depends on, in a file or nowhere."""
+    """Finished layers in a file, by a key of all that their result depends on."""
 
-    path: Path | None
+    path: Path
     done: dict[str, Array] = field(default_factory=dict[str, Array])
 
     def __post_init__(self) -> None:
-        if self.path is not None and self.path.exists():
+        if self.path.exists():
             with np.load(self.path) as file:
                 self.done = {key: file[key] for key in file.files}
 
-    def get(self, key: str) -> Float | None:
-        found = self.done.get(key)
-        return None if found is None else found.astype(np.float64)
+    def of(self, key: str, solve: Callable[[], Float]) -> Float:
+        """The codes of a layer: those in the file, else solved for and noted there."""
+        if key not in self.done:
+            self.put(key, solve())
+        return self.done[key].astype(np.float64)
 
     def put(self, key: str, codes: Float) -> None:
         """Note a layer; the file is complete at any moment."""
         self.done[key] = codes.astype(np.int8)
-        if self.path is not None:
-            beside = self.path.with_suffix(".part.npz")
-            np.savez(beside, allow_pickle=False, **self.done)
-            beside.replace(self.path)
+        beside = self.path.with_suffix(".part.npz")
+        np.savez(beside, allow_pickle=False, **self.done)
+        beside.replace(self.path)
 
 
 @dataclass
@@ -118,25 +120,27 @@ class AdaRound:
     def descend(
         self, samples: Samples, first: Array, iterations: int, random: np.random.Generator
     ) -> Array:
-        # Positions are shuffled once, so that a batch is a slice and nothing is gathered.
+        # positions are shuffled once, and each batch lies together: nothing is gathered in the loop
         count = samples.quantized.shape[2]
         order = random.permutation(count)
         xhat = np.ascontiguousarray(samples.quantized[..., order], np.float32)
         wanted = self.weight @ np.ascontiguousarray(samples.real[..., order], np.float32)
         wanted = self.act(wanted + self.bias)
         power = max(float((wanted**2).sum(dtype=np.float64)) / count, 1e-30)
+        batches = [
+            tuple(np.ascontiguousarray(array[..., low : low + BATCH]) for array in (xhat, wanted))
+            for low in range(0, count, BATCH)
+        ]
         rest = np.clip(self.weight / self.scales - self.low, 0, 1)
         v = soft_inverse((1 - LEAN) * rest + LEAN * (first > self.low))
         adam = Adam(v)
         best = first
         least, bad = self.loss(best, xhat, wanted), 0
         for step in range(iterations):
-            start = step * BATCH % count
-            batch = slice(start, min(start + BATCH, count))
+            part, aim = batches[step % len(batches)]
             time = (step / iterations - WARM_UP) / (1 - WARM_UP)
             h, turn = soft(v)
-            loss = power * (batch.stop - batch.start)
-            slope = self.gradient(h, turn, xhat[..., batch], wanted[..., batch], loss)
+            slope = self.gradient(h, turn, part, aim, power * part.shape[2])
             if time >= 0:
                 slope += push(h, turn, time)
             adam.step(slope)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ class RoundWeights(ModulePass):
             self.round_all(op)
 
     def round_all(self, module: ModuleOp) -> None:
-        state = State(Path(self.state) if self.state else None)
+        state = State(Path(self.state)) if self.state else None
         network = start(module, PASS, self.data, self.samples)
         distill(network, self.distill, PASS, self.seed)
         for index, visit in enumerate(network.visits()):
@@ -86,7 +87,7 @@ class RoundWeights(ModulePass):
                 continue
             self.round(visit, integers, self.seed + index, state)
 
-    def round(self, visit: Visit, integers: Integers, seed: int, state: State) -> None:
+    def round(self, visit: Visit, integers: Integers, seed: int, state: State | None) -> None:
         weight = rows_of(visit.layer, visit.real_weight)
         drawn = sample(visit, self.positions, seed)
         if self.biases:
@@ -121,19 +122,17 @@ class RoundWeights(ModulePass):
         drawn: Samples,
         first: Float,
         seed: int,
-        state: State,
+        state: State | None,
     ) -> Float:
         low, high = integers.neighbours(weight)
         method = AdaRound(
             weight, integers.scales, low, high, bias_of(visit), following(visit.layer.op)
         )
-        key = method.key(self.iterations, seed, drawn, first)
-        known = state.get(key)
-        if known is not None:
-            return known
-        codes = method.solve(drawn, first, self.iterations, np.random.default_rng(seed))
-        state.put(key, codes)
-        return codes
+        random = np.random.default_rng(seed)
+        solve = partial(method.solve, drawn, first, self.iterations, random)
+        if state is None:
+            return solve()
+        return state.of(method.key(self.iterations, seed, drawn, first), solve)
 
 
 def heard(visit: Visit, weight: Float, samples: Samples) -> Samples:
