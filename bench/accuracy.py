@@ -21,6 +21,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from runnel.bench.networks import NETWORKS, Array, DataSet, Network
+from runnel.bench.options import add_names
 from runnel.runtime.interpreter import run
 from runnel.tools import api
 from runnel.tools.progress import Progress
@@ -152,12 +153,12 @@ def four(value: float | None) -> str | None:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Task accuracy of float and int8.")
     add = parser.add_argument
-    add("--networks", default=",".join(NETWORKS), help=f"of {', '.join(NETWORKS)}")
+    add_names(parser, "--networks", NETWORKS)
     add("--method", choices=api.METHODS, default="mse", help="calibration (mse)")
     add("--count", type=int, help="only the first labelled samples of each set")
     add("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
     args = parser.parse_args(argv)
-    found = measure_all(args.networks.split(","), args.method, args.count)
+    found = measure_all(args.networks, args.method, args.count)
     print(table(found), end="")
     if args.json is not None:
         args.json.write_text(json.dumps([asdict(a) for a in found], indent=2) + "\n")

@@ -33,6 +33,7 @@ from xdsl.ir import Operation
 
 from runnel.bench.networks import Array
 from runnel.bench.notes import Notes
+from runnel.bench.options import add_names
 from runnel.bench.quantization import CASES, RECIPES, flat, outputs_of, paired_error, rows_of
 from runnel.passes.quant.round_weights import RoundWeights
 from runnel.passes.quant.verdict import sqnr
@@ -42,6 +43,8 @@ from runnel.tools.registry import new_context
 from runnel.tools.report.text_table import text_table
 
 WORKER = Path(__file__).with_name("aimet_worker.py")
+
+NETWORKS = ("resnet8", "dscnn", "mobilenetv1_025", "mobilenet_v1", "autoencoder")
 
 PAIRS: dict[str, tuple[str, ...]] = {
     "w8": ("w8", "w8 flips", "w8 depthwise flips"),
@@ -208,14 +211,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="aimet-onnx beside runnel.")
     add = parser.add_argument
     add("--aimet", metavar="PYTHON", help="of an environment with aimet-onnx")
-    add("--networks", default="resnet8,dscnn,mobilenetv1_025,mobilenet_v1", help="names")
-    add("--recipes", default=",".join(PAIRS), help=f"of {', '.join(PAIRS)}")
+    add_names(parser, "--networks", CASES, NETWORKS)
+    add_names(parser, "--recipes", PAIRS)
     add("--count", type=int, help="only the first inputs of each set")
     add("--json", type=Path, metavar="FILE", help="keep all rows in FILE, and take AIMET's from it")
     args = parser.parse_args(argv)
     notes = Notes.of(args.json, Row)
-    for name in args.networks.split(","):
-        for row in rows(name, args.recipes.split(","), args.count, args.aimet, notes):
+    for name in args.networks:
+        for row in rows(name, args.recipes, args.count, args.aimet, notes):
             notes.note(row)
             print(*cells_of(row, ""), sep="  ", file=sys.stderr, flush=True)
     print(table(notes), end="")

@@ -26,9 +26,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from runnel.bench.cluster_networks import L1_KIB, NAMES, PLATFORMS, Start, start, variant
+from runnel.bench.cluster_networks import (
+    NAMES,
+    Start,
+    matrix_options,
+    start,
+    variant,
+)
+from runnel.bench.options import add_names
 from runnel.bench.peers import CLUSTER_PEERS, ClusterPeer
 from runnel.dialects.diagnostics import RunnelError
+from runnel.passes.tile.tile_network import SOLVERS
 from runnel.runtime.emulator.cycles import CycleReport
 from runnel.runtime.platforms import load_platform
 from runnel.tools import api
@@ -180,30 +188,14 @@ def notes(found: Sequence[Result]) -> Iterator[str]:
             )
 
 
-def names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Cycles, DMA and overlap on the emulated cluster.")
     add = parser.add_argument
-    add("--networks", type=names, default=list(NAMES), help=f"of {', '.join(NAMES)}")
-    add("--platforms", type=names, default=list(PLATFORMS), help=f"of {', '.join(PLATFORMS)}")
-    add(
-        "--l1",
-        type=lambda text: [int(size) for size in names(text)],
-        default=list(L1_KIB),
-        metavar="KIB",
-        help=f"sizes of L1 in KiB ({','.join(map(str, L1_KIB))})",
-    )
+    matrix_options(parser)
     add("--inputs", type=int, default=2, metavar="N", help="inputs whose bytes are compared (2)")
-    add("--one-core", type=names, default=["resnet8"], help="networks to run on one core as well")
-    add(
-        "--solvers",
-        type=names,
-        default=["heuristic"],
-        help="what chooses tiles: heuristic (default), cp_sat; all are timed, the first one runs",
-    )
+    add_names(parser, "--one-core", NAMES, ("resnet8",), "networks to run on one core as well, ")
+    what = "what chooses tiles; all are timed, the first one runs; "
+    add_names(parser, "--solvers", SOLVERS, ("heuristic",), what)
     add("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
     args = parser.parse_args(argv)
     try:

@@ -6,6 +6,7 @@ not fit the L2 of the platforms, so that it takes one more memory.
 
 from __future__ import annotations
 
+import argparse
 import lzma
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 from runnel.bench.calibration import IMAGES, MODEL, read_images
 from runnel.bench.networks import NETWORKS, Array, models_folder
+from runnel.bench.options import add_names
 from runnel.runtime.platforms import DIRECTORY
 from runnel.tools import api
 from runnel.tools.artifact import Artifact
@@ -113,3 +115,20 @@ def _tables(platform: str) -> str:
     """What a shipped variant changes of its base, but for its name."""
     text = (DIRECTORY / f"{platform}.toml").read_text(encoding="utf-8")
     return text[text.index("\n[") + 1 :]
+
+
+def matrix_options(parser: argparse.ArgumentParser) -> None:
+    """Which networks, platforms and sizes of L1; by default all."""
+    add_names(parser, "--networks", NAMES)
+    add_names(parser, "--platforms", PLATFORMS)
+    parser.add_argument(
+        "--l1",
+        type=sizes,
+        default=list(L1_KIB),
+        metavar="KIB",
+        help=f"sizes of L1 in KiB ({','.join(map(str, L1_KIB))})",
+    )
+
+
+def sizes(text: str) -> list[int]:
+    return [int(size) for size in text.split(",")]

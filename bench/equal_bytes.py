@@ -34,15 +34,14 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 
 from runnel.bench.cluster_networks import (
-    L1_KIB,
-    NAMES,
-    PLATFORMS,
     Start,
+    matrix_options,
     on_threads,
     start,
     variant,
 )
 from runnel.bench.notes import Notes
+from runnel.bench.options import add_names
 from runnel.dialects.diagnostics import RunnelError
 from runnel.runtime.runners import Emulation, Program
 from runnel.tools import api
@@ -217,25 +216,13 @@ def cell(found: Found) -> str:
     return "NO" if found.second else "NO, not the second time"
 
 
-def names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     every = (*LEVELS, *ELF, *THREADS)
     parser = argparse.ArgumentParser(description="Equal bytes on all levels of a cluster.")
     add = parser.add_argument
-    add("--networks", type=names, default=list(NAMES), help=f"of {', '.join(NAMES)}")
-    add("--platforms", type=names, default=list(PLATFORMS), help=f"of {', '.join(PLATFORMS)}")
-    add(
-        "--l1",
-        type=lambda text: [int(size) for size in names(text)],
-        default=list(L1_KIB),
-        metavar="KIB",
-        help=f"sizes of L1 in KiB ({','.join(map(str, L1_KIB))})",
-    )
+    matrix_options(parser)
     add("--inputs", type=int, default=20, metavar="N", help="inputs whose bytes are compared (20)")
-    add("--ways", type=names, default=[*LEVELS, *ELF], help=f"of {', '.join(every)}")
+    add_names(parser, "--ways", every, (*LEVELS, *ELF))
     add("--sanitize", action="store_true", help="threads under sanitizers as well")
     add("--chunk", type=int, default=20, metavar="N", help="inputs of one process (20)")
     add("--json", type=Path, metavar="FILE", help="keep what was found in FILE, and go on from it")

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from runnel.bench.networks import NETWORKS, Network
+from runnel.bench.options import add_names
 from runnel.bench.peers import LEAST_FLASH_KB, PEERS
 from runnel.tools import api
 from runnel.tools.artifact import Artifact
@@ -127,12 +128,12 @@ def row(c: Cost) -> tuple[str | int | float | None, ...]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Instructions and memory beside the peers'.")
     add = parser.add_argument
-    add("--networks", default=",".join(NETWORKS), help=f"of {', '.join(NETWORKS)}")
-    add("--platforms", default=",".join(PLATFORMS), help=f"of {', '.join(PLATFORMS)}")
+    add_names(parser, "--networks", NETWORKS)
+    add_names(parser, "--platforms", PLATFORMS)
     add("--form", choices=("qdq", "float"), default="qdq", help="which model (qdq)")
     add("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
     args = parser.parse_args(argv)
-    names, platforms = args.networks.split(","), args.platforms.split(",")
+    names, platforms = args.networks, args.platforms
     found = list(costs(names, platforms, args.form))
     print(table(found), end="")
     if args.json is not None:

@@ -24,6 +24,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from runnel.bench.accuracy import outputs_of
 from runnel.bench.networks import NETWORKS, Array, DataSet, Network
+from runnel.bench.options import add_names
 from runnel.passes.quant.pareto import points_of
 from runnel.tools import api
 from runnel.tools.measure import measure
@@ -159,7 +160,7 @@ def table(found: Sequence[Row]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Accuracy and cost of mixed precision.")
     add = parser.add_argument
-    add("--networks", default=",".join(NETWORKS), help=f"of {', '.join(NETWORKS)}")
+    add_names(parser, "--networks", NETWORKS)
     add("--platform", default="cortex-m4", help="as runnel compile (cortex-m4)")
     add("--weights", default="4,8", help="bits to choose from (4,8)")
     add("--sqnr", default="22,26,30", help="what the logits keep, in dB (22,26,30)")
@@ -168,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
     args = parser.parse_args(argv)
     found: list[Row] = []
-    for name in args.networks.split(","):
+    for name in args.networks:
         for entry in rows(name, args):
             found.append(entry)
             print(table([entry]).splitlines()[-1], file=sys.stderr, flush=True)

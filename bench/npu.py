@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from xdsl.dialects.builtin import ModuleOp
 
 from runnel.bench.networks import NETWORKS, Network
+from runnel.bench.options import add_names
 from runnel.dialects import quant
 from runnel.dialects.diagnostics import source_name
 from runnel.dialects.npu_job import cycles, macs
@@ -64,12 +65,12 @@ def prod_of(size: tuple[int, int]) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Layers as jobs of the NPU.")
     add = parser.add_argument
-    add("--networks", default=",".join(NETWORKS), help=f"of {', '.join(NETWORKS)}")
+    add_names(parser, "--networks", NETWORKS)
     add("--platform", default="siracusa")
     add("--scale-bits", type=int, default=0, help="limit the multipliers (those of the unit)")
     args = parser.parse_args(argv)
     unit = next(unit for unit in load_platform(args.platform).units if unit.kind == "npu")
-    for name in args.networks.split(","):
+    for name in args.networks:
         found = list(rows(layers(NETWORKS[name], args.platform, args.scale_bits), unit))
         total = sum(int(str(row[5])) for row in found if row[5] is not None)
         print(f"{name}: {total:,} cycles")

@@ -30,6 +30,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from runnel.bench.networks import NETWORKS, Array, models_folder
+from runnel.bench.options import add_names
 from runnel.tools import api, fidelity
 from runnel.tools.fidelity import Outputs
 from runnel.tools.pipeline import resolve_pipeline
@@ -405,14 +406,14 @@ def agreement_text(row: Row) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Accuracy of integers by quantization recipe.")
     add = parser.add_argument
-    add("--networks", default=",".join(CASES), help=f"of {', '.join(CASES)}")
-    add("--recipes", default=",".join(RECIPES), help=f"of {', '.join(RECIPES)}")
+    add_names(parser, "--networks", CASES)
+    add_names(parser, "--recipes", RECIPES)
     add("--count", type=int, help="only the first inputs of each set")
     add("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
     args = parser.parse_args(argv)
     rows: list[Row] = []
-    for name in args.networks.split(","):
-        for row in measure(name, args.recipes.split(","), args.count, Progress()):
+    for name in args.networks:
+        for row in measure(name, args.recipes, args.count, Progress()):
             rows.append(row)
             print(table([row]).splitlines()[-1], file=sys.stderr, flush=True)
     print(table(rows), end="")
