@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
 from ..dialects.diagnostics import RunnelError
+from ..runtime.array_files import read_arrays
 from . import constants_file
 
 Array = NDArray[Any]
@@ -22,29 +23,18 @@ def load_inputs(specs: Sequence[str]) -> dict[str, Array] | list[Array]:
     by_order: list[Array] = []
     for spec in specs:
         name, _, path = spec.rpartition("=")
-        loaded = _load(Path(path))
-        if isinstance(loaded, dict):
+        loaded = read_arrays(Path(path))
+        if "" not in loaded:
             if name:
                 raise RunnelError(f"--input {spec}: an .npz has its own names, drop '{name}='")
             by_name |= loaded
         elif name:
-            by_name[name] = loaded
+            by_name[name] = loaded[""]
         else:
-            by_order.append(loaded)
+            by_order.append(loaded[""])
     if by_name and by_order:
         raise RunnelError("--input: name all arrays or none (name=file.npy)")
     return by_name or by_order
-
-
-def _load(path: Path) -> Array | dict[str, Array]:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            with loaded:
-                return dict(loaded)
-        return loaded
-    except (ValueError, EOFError) as error:
-        raise RunnelError(f"{path}: not a readable .npy or .npz file: {error}") from error
 
 
 def run_module(module: ModuleOp, inputs: Mapping[str, Array] | list[Array]) -> dict[str, Array]:

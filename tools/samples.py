@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dialects.diagnostics import RunnelError
+from ..runtime.array_files import read_array, read_inputs
 from .signature import TensorInfo
 
 Array = NDArray[Any]
@@ -23,7 +24,7 @@ def read_samples(
     Integers are taken as reals unless the input has that type. With `channels_last`, 4-D data is
     N, H, W, C and is put in the model's order. Raises `RunnelError` for data that does not fit.
     """
-    arrays = by_name(path, [info.name for info in inputs])
+    arrays = read_inputs(path, [info.name for info in inputs])
     found = {
         info.name: fit(arrays[info.name], info, f"{path}", channels_last=channels_last)
         for info in inputs
@@ -35,39 +36,9 @@ def read_samples(
     return found
 
 
-def by_name(path: Path, names: Sequence[str]) -> dict[str, Array]:
-    """The arrays of the file by input name; one array for one input needs no name."""
-    arrays = load(path)
-    if len(arrays) == 1 and len(names) == 1:
-        return {names[0]: next(iter(arrays.values()))}
-    missing = [name for name in names if name not in arrays]
-    if missing:
-        raise RunnelError(
-            f"{path}: has no array '{missing[0]}'; it holds {', '.join(arrays) or 'nothing'}, "
-            f"the network takes {', '.join(names)}"
-        )
-    return {name: arrays[name] for name in names}
-
-
-def load(path: Path) -> dict[str, Array]:
-    """All arrays of an .npy or .npz file."""
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"": loaded}
-        with loaded:
-            return dict(loaded)
-    except OSError as error:
-        raise RunnelError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
-        raise RunnelError(f"{path}: not a readable .npy or .npz file: {error}") from error
-
-
 def fit(array: Array, info: TensorInfo, where: str, *, channels_last: bool = False) -> Array:
     """`array` as samples of `info` in the model's axis order; a single sample becomes one row."""
     shape = info.model_shape
-    if array.dtype.kind not in "iufb":
-        raise RunnelError(f"{where}: input '{info.name}' needs numbers, not {array.dtype}")
     if array.shape[1:] == last_axis_first(shape)[1:] and channels_last and len(shape) == 4:
         array = array.transpose(0, 3, 1, 2)
     if array.shape == shape[1:]:
@@ -110,10 +81,13 @@ def first(
 
 def read_labels(path: Path, samples: Mapping[str, Array], inputs: Sequence[TensorInfo]) -> Array:
     """The classes of all inferences that the data holds. Raises `RunnelError`."""
-    arrays = list(load(path).values())
-    if len(arrays) != 1 or len(arrays[0]) != sample_count(samples, inputs):
-        raise RunnelError(f"{path}: expected one array of {sample_count(samples, inputs)} classes")
-    return arrays[0].reshape(-1)
+    labels, count = read_array(path), sample_count(samples, inputs)
+    if labels.size != count:
+        raise RunnelError(
+            f"{path}: labels are one integer per sample: expected [{count}], got {labels.dtype} "
+            f"{list(labels.shape)}"
+        )
+    return labels.reshape(-1)
 
 
 def sample_count(samples: Mapping[str, Array], inputs: Sequence[TensorInfo]) -> int:

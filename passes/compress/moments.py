@@ -14,8 +14,8 @@ from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.ir import Operation
 
 from ...dialects.graph_base import shape_of
+from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names, run
-from ..quant.calibrate import load_inputs
 from ..quant.layers import Layer
 from ..quant.observe import batches, bounded_batch, sample_count
 from ..quant.weight_rounding import columns
@@ -78,7 +78,7 @@ def input_moments(
     """Moments of the inputs of `layers` on the first samples of a data file."""
     names = input_names(function)
     rows = samples * shape_of(function.body.block.args[0])[0]
-    inputs = {name: array[:rows] for name, array in load_inputs(Path(data), names).items()}
+    inputs = {name: array[:rows] for name, array in read_inputs(Path(data), names).items()}
     step = bounded_batch(function, BATCH)
     each = max(1, positions * step // sample_count(inputs))
     random = np.random.default_rng(seed)

@@ -16,8 +16,8 @@ from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, choices, emit_remark
 from ...dialects.graph_base import shape_of
+from ...runtime.array_files import read_array, read_inputs
 from ...runtime.interpreter import input_names
-from ..quant.calibrate import load_inputs
 from ..quant.observe import sample_count, told
 from . import score_cache
 from .budget import STAYS, Budget, budget_of
@@ -91,7 +91,7 @@ class SelectRatios(ModulePass):
 
     def scores(self, module: ModuleOp, function: func.FuncOp, budget: Budget) -> Float:
         """[units, candidates]."""
-        data = load_inputs(Path(self.data), input_names(function))
+        data = read_inputs(Path(self.data), input_names(function))
         step = shape_of(function.body.block.args[0])[0]
         place = self.scored(sample_count(data) // step)
         rows = slice(place.start * step, place.stop * step)
@@ -123,10 +123,7 @@ class SelectRatios(ModulePass):
         """The labels of the samples that are scored."""
         if not self.labels:
             return None
-        try:
-            labels = np.load(self.labels, allow_pickle=False).reshape(-1)
-        except (OSError, ValueError, EOFError) as error:
-            raise RunnelError(f"{self.labels}: cannot be read as .npy: {error}") from error
+        labels = read_array(Path(self.labels)).reshape(-1)
         if len(labels) != count or labels.dtype.kind not in "iu":
             raise RunnelError(f"{self.labels}: expected a class for each of {count} samples")
         return labels[rows]

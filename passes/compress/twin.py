@@ -22,8 +22,8 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects import graph
 from ...dialects.diagnostics import RunnelError, emit_remark, refuse
 from ...dialects.graph_base import shape_of
+from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names, load_functions
-from ..quant.calibrate import load_inputs
 from ..quant.layers import Layer, layer_of
 from ..quant.prefix import sample_count, samples_in
 
@@ -137,7 +137,7 @@ def start(module: ModuleOp, function: func.FuncOp, pass_name: str, data: str, sa
     """Both networks of `function`, fed with up to `samples` samples of `data`."""
     interpreter = Interpreter(module)
     interpreter.register_implementations(load_functions("graph", function))
-    inputs = load_inputs(Path(data), input_names(function))
+    inputs = read_inputs(Path(data), input_names(function))
     count, have = sample_count(function, inputs, samples), samples_in(function, inputs)
     if count < min(samples, have):
         emit_remark("analysis", pass_name, function, f"{count} samples, as memory is limited")

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -17,6 +15,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, choices, emit_remark
+from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names
 from . import calibration_cache
 from .calibrators import METHODS, calibrator
@@ -91,7 +90,7 @@ class Calibrate(ModulePass):
         if self.method == "batch-norm":
             self.without_data(function, ranges)
             return
-        inputs = load_inputs(Path(self.data), input_names(function))
+        inputs = read_inputs(Path(self.data), input_names(function))
         seen = self.statistics(op, function, inputs)
         for inner, statistics in seen.ops.items():
             inner.attributes[RANGE] = note(ranges.of_op(inner, statistics, seen))
@@ -268,26 +267,3 @@ def range_of(attributes: Mapping[str, Attribute]) -> Range | None:
         return None
     low, high = found.get_values()
     return float(low), float(high)
-
-
-def load_inputs(path: Path, names: list[str]) -> dict[str, Array]:
-    """The arrays of a data file by input name; refuses what does not fit the names."""
-    try:
-        loaded = np.load(path)
-        single = isinstance(loaded, np.ndarray)
-        arrays = {"": loaded} if single else {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise RunnelError(f"{path}: cannot be read as .npz or .npy: {error}") from error
-    for array in arrays.values():
-        if array.dtype.kind not in "fiub" or not array.ndim or not len(array):
-            raise RunnelError(
-                f"{path}: samples of numbers are expected on the first axis, not {array.dtype} of "
-                f"shape {list(array.shape)}"
-            )
-    if len(names) == 1 and len(arrays) == 1:
-        return {names[0]: next(iter(arrays.values()))}
-    if set(arrays) != set(names):
-        raise RunnelError(
-            f"{path}: holds {', '.join(arrays) or 'nothing'}, the network takes {', '.join(names)}"
-        )
-    return arrays

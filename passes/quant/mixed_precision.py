@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, emit_remark
+from ...runtime.array_files import read_array
 from .pareto import PARETO, front
 from .precision_trial import FULL, WIDE, Trial
 from .precision_walk import PASS, Walk
@@ -61,7 +61,7 @@ class MixedPrecision(ModulePass):
         if function is None:
             raise RunnelError(f"{PASS}: the module has no function")
         trial = Trial.of(op, function, self.data, self.weight_bits, self.per_channel)
-        labels = None if not self.labels else read_labels(self.labels)
+        labels = None if not self.labels else read_array(Path(self.labels)).reshape(-1)
         walk = Walk(trial, op, self, labels)
         chosen = walk.choose()
         for index in np.linspace(0, len(walk.steps), self.points).round():
@@ -81,10 +81,3 @@ class MixedPrecision(ModulePass):
             raise RunnelError(f"{PASS}: minimize bytes or cycles, not '{self.minimize}'")
         if min(self.samples, self.check) < 1:
             raise RunnelError(f"{PASS}: samples and check are at least 1")
-
-
-def read_labels(path: str) -> NDArray[np.int64]:
-    try:
-        return np.load(Path(path)).reshape(-1).astype(np.int64)
-    except (OSError, ValueError) as error:
-        raise RunnelError(f"{path}: no array of labels: {error}") from error

@@ -11,8 +11,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.ir import Operation
 
+from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names, run
-from .calibrate import load_inputs
 from .layers import Float, Layer
 from .observe import batches
 
@@ -44,7 +44,7 @@ def observe(
     """The bounds of the results of `ops` over all samples of a data file."""
     observer = ChannelObserver(ops)
     names = input_names(function)
-    for part in batches(load_inputs(data, names), BATCH):
+    for part in batches(read_inputs(data, names), BATCH):
         arrays = {name: array.astype(np.float32) for name, array in part.items()}
         run(module, arrays, function.sym_name.data, listeners=[observer])
     return observer.bounds

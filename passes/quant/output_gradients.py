@@ -22,8 +22,8 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects import graph
 from ...dialects.diagnostics import RunnelError
 from ...dialects.graph_base import shape_of
+from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names, load_functions
-from .calibrate import load_inputs
 from .layers import Float, layers_of
 from .observe import is_row, logits_of
 from .prefix import Prefix
@@ -61,7 +61,7 @@ def gradients(
         if (array := graph.constant_array(layer.weight)) is not None
     }
     names, arguments = input_names(function), function.body.block.args
-    stored = load_inputs(data, names)
+    stored = read_inputs(data, names)
     rows = shape_of(arguments[0])[0]
     count = min(samples, len(stored[names[0]]) // rows)
     random, found = np.random.default_rng(seed), Gradients()

@@ -26,8 +26,9 @@ from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 from ...dialects import quant
 from ...dialects.diagnostics import RunnelError, source_name, unheard
 from ...dialects.graph_base import shape_of
+from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names, load_functions
-from .calibrate import argument_attributes, load_inputs
+from .calibrate import argument_attributes
 from .insert_casts import FIXED_GRIDS, InsertQuantCasts
 from .integer_forms import PRODUCTS
 from .notes import BITS, REAL, WEIGHT_BITS
@@ -108,7 +109,7 @@ class Trial:
         for dialect in ("graph", "quant"):
             interpreter.register_implementations(load_functions(dialect, simulated))
         names, arguments = input_names(simulated), simulated.body.block.args
-        stored = load_inputs(Path(data), names)
+        stored = read_inputs(Path(data), names)
         inputs: dict[SSAValue, Array] = {
             argument: stored[name].astype(np.float32)
             for name, argument in zip(names, arguments, strict=True)

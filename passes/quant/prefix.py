@@ -22,8 +22,8 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects import graph, quant
 from ...dialects.diagnostics import RunnelError, emit_remark, refuse
 from ...dialects.graph_base import shape_of
+from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names, load_functions
-from .calibrate import load_inputs
 from .layers import Layer, layer_of
 from .notes import REAL
 from .real_parameters import real_bias, real_weight
@@ -151,7 +151,7 @@ def start(module: ModuleOp, pass_name: str, data: str, samples: int) -> Prefix:
     interpreter = Interpreter(module)
     for dialect in ("graph", "quant"):
         interpreter.register_implementations(load_functions(dialect, function))
-    inputs = load_inputs(Path(data), input_names(function))
+    inputs = read_inputs(Path(data), input_names(function))
     count, have = sample_count(function, inputs, samples), samples_in(function, inputs)
     if count < min(samples, have):
         emit_remark("analysis", pass_name, function, f"{count} samples, as memory is limited")

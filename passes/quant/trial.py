@@ -22,8 +22,9 @@ from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 from ...dialects import graph, quant
 from ...dialects.diagnostics import RunnelError, source_name, unheard
 from ...dialects.graph_base import shape_of
+from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names, load_functions
-from .calibrate import RANGE, argument_attributes, load_inputs
+from .calibrate import RANGE, argument_attributes
 from .insert_casts import FIXED_GRIDS, Inserter, InsertQuantCasts
 from .notes import BITS, REAL, TYPE
 from .observe import logits_of
@@ -88,7 +89,7 @@ class Trial:
         interpreter = Interpreter(copy)
         for dialect in ("graph", "quant"):
             interpreter.register_implementations(load_functions(dialect, simulated))
-        stored = load_inputs(Path(data), input_names(simulated))
+        stored = read_inputs(Path(data), input_names(simulated))
         count = sample_count(function, stored, samples)
         inputs: dict[SSAValue, Array] = {
             argument: stored[name][: count * shape_of(argument)[0]].astype(np.float32)

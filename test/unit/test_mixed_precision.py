@@ -235,7 +235,7 @@ def test_lost_points_are_those_of_the_labels(tmp_path: Path) -> None:
         ({"weight_bits": (1, 8)}, "weight-bits are from 2 to 8"),
         ({"activation_bits": (4,)}, "activation-bits are 8 and 16"),
         ({"minimize": "joules"}, "minimize bytes or cycles, not 'joules'"),
-        ({"labels": "no.npy"}, "no array of labels"),
+        ({"labels": "no.npy"}, "no.npy: No such file"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, Any], message: str, tmp_path: Path) -> None:

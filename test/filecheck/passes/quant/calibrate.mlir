@@ -18,10 +18,10 @@
 // WIDE: quant.range = array<f64: -4.000000e+00, 6.000000e+00>
 // SHAPE: error: pass 'calibrate': @net: input 'x' has shape [2, 3], tensor<1x2xf32> needs [1, 2]
 // NAN: error: pass 'calibrate': {{.*}}not finite
-// NAMES: error: pass 'calibrate': {{.*}}other.npz: holds a, b, the network takes x
+// NAMES: error: pass 'calibrate': {{.*}}other.npz: has no array 'x'; it holds a, b, the network takes x
 // EMPTY: error: pass 'calibrate': {{.*}}none.npy: samples of numbers are expected on the first axis, not float32 of shape [0, 2]
 // TEXT: error: pass 'calibrate': {{.*}}text.npy: samples of numbers are expected on the first axis, not <U1 of shape [1, 2]
-// BROKEN: error: pass 'calibrate': {{.*}}: cannot be read as .npz or .npy
+// BROKEN: error: pass 'calibrate': {{.*}}: not a readable .npy or .npz file
 // METHOD: unknown calibration 'magic', expected one of
 // NONE: error: {{.*}}data
 func.func @net(%x: tensor<1x2xf32> {graph.name = "x"}) -> tensor<1x2xf32> {

@@ -2,7 +2,7 @@
 // RUN: opt-tool %s -p insert-quant-casts | filecheck %s
 // RUN: not opt-tool %s -p 'calibrate{data=%t.npy}' 2>&1 | filecheck %s --check-prefix=NODATA
 
-// NODATA: error: pass 'calibrate': {{.*}}.npy: cannot be read
+// NODATA: error: pass 'calibrate': {{.*}}.npy: No such file
 
 graph.global @w : tensor<2x2xf32> = dense<[[1.27, -0.64], [0.0, 2.54]]>
 

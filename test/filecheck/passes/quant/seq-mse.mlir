@@ -4,7 +4,7 @@
 
 // CHECK: remark: passed: seq-mse [layer]: 1 of 1 scales changed
 // CHECK: graph.global @w_1 : tensor<1x2x!quant.uniform<i8<-8:7>:f32, 0.6>> = dense<{{\[\[}}5, 1]]>
-// WRONG: no-such-file.npy: cannot be read
+// WRONG: no-such-file.npy: No such file
 graph.global @real : tensor<1x2xf32> = dense<[[3.0, 0.6]]>
 graph.global @w : tensor<1x2x!quant.uniform<i8<-8:7>:f32, 1.0>> = dense<[[3, 1]]>
 
