@@ -11,7 +11,7 @@ dL/dz = 2 (f(z) - f(z*)) f'(z) / power; dL/dw = dL/dz xhat^T; dw/dv = s (ceil - 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 
 from ...dialects import graph
+from .adam import Adam
 from .layers import Float
 from .prefix import Visit
 from .weight_rounding import Samples
@@ -34,11 +35,13 @@ WARM_UP = 0.2
 BETA = 20.0, 2.0
 WEIGHT = 1e-3
 """lambda, for a loss that is relative to the power of the output."""
-RATE, DECAY, SMALL = 4e-2, (0.9, 0.999), 1e-8
+RATE = 4e-2
+"""Of Adam."""
 LEAN = 0.25
 """How far the soft rounding starts from the float weight towards the codes it is given."""
 BATCH, CHECK, PATIENCE = 256, 50, 5
 """Positions per iteration; iterations between two looks at the rounded loss; looks without gain."""
+
 
 Activation = tuple[float, float]
 """The activation behind a layer as a clip: (low, high)."""
@@ -55,6 +58,10 @@ def following(op: Operation) -> Activation:
 def bias_of(visit: Visit) -> Float:
     """The bias as [groups, rows, 1]."""
     return visit.layer.bias().reshape(visit.layer.groups, -1, 1)
+
+
+Batch = tuple[Array, Array]
+"""Some positions: the input [groups, K, n], and the output that is wanted, [groups, rows, n]."""
 
 
 @dataclass
@@ -104,54 +111,49 @@ class AdaRound:
 
     def single(self) -> AdaRound:
         """The same in single precision, which halves the time of everything."""
-        weight, scales, low, high, bias = (
-            array.astype(np.float32)
-            for array in (self.weight, self.scales, self.low, self.high, self.bias)
-        )
+        arrays = (self.weight, self.scales, self.low, self.high, self.bias)
+        weight, scales, low, high, bias = (array.astype(np.float32) for array in arrays)
         return AdaRound(weight, scales, low, high, bias, self.activation)
 
     def solve(
         self, samples: Samples, first: Float, iterations: int, random: np.random.Generator
     ) -> Float:
-        """The best hard rounding that was met, the codes `first` to start from included."""
-        found = self.single().descend(samples, first.astype(np.float32), iterations, random)
-        return found.astype(np.float64)
-
-    def descend(
-        self, samples: Samples, first: Array, iterations: int, random: np.random.Generator
-    ) -> Array:
-        # positions are shuffled once, and each batch lies together: nothing is gathered in the loop
-        count = samples.quantized.shape[2]
+        """For each output the best hard rounding that was met, its start `first` included."""
+        problem, count = self.single(), samples.quantized.shape[2]
         order = random.permutation(count)
-        xhat = np.ascontiguousarray(samples.quantized[..., order], np.float32)
-        wanted = self.weight @ np.ascontiguousarray(samples.real[..., order], np.float32)
-        wanted = self.act(wanted + self.bias)
+        # positions are shuffled once, and each batch lies together: nothing is gathered in the loop
+        real, xhat = (
+            np.take(array.astype(np.float32, copy=False), order, 2)
+            for array in (samples.real, samples.quantized)
+        )
+        wanted = problem.act(problem.weight @ real + problem.bias)
         power = max(float((wanted**2).sum(dtype=np.float64)) / count, 1e-30)
         batches = [
-            tuple(np.ascontiguousarray(array[..., low : low + BATCH]) for array in (xhat, wanted))
-            for low in range(0, count, BATCH)
+            (np.ascontiguousarray(xhat[..., part]), np.ascontiguousarray(wanted[..., part]))
+            for part in (slice(low, low + BATCH) for low in range(0, count, BATCH))
         ]
+        return problem.descend(batches, first, power, iterations).astype(np.float64)
+
+    def descend(
+        self, batches: Sequence[Batch], first: Float, power: float, iterations: int
+    ) -> Array:
+        """Outputs do not depend on each other: each keeps its best codes."""
         rest = np.clip(self.weight / self.scales - self.low, 0, 1)
-        v = soft_inverse((1 - LEAN) * rest + LEAN * (first > self.low))
-        adam = Adam(v)
-        best = first
-        least, bad = self.loss(best, xhat, wanted), 0
+        soft = Soft(self, soft_inverse((1 - LEAN) * rest + LEAN * (first > self.low)))
+        best = first.astype(np.float32)
+        least, bad = self.loss(best, batches), 0
         for step in range(iterations):
-            part, aim = batches[step % len(batches)]
             time = (step / iterations - WARM_UP) / (1 - WARM_UP)
-            h, turn = soft(v)
-            slope = self.gradient(h, turn, part, aim, power * part.shape[2])
-            if time >= 0:
-                slope += push(h, turn, time)
-            adam.step(slope)
+            xhat, wanted = batches[step % len(batches)]
+            soft.step(xhat, wanted, power * xhat.shape[2], time)
             if time < 0.5 or (step + 1) % CHECK:
                 continue
-            hard = np.where(v >= 0, self.high, self.low)
-            now = self.loss(hard, xhat, wanted)
-            bad = bad + 1 if now >= least else 0
-            if now < least:
-                best, least = hard, now
-            if bad == PATIENCE or not turn.any():
+            hard = np.where(soft.v >= 0, self.high, self.low)
+            now = self.loss(hard, batches)
+            better = now < least
+            best, least = np.where(better, hard, best), np.where(better, now, least)
+            bad = 0 if better.any() else bad + 1
+            if bad == PATIENCE or soft.settled:
                 break
         return best
 
@@ -160,87 +162,97 @@ class AdaRound:
             return z
         return np.clip(z, *self.activation)
 
-    def loss(self, codes: Array, xhat: Array, wanted: Array) -> float:
-        """The squared error of hard codes."""
-        error = self.act(self.scales * codes @ xhat + self.bias) - wanted
-        return float(np.vdot(error, error))
+    def loss(self, codes: Array, batches: Sequence[Batch]) -> Array:
+        """The squared error of hard codes for each output: [groups, rows, 1]."""
+        weight, total = self.scales * codes, np.zeros_like(self.bias)
+        for xhat, wanted in batches:
+            error = self.act(weight @ xhat + self.bias) - wanted
+            total += np.einsum("grn,grn->gr", error, error)[..., None]
+        return total
 
-    def gradient(self, h: Array, turn: Array, xhat: Array, wanted: Array, power: float) -> Array:
-        """Of the relative squared error, with respect to v; h(v) and its derivative are known."""
-        span = self.scales * (self.high - self.low)
-        z = (self.scales * self.low + h * span) @ xhat
-        z += self.bias
-        error = self.act(z) - wanted
-        low, high = self.activation
-        if np.isfinite(low):
-            error *= z > low
-        if np.isfinite(high):
-            error *= z < high
-        slope = error @ xhat.transpose(0, 2, 1)
-        slope *= span
-        slope *= turn
+
+class Soft:
+    """A soft rounding of one layer on its way: v, h(v), dh/dv, and arrays to work in."""
+
+    def __init__(self, problem: AdaRound, v: Array):
+        self.problem, self.v = problem, v
+        self.adam = Adam(v, RATE)
+        self.base, self.span = problem.scales * problem.low, problem.scales * problem.high
+        self.span -= self.base
+        self.alone = v.shape[1] == 1
+        """Whether each output has inputs of its own: matrix products of one row are slow."""
+        self.h, self.turn, self.work, self.slope = (np.empty_like(v) for _ in range(4))
+        self.update()
+
+    def update(self) -> None:
+        """h(v) and its derivative, for a new v; the sigmoid of v is (1 + tanh(v / 2)) / 2."""
+        zeta, gamma = STRETCH
+        tanh = np.multiply(self.v, 0.5, out=self.work)
+        np.tanh(tanh, out=tanh)
+        np.multiply(tanh, (zeta - gamma) / 2, out=self.h)
+        self.h += (zeta + gamma) / 2
+        np.multiply(tanh, tanh, out=self.turn)
+        self.turn -= 1
+        self.turn *= (gamma - zeta) / 4
+        self.turn *= (self.h > 0) & (self.h < 1)
+        np.clip(self.h, 0, 1, out=self.h)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no weight is between its codes any more."""
+        return not self.turn.any()
+
+    def step(self, xhat: Array, wanted: Array, power: float, time: float) -> None:
+        """Go down on some positions; the push begins at time 0."""
+        slope = self.gradient(xhat, wanted, power)
+        if time >= 0:
+            slope += self.push(time)
+        self.adam.step(slope)
+        self.update()
+
+    def gradient(self, xhat: Array, wanted: Array, power: float) -> Array:
+        """Of the squared error over `power`, with respect to v."""
+        weight = np.multiply(self.h, self.span, out=self.work)
+        weight += self.base
+        z = np.einsum("grk,gkn->grn", weight, xhat) if self.alone else weight @ xhat
+        z += self.problem.bias
+        low, high = self.problem.activation
+        passed = [z > low] if np.isfinite(low) else []
+        passed += [z < high] if np.isfinite(high) else []
+        error = np.clip(z, low, high, out=z) if passed else z
+        error -= wanted
+        for inside in passed:
+            error *= inside
+        if self.alone:
+            slope = np.einsum("grn,gkn->grk", error, xhat, out=self.slope)
+        else:
+            slope = np.matmul(error, xhat.transpose(0, 2, 1), out=self.slope)
+        slope *= self.span
+        slope *= self.turn
         slope *= 2 / power
         return slope
 
-
-def soft(v: Array) -> tuple[Array, Array]:
-    """h(v) and its derivative."""
-    zeta, gamma = STRETCH
-    sigmoid = np.exp(-v)
-    sigmoid += 1
-    np.reciprocal(sigmoid, out=sigmoid)
-    wide = sigmoid * (zeta - gamma) + gamma
-    turn = sigmoid * (1 - sigmoid)
-    turn *= zeta - gamma
-    turn *= (wide > 0) & (wide < 1)
-    return np.clip(wide, 0, 1, out=wide), turn
+    def push(self, time: float) -> Array:
+        """`WEIGHT` times the derivative of sum(1 - |2 h - 1|^beta), beta from 20 to 2 over a time
+        from 0 to 1 by a cosine.
+        """
+        first, last = BETA
+        beta = last + 0.5 * (first - last) * (1 + np.cos(np.pi * time))
+        far = 2 * self.h
+        far -= 1
+        # far^(beta - 1) by logarithms: a power of arrays takes ten times as long
+        slope = np.abs(far, out=self.work)
+        np.maximum(slope, 1e-30, out=slope)
+        np.log(slope, out=slope)
+        slope *= beta - 1
+        np.exp(slope, out=slope)
+        np.copysign(slope, far, out=slope)
+        slope *= self.turn
+        slope *= -2 * beta * WEIGHT
+        return slope
 
 
 def soft_inverse(h: Array) -> Array:
     """v with h(v) = h."""
     zeta, gamma = STRETCH
     return -np.log((zeta - gamma) / (h - gamma) - 1)
-
-
-def push(h: Array, turn: Array, time: float) -> Array:
-    """`WEIGHT` times the derivative of sum(1 - |2 h - 1|^beta), beta from 20 to 2 over time 0..1 by
-    a cosine; h(v) and its derivative are known.
-    """
-    first, last = BETA
-    beta = last + 0.5 * (first - last) * (1 + np.cos(np.pi * time))
-    far = 2 * h - 1
-    # far^(beta - 1) by logarithms: a power of arrays takes ten times as long
-    slope = np.abs(far)
-    np.maximum(slope, 1e-30, out=slope)
-    np.log(slope, out=slope)
-    slope *= beta - 1
-    np.exp(slope, out=slope)
-    np.copysign(slope, far, out=slope)
-    slope *= turn
-    slope *= -2 * beta * WEIGHT
-    return slope
-
-
-class Adam:
-    """Kingma and Ba, arXiv:1412.6980, algorithm 1, on `v` in place."""
-
-    def __init__(self, v: Array, rate: float = RATE):
-        self.v, self.rate, self.count = v, rate, 0
-        self.mean, self.square = np.zeros_like(v), np.zeros_like(v)
-
-    def step(self, slope: Array, share: float = 1.0) -> None:
-        """By `share` of the rate. Takes `slope` over."""
-        first, second = DECAY
-        self.count += 1
-        self.mean *= first
-        self.mean += (1 - first) * slope
-        slope *= slope
-        slope *= 1 - second
-        self.square *= second
-        self.square += slope
-        root = np.sqrt(self.square, out=slope)
-        root *= 1 / np.sqrt(1 - second**self.count)
-        root += SMALL
-        np.divide(self.mean, root, out=root)
-        root *= share * self.rate / (1 - first**self.count)
-        self.v -= root

@@ -21,7 +21,7 @@ from xdsl.ir import SSAValue
 from ...dialects.diagnostics import RunnelError, emit_remark
 from ...dialects.graph_base import shape_of
 from ..graph.output_statistics import OutputStatistics, output_statistics
-from .adaround import Adam
+from .adam import Adam
 from .layers import layers_of
 from .prefix import Prefix
 from .real_parameters import real_parameters

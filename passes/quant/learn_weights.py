@@ -16,7 +16,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, emit_remark
 from ...dialects.graph_base import shape_of
-from .adaround import Adam
+from .adam import Adam
 from .distill import distill
 from .layers import layers_of
 from .observe import logits_of

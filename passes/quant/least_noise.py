@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .adaround import Adam
+from .adam import Adam
 from .layers import Float
 from .scale_classes import LayerClasses
 

@@ -57,7 +57,7 @@ class RoundWeights(ModulePass):
 
     data: str
     method: str = "flips"
-    samples: int = 128
+    samples: int = 256
     positions: int = 8192
     seed: int = 0
     free: bool = False

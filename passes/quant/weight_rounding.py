@@ -155,7 +155,8 @@ def columns(layer: Layer, x: Array, index: NDArray[np.int64]) -> Array:
     if not isinstance(op, graph.ConvOp):
         return np.ascontiguousarray(x[index].T)[None]
     views = taps(pad_spatial(x, op.pad_pairs()), op.kernel(), ints(op.strides), ints(op.dilations))
-    picked = [np.moveaxis(view, 1, 0).reshape(x.shape[1], -1)[:, index] for _, view in views]
+    every = (np.moveaxis(view, 1, 0).reshape(x.shape[1], -1) for _, view in views)
+    picked = [np.take(values, index, 1) for values in every]
     stacked = np.stack(picked, 1)  # [C, taps, n]
     return stacked.reshape(groups, -1, len(index))
 

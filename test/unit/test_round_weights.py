@@ -25,7 +25,7 @@ from xdsl.utils.exceptions import PassFailedException
 from runnel.dialects import graph, quant
 from runnel.dialects.diagnostics import RunnelError
 from runnel.lowering.graph_to_quant import ConvertGraphToQuant
-from runnel.passes.quant.adaround import WEIGHT, AdaRound, push, soft, soft_inverse
+from runnel.passes.quant.adaround import WEIGHT, AdaRound, Soft, soft_inverse
 from runnel.passes.quant.layers import layers_of
 from runnel.passes.quant.prefix import start
 from runnel.passes.quant.real_parameters import real_weight
@@ -194,13 +194,14 @@ def test_gradients_of_adaround_are_the_numeric_ones():
     v = soft_inverse(random.uniform(0.1, 0.9, size=weight.shape))
 
     def loss(v: Array) -> float:
-        return method.loss(low + soft(v)[0], xhat, wanted)
+        return float(method.loss(low + Soft(method, v).h, [(xhat, wanted)]).sum())
 
     def penalty(v: Array) -> float:
         beta = 2 + 9 * (1 + np.cos(np.pi * 0.7))
-        return float((1 - np.abs(2 * soft(v)[0] - 1) ** beta).sum())
+        return float((1 - np.abs(2 * Soft(method, v).h - 1) ** beta).sum())
 
-    slope, pushed = method.gradient(*soft(v), xhat, wanted, 1.0), push(*soft(v), 0.7) / WEIGHT
+    soft = Soft(method, v)
+    slope, pushed = soft.gradient(xhat, wanted, 1.0), soft.push(0.7) / WEIGHT
     for place in product(range(2), range(3), range(5)):
         step = np.zeros_like(v)
         step[place] = 1e-5
@@ -210,8 +211,8 @@ def test_gradients_of_adaround_are_the_numeric_ones():
         assert pushed[place] == pytest.approx(numeric, rel=1e-4, abs=1e-5)
 
 
-def test_adaround_is_never_worse_than_where_it_starts():
-    """And better than nearest: in the error behind the activation, which flips do not see."""
+def test_no_output_is_worse_than_where_adaround_starts():
+    """And all better than nearest: in the error behind the activation, which flips do not see."""
     random = np.random.default_rng(6)
     xhat = np.maximum(random.normal(size=(1, 12, 600)) + 0.5, 0)
     x = xhat + 0.05 * random.normal(size=xhat.shape)
@@ -221,14 +222,14 @@ def test_adaround_is_never_worse_than_where_it_starts():
     method = AdaRound(weight, scales, low, np.ceil(weight / scales), np.zeros((1, 8, 1)), (0, 3))
     wanted = np.clip(weight @ x, 0, 3)
 
-    def error(codes: Array) -> float:
-        return float(((np.clip(scales * codes @ xhat, 0, 3) - wanted) ** 2).sum())
+    def error(codes: Array) -> Array:
+        return ((np.clip(scales * codes @ xhat, 0, 3) - wanted) ** 2).sum(2)
 
     nearest = np.rint(weight / scales)
     for first in (nearest, low):
         codes = method.solve(Samples(x, xhat), first, 300, np.random.default_rng(0))
-        assert error(codes) <= error(first)
-        assert error(codes) < 0.8 * error(nearest)
+        assert (error(codes) <= (1 + 1e-5) * error(first)).all()
+        assert error(codes).sum() < 0.8 * error(nearest).sum()
         assert ((codes == low) | (codes == np.ceil(weight / scales))).all()
 
 
