@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import TensorType
 from ...dialects import graph, quant
 from ...dialects.accumulators import grid_of
 from ...dialects.graph_base import ints, shape_of
-from ...runtime.interpreter.windows import pad_spatial, taps
+from ...runtime.interpreter.windows import pad_spatial
 from ..graph.constants import erase_unused, new_constant
 from .blocks import BLOCKS, Blocks
 from .grids import bias_room
@@ -154,9 +154,13 @@ def columns(layer: Layer, x: Array, index: NDArray[np.int64]) -> Array:
     op, groups = layer.op, layer.groups
     if not isinstance(op, graph.ConvOp):
         return np.ascontiguousarray(x[index].T)[None]
-    views = taps(pad_spatial(x, op.pad_pairs()), op.kernel(), ints(op.strides), ints(op.dilations))
-    every = (np.moveaxis(view, 1, 0).reshape(x.shape[1], -1) for _, view in views)
-    picked = [np.take(values, index, 1) for values in every]
+    padded = pad_spatial(x, op.pad_pairs())
+    samples, *places = np.unravel_index(index, (len(x), *shape_of(op.result)[2:]))
+    steps, dilations = ints(op.strides), ints(op.dilations)
+    picked: list[Array] = []
+    for tap in np.ndindex(*op.kernel()):
+        ats = zip(places, steps, tap, dilations, strict=True)
+        picked.append(padded[(samples, slice(None), *(p * s + t * d for p, s, t, d in ats))].T)
     stacked = np.stack(picked, 1)  # [C, taps, n]
     return stacked.reshape(groups, -1, len(index))
 

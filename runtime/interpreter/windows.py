@@ -15,6 +15,9 @@ Pairs = Sequence[tuple[int, int]]
 
 _COLUMN_BYTES = 32 << 20
 """Patches are copied for as many samples at once as fit in this."""
+_CACHE_BYTES = 128 << 10
+_NARROW = 16
+"""Rows that are shorter have their channels side by side: NumPy is slow for short inner loops."""
 
 
 def pad_spatial(x: Array, pads: Pairs, value: float = 0) -> Array:
@@ -70,9 +73,12 @@ def _depthwise(x: Array, weight: Array, strides: Sequence[int], dilations: Seque
     """One filter per output channel; output channels o * m .. o * m + m - 1 read channel o."""
     kernel = weight.shape[2:]
     multiplier = weight.shape[0] // x.shape[1]
-    samples = []
-    for sample in x:  # one at a time: the accumulator stays in the cache
-        source = sample[None]
+    if x.shape[-1] < min(_NARROW, x.shape[1]):
+        x = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+    samples: list[Array] = []
+    size = max(_CACHE_BYTES // max(x[:1].nbytes, 1), 1)
+    for low in range(0, len(x), size):  # so few at a time that the accumulator stays in the cache
+        source = x[low : low + size]
         if multiplier > 1:
             source = np.repeat(source, multiplier, axis=1)
         total: Array | None = None
@@ -84,7 +90,7 @@ def _depthwise(x: Array, weight: Array, strides: Sequence[int], dilations: Seque
                 total += view * factor
         assert total is not None
         samples.append(total)
-    return np.concatenate(samples)
+    return np.ascontiguousarray(np.concatenate(samples))
 
 
 def _grouped(

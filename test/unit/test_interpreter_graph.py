@@ -156,10 +156,11 @@ GEOMETRIES = [
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 @pytest.mark.parametrize(("group", "outputs"), [(1, 5), (2, 4), (6, 6), (6, 12), (3, 3)])
-def test_convolution(geometry: Any, group: int, outputs: int) -> None:
+@pytest.mark.parametrize("width", [8, 3])  # more than channels, and less
+def test_convolution(geometry: Any, group: int, outputs: int, width: int) -> None:
     kernel, strides, pads, dilations = geometry
     random = np.random.default_rng(5)
-    x = random.integers(-4, 5, (3, 6, 7, 8)).astype(np.float32)
+    x = random.integers(-4, 5, (3, 6, 7, width)).astype(np.float32)
     weight = random.integers(-4, 5, (outputs, 6 // group, *kernel)).astype(np.float32)
     bias = random.integers(-4, 5, outputs).astype(np.float32)
     got = convolution(x, weight, bias, strides=strides, pads=pads, dilations=dilations, group=group)
