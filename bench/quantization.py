@@ -75,7 +75,7 @@ RECIPES: dict[str, str] = {
     "w4 equalize flips": "weight-bits=4 equalize=bounded rounding=flips",
     "w4 adaround": "weight-bits=4 rounding=adaround",
     "w4 distill flips": "weight-bits=4 rounding=flips distill=2048",
-    "w4 distill learn": "weight-bits=4 rounding=flips distill=2048 learn=600",
+    "w4 distill learn": "weight-bits=4 rounding=flips distill=2048 learn=2000",
     "w4 depthwise flips": "weight-bits=4 method=percentile depthwise=data rounding=flips",
     "w4 depthwise adaround": "weight-bits=4 method=percentile depthwise=data rounding=adaround",
 }
