@@ -63,7 +63,7 @@ class RoundWeights(ModulePass):
     free: bool = False
     biases: bool = False
     distill: int = 0
-    iterations: int = 500
+    iterations: int = 400
     state: str = ""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
