@@ -73,14 +73,14 @@ def _depthwise(x: Array, weight: Array, strides: Sequence[int], dilations: Seque
     """One filter per output channel; output channels o * m .. o * m + m - 1 read channel o."""
     kernel = weight.shape[2:]
     multiplier = weight.shape[0] // x.shape[1]
-    narrow = x.shape[-1] < min(_NARROW, x.shape[1])
+    narrow = x.shape[-1] < min(_NARROW, len(weight))
     samples: list[Array] = []
-    size = max(_CACHE_BYTES // max(x[:1].nbytes, 1), 1)
+    size = max(_CACHE_BYTES // max(x[:1].nbytes * multiplier, 1), 1)
     for low in range(0, len(x), size):  # so few at a time that the accumulator stays in the cache
         source = x[low : low + size]
         if narrow:
-            source = np.moveaxis(np.ascontiguousarray(np.moveaxis(source, 1, -1)), -1, 1)
-        if multiplier > 1:
+            source = np.moveaxis(np.repeat(np.moveaxis(source, 1, -1), multiplier, axis=-1), -1, 1)
+        elif multiplier > 1:
             source = np.repeat(source, multiplier, axis=1)
         total: Array | None = None
         for position, view in taps(source, kernel, strides, dilations):
