@@ -39,7 +39,7 @@ RATE = 4e-2
 """Of Adam."""
 LEAN = 0.25
 """How far the soft rounding starts from the float weight towards the codes it is given."""
-BATCH, CHECK, PATIENCE = 256, 50, 5
+BATCH, CHECK, PATIENCE = 128, 50, 5
 """Positions per iteration; iterations between two looks at the rounded loss; looks without gain."""
 
 
