@@ -19,6 +19,8 @@ class Space:
     size: int
     stack: int
     writable: bool
+    holds_code: bool
+    """Whether code and constants lie there, too, whose size is known only in the end."""
 
     @property
     def bytes(self) -> int:
@@ -38,4 +40,5 @@ def space_for_buffers(module: ModuleOp, memory: str) -> Space | None:
         return None
     platform = platform_of(module)
     found = platform.memory(memory)
-    return Space(found.size, platform.stack_bytes(memory), found.kind != "flash")
+    holds_code = memory == platform.board.code
+    return Space(found.size, platform.stack_bytes(memory), found.kind != "flash", holds_code)

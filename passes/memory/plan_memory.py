@@ -37,7 +37,9 @@ class PlanMemory(ModulePass):
     keep_inputs: bool = False
     """Whether network inputs survive the call; without it their bytes are used again."""
     stop_at_fit: bool = False
-    """Whether the search ends when an arena fits its memory; without it, at the smallest found."""
+    """Whether the search ends when an arena fits its memory; without it, and where the code lies
+    in that memory too, at the smallest found.
+    """
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.alignment < 1 or self.alignment % DEFAULT_ALIGNMENT:
@@ -65,7 +67,8 @@ class PlanMemory(ModulePass):
         bound = liveness_bound(intervals, self.alignment)
         with blaming(buffers[0]):
             space = space_for_buffers(module, memory)
-        enough = space.bytes if space is not None and self.stop_at_fit else 0
+        known = space is not None and self.stop_at_fit and not space.holds_code
+        enough = space.bytes if space is not None and known else 0
         with blaming(func):
             placement = place(intervals, self.algorithm, alignment=self.alignment, enough=enough)
         if space is not None and placement.arena > space.bytes:

@@ -43,7 +43,7 @@ class SpillHomes(ModulePass):
         data = platform.board.data
         space = space_for_buffers(module, data)
         assert space is not None
-        limit = space.bytes - (self.code if platform.board.code == data else 0)
+        limit = space.bytes - (self.code if space.holds_code else 0)
         while True:
             need, alive, at = peak(function, data)
             if need <= limit:
