@@ -31,12 +31,21 @@ def read_arrays(path: Path) -> dict[str, Array]:
         raise RunnelError(f"{path}: not a readable .npy or .npz file{why}") from error
 
 
-def read_array(path: Path) -> Array:
-    """The only array of a file. Raises `RunnelError`."""
+def read_labels(path: Path, count: int | None = None) -> Array:
+    """The classes of `count` samples, or of as many as there are; the only array of its file.
+
+    Raises `RunnelError` for what are no integers, and for another number of them.
+    """
     found = list(read_arrays(path).values())
     if len(found) != 1:
         raise RunnelError(f"{path}: expected one array, it holds {len(found)}")
-    return found[0]
+    labels = found[0]
+    if labels.dtype.kind not in "iu" or (count is not None and labels.size != count):
+        raise RunnelError(
+            f"{path}: labels are one integer per sample: expected "
+            f"[{'samples' if count is None else count}], got {labels.dtype} {list(labels.shape)}"
+        )
+    return labels.reshape(-1)
 
 
 def read_inputs(path: Path, names: Sequence[str]) -> dict[str, Array]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dialects.diagnostics import RunnelError
-from ..runtime.array_files import read_array, read_inputs
+from ..runtime.array_files import read_inputs, read_labels
 from .signature import TensorInfo
 
 Array = NDArray[Any]
@@ -79,15 +79,9 @@ def first(
     return {info.name: samples[info.name][: count * info.shape[0]] for info in inputs}
 
 
-def read_labels(path: Path, samples: Mapping[str, Array], inputs: Sequence[TensorInfo]) -> Array:
+def labels_of(path: Path, samples: Mapping[str, Array], inputs: Sequence[TensorInfo]) -> Array:
     """The classes of all inferences that the data holds. Raises `RunnelError`."""
-    labels, count = read_array(path), sample_count(samples, inputs)
-    if labels.size != count:
-        raise RunnelError(
-            f"{path}: labels are one integer per sample: expected [{count}], got {labels.dtype} "
-            f"{list(labels.shape)}"
-        )
-    return labels.reshape(-1)
+    return read_labels(path, sample_count(samples, inputs))
 
 
 def sample_count(samples: Mapping[str, Array], inputs: Sequence[TensorInfo]) -> int:

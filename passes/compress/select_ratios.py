@@ -16,7 +16,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, choices, emit_remark
 from ...dialects.graph_base import shape_of
-from ...runtime.array_files import read_array, read_inputs
+from ...runtime.array_files import read_inputs, read_labels
 from ...runtime.interpreter import input_names
 from ..quant.observe import sample_count, told
 from . import score_cache
@@ -123,10 +123,7 @@ class SelectRatios(ModulePass):
         """The labels of the samples that are scored."""
         if not self.labels:
             return None
-        labels = read_array(Path(self.labels)).reshape(-1)
-        if len(labels) != count or labels.dtype.kind not in "iu":
-            raise RunnelError(f"{self.labels}: expected a class for each of {count} samples")
-        return labels[rows]
+        return read_labels(Path(self.labels), count)[rows]
 
     def row(
         self,

@@ -27,6 +27,11 @@ class Space:
         """What is left beside the stacks."""
         return self.size - self.stack
 
+    @property
+    def certain(self) -> int:
+        """What of that is left whatever code and constants take."""
+        return 0 if self.holds_code else self.bytes
+
     def __str__(self) -> str:
         return f"{self.size} B" + (f" less {self.stack} B of stack" if self.stack else "")
 

@@ -67,8 +67,7 @@ class PlanMemory(ModulePass):
         bound = liveness_bound(intervals, self.alignment)
         with blaming(buffers[0]):
             space = space_for_buffers(module, memory)
-        known = space is not None and self.stop_at_fit and not space.holds_code
-        enough = space.bytes if space is not None and known else 0
+        enough = space.certain if space is not None and self.stop_at_fit else 0
         with blaming(func):
             placement = place(intervals, self.algorithm, alignment=self.alignment, enough=enough)
         if space is not None and placement.arena > space.bytes:

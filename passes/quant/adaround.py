@@ -179,8 +179,8 @@ class Soft:
         self.adam = Adam(v, RATE)
         self.base, self.span = problem.scales * problem.low, problem.scales * problem.high
         self.span -= self.base
-        self.alone = v.shape[1] == 1
-        """Whether each output has inputs of its own: matrix products of one row are slow."""
+        self.one_row = v.shape[1] == 1
+        """Of each group, as in a depthwise layer: einsum is faster than such matrix products."""
         self.h, self.turn, self.work, self.slope = (np.empty_like(v) for _ in range(4))
         self.update()
 
@@ -214,7 +214,7 @@ class Soft:
         """Of the squared error over `power`, with respect to v."""
         weight = np.multiply(self.h, self.span, out=self.work)
         weight += self.base
-        z = np.einsum("grk,gkn->grn", weight, xhat) if self.alone else weight @ xhat
+        z = np.einsum("grk,gkn->grn", weight, xhat) if self.one_row else weight @ xhat
         z += self.problem.bias
         low, high = self.problem.activation
         passed = [z > low] if np.isfinite(low) else []
@@ -223,7 +223,7 @@ class Soft:
         error -= wanted
         for inside in passed:
             error *= inside
-        if self.alone:
+        if self.one_row:
             slope = np.einsum("grn,gkn->grk", error, xhat, out=self.slope)
         else:
             slope = np.matmul(error, xhat.transpose(0, 2, 1), out=self.slope)

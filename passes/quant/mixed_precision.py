@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, emit_remark
-from ...runtime.array_files import read_array
+from ...runtime.array_files import read_labels
 from .pareto import PARETO, front
 from .precision_trial import FULL, WIDE, Trial
 from .precision_walk import PASS, Walk
@@ -61,7 +61,7 @@ class MixedPrecision(ModulePass):
         if function is None:
             raise RunnelError(f"{PASS}: the module has no function")
         trial = Trial.of(op, function, self.data, self.weight_bits, self.per_channel)
-        labels = None if not self.labels else read_array(Path(self.labels)).reshape(-1)
+        labels = None if not self.labels else read_labels(Path(self.labels))
         walk = Walk(trial, op, self, labels)
         chosen = walk.choose()
         for index in np.linspace(0, len(walk.steps), self.points).round():

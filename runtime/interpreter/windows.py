@@ -16,6 +16,7 @@ Pairs = Sequence[tuple[int, int]]
 _COLUMN_BYTES = 32 << 20
 """Patches are copied for as many samples at once as fit in this."""
 _CACHE_BYTES = 128 << 10
+"""Samples that a depthwise convolution takes at once: the accumulator stays in the cache."""
 _NARROW = 16
 """Rows that are shorter have their channels side by side: NumPy is slow for short inner loops."""
 
@@ -76,7 +77,7 @@ def _depthwise(x: Array, weight: Array, strides: Sequence[int], dilations: Seque
     narrow = x.shape[-1] < min(_NARROW, len(weight))
     samples: list[Array] = []
     size = max(_CACHE_BYTES // max(x[:1].nbytes * multiplier, 1), 1)
-    for low in range(0, len(x), size):  # so few at a time that the accumulator stays in the cache
+    for low in range(0, len(x), size):
         source = x[low : low + size]
         if narrow:
             source = np.moveaxis(np.repeat(np.moveaxis(source, 1, -1), multiplier, axis=-1), -1, 1)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runnel.dialects.diagnostics import RunnelError
-from runnel.runtime.array_files import read_array, read_arrays, read_inputs
+from runnel.runtime.array_files import read_arrays, read_inputs, read_labels
 
 ROWS = np.arange(6, dtype=np.float32).reshape(3, 2)
 
@@ -24,7 +24,7 @@ def test_both_kinds_of_files(tmp_path: Path) -> None:
     assert read_inputs(tmp_path / "two.npz", ["b"])["b"].tolist() == (ROWS + 1).tolist()
     assert read_inputs(tmp_path / "one.npy", ["x"])["x"].tolist() == ROWS.tolist()
     with pytest.raises(RunnelError, match="expected one array, it holds 2"):
-        read_array(tmp_path / "two.npz")
+        read_labels(tmp_path / "two.npz")
     with pytest.raises(RunnelError, match="no array 'c'; it holds a, b, the network takes a, c"):
         read_inputs(tmp_path / "two.npz", ["a", "c"])
 
@@ -41,6 +41,18 @@ def test_what_is_no_array_is_refused(tmp_path: Path) -> None:
         assert "pickle" not in str(caught.value) and str(tmp_path / name) in str(caught.value)
     with pytest.raises(RunnelError, match=r"absent\.npy: No such file or directory"):
         read_arrays(tmp_path / "absent.npy")
+
+
+def test_labels_are_one_integer_per_sample(tmp_path: Path) -> None:
+    path = tmp_path / "y.npy"
+    np.save(path, np.array([[3], [1]]))
+    assert read_labels(path, 2).tolist() == read_labels(path).tolist() == [3, 1]
+    with pytest.raises(RunnelError, match=r"expected \[3\], got int64 \[2, 1\]"):
+        read_labels(path, 3)
+    for wrong in (np.array(["cat", "dog"]), np.array([0.5, 1.0])):
+        np.save(path, wrong)
+        with pytest.raises(RunnelError, match="labels are one integer per sample"):
+            read_labels(path)
 
 
 @pytest.mark.parametrize("array", [np.zeros((0, 2)), np.array(1.0), np.array([["a", "b"]])])

@@ -149,7 +149,7 @@ def check_output(args: argparse.Namespace) -> None:
 
 def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any, Any]:
     """Samples to fit with and to measure with, each with labels or None."""
-    from ..samples import first, read_labels, read_samples
+    from ..samples import first, labels_of, read_samples
     from ..signature import signature_of
 
     inputs = signature_of(model).inputs
@@ -158,9 +158,9 @@ def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any,
     test = data if args.test is None else read_samples(args.test, inputs, channels_last=last)
     data_labels = labels = None
     if args.data_labels is not None:
-        data_labels = read_labels(args.data_labels, data, inputs)
+        data_labels = labels_of(args.data_labels, data, inputs)
     if args.labels is not None:
-        labels = read_labels(args.labels, test, inputs)[: args.count]
+        labels = labels_of(args.labels, test, inputs)[: args.count]
     return data, data_labels, first(test, inputs, args.count), labels
 
 

@@ -225,7 +225,7 @@ def check_output(args: argparse.Namespace) -> None:
 
 def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]:
     """Calibration samples, samples to measure with, and their labels."""
-    from ..samples import first, read_labels, read_samples
+    from ..samples import first, labels_of, read_samples
     from ..signature import signature_of
 
     inputs = signature_of(model).inputs
@@ -234,7 +234,7 @@ def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]
     test = data if args.test is None else read_samples(args.test, inputs, channels_last=last)
     labels = None
     if args.labels is not None:
-        labels = read_labels(args.labels, test, inputs)[: args.count]
+        labels = labels_of(args.labels, test, inputs)[: args.count]
     return data, first(test, inputs, args.count), labels
 
 
