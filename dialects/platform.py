@@ -9,6 +9,7 @@ The fields are in `platform_records`, what makes a description wrong in `platfor
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, TypeVar, cast
 
 from xdsl.dialects.builtin import ModuleOp
@@ -175,6 +176,18 @@ class PlatformAttr(Data[Description]):
     def dma_between(self, a: str, b: str) -> Dma | None:
         """The first engine that copies between memories `a` and `b`, or None."""
         return next((engine for engine in self.dma if engine.joined(a, b)), None)
+
+    def farther(self, home: str, near: Collection[str]) -> list[Memory]:
+        """The memories that an engine joins with each of `near` and that may take what has no room
+        in `home`, the fastest first.
+        """
+        found = [
+            memory
+            for memory in self.memories
+            if memory.name not in (home, *near)
+            and all(self.dma_between(memory.name, name) for name in near)
+        ]
+        return sorted(found, key=lambda memory: -memory.bandwidth)
 
     def _find(self, records: tuple[N, ...], what: str, name: str) -> N:
         for record in records:

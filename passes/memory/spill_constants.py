@@ -52,7 +52,7 @@ class SpillConstants(ModulePass):
             if lack <= 0:
                 return
             size = _size(constant)
-            for memory in _farther(platform, home, constant):
+            for memory in platform.farther(home.name, _readers(constant)):
                 if taken.get(memory.name, 0) + size <= memory.size:
                     taken[memory.name] = taken.get(memory.name, 0) + size
                     lack -= size
@@ -106,18 +106,10 @@ def _traffic(constant: dma.ConstantOp) -> int:
     return total
 
 
-def _farther(platform: PlatformAttr, home: Memory, constant: dma.ConstantOp) -> list[Memory]:
-    """Memories that may take a constant in place of `home`, the fastest first."""
-    near = {memref_type(copy.target).memory_space for copy in _copies(constant)}
-    names = {space.data for space in near if isinstance(space, StringAttr)}
-    found = [
-        memory
-        for memory in platform.memories
-        if memory.name != home.name
-        and memory.name not in names
-        and all(platform.dma_between(memory.name, name) for name in names)
-    ]
-    return sorted(found, key=lambda memory: -memory.bandwidth)
+def _readers(constant: dma.ConstantOp) -> set[str]:
+    """The memories that (parts of) a constant are copied to."""
+    spaces = {memref_type(copy.target).memory_space for copy in _copies(constant)}
+    return {space.data for space in spaces if isinstance(space, StringAttr)}
 
 
 def _move(constant: dma.ConstantOp, memory: str) -> None:

@@ -85,7 +85,7 @@ class UnfoldCost:
         if not is_first(op.input):
             return 0.0
         size = self.backend.chunk_bytes(op, shape_of(op.result)[-1])
-        return float(self.machine.chunk(size).cycles)
+        return float(self.machine.chunk(op, size).cycles)
 
     def _conv(self, op: quant.Conv2DOp) -> float:
         return float(work_of(op, self.cluster).cycles(extents(shape_of(op.result))))

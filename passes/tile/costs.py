@@ -9,8 +9,8 @@ platform are calibrated on the emulator: bench/cluster_kernels.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -151,16 +151,19 @@ class Machine:
     unit: Unit
     dma: Dma
     constants: Dma
+    far: Mapping[Operation, Dma] = field(default_factory=dict[Operation, Dma])
+    """The engines for the constants of ops that lie elsewhere."""
 
     @staticmethod
-    def of(platform: PlatformAttr, unit: Unit, near: str) -> Machine:
+    def of(
+        platform: PlatformAttr, unit: Unit, near: str, far: Mapping[Operation, Dma] | None = None
+    ) -> Machine:
         """The unit on its platform; activations live in the board's `data` memory, constants where
-        the code is.
+        the code is, but for those of the ops in `far`.
         """
         board = platform.board
-        return Machine(
-            unit, _engine(platform, board.data, near), _engine(platform, board.code, near)
-        )
+        data, code = _engine(platform, board.data, near), _engine(platform, board.code, near)
+        return Machine(unit, data, code, far or {})
 
     def window(self, value: SSAValue, windows: ChainWindows) -> Traffic:
         """Copying the windows of a channels-last tensor."""
@@ -182,9 +185,10 @@ class Machine:
         rows, run = np.broadcast_arrays(rows, run)
         return _traffic(self.dma, rows * run, rows, pieces)
 
-    def chunk(self, size: int) -> Traffic:
-        """Copying `size` bytes of constants."""
-        return _traffic(self.constants, np.int64(size), np.int64(1), np.int64(1))
+    def chunk(self, op: Operation, size: int) -> Traffic:
+        """Copying `size` bytes of the constants of `op`."""
+        engine = self.far.get(op, self.constants)
+        return _traffic(engine, np.int64(size), np.int64(1), np.int64(1))
 
 
 def _engine(platform: PlatformAttr, far: str, near: str) -> Dma:

@@ -98,7 +98,8 @@ class Rounds:
     @cached_property
     def constants(self) -> list[Moves]:
         items = self.chain.buffers(self.windows, 1).constants
-        return [self.moves(self.chain.machine.chunk(item.chunk_bytes), item.dims) for item in items]
+        chunk = self.chain.machine.chunk
+        return [self.moves(chunk(item.op, item.chunk_bytes), item.dims) for item in items]
 
     @cached_property
     def even(self) -> bool:

@@ -17,6 +17,7 @@ from ...lowering.units import UnitBackend
 from ..memory.limits import space_for_buffers
 from .chain import Chain, Homes, Option
 from .costs import Machine
+from .far_constants import far_constants
 from .network import Network, ops_of, read_network, unit_of
 from .options import options_of
 from .plan import Candidates, homes_of
@@ -59,13 +60,14 @@ def search_of(
     assert space is not None
     capacity = space.bytes if memory is None else min(memory, space.bytes)
     network = read_network(func, cluster.name, backends)
+    far = far_constants(module, func, network, backends, near)
     chains: dict[tuple[int, int], Chain] = {}
     for first, end in network.segments(LONGEST if fuse else 0):
         unit = str(network.steps[first].unit)
         chains[first, end] = Chain(
             ops_of(network.steps[first:end]),
             list(network.inputs(first, end)),
-            Machine.of(platform, platform.unit(unit), near),
+            Machine.of(platform, platform.unit(unit), near, far),
             backends[unit],
             capacity,
         )
@@ -98,7 +100,7 @@ def signature(chain: Chain, homes: list[Homes]) -> Hashable:
         position[op.results[0]] = len(position)
     return (
         chain.machine.unit.name,
-        tuple(_facts(op, position) for op in chain.ops),
+        tuple((_facts(op, position), chain.machine.far.get(op)) for op in chain.ops),
         tuple((frozenset(position[v] for v in home.near), home.result) for home in homes),
     )
 

@@ -75,10 +75,7 @@ def _movable(alive: list[SSAValue]) -> list[tile.GroupOp]:
 
 
 def _farther(group: tile.GroupOp, platform: PlatformAttr, data: str) -> list[Memory]:
-    near = group.near.data
-    others = [m for m in platform.memories if m.name not in (near, data) and m.kind == "ram"]
-    joined = [m for m in others if platform.dma_between(m.name, near)]
-    return sorted(joined, key=lambda memory: -memory.bandwidth)
+    return [m for m in platform.farther(data, [group.near.data]) if m.kind == "ram"]
 
 
 def peak(function: func.FuncOp, memory: str) -> tuple[int, list[SSAValue], Operation]:
