@@ -23,23 +23,24 @@ takes what a table takes.
 
 @dataclass(frozen=True)
 class Costs:
-    """The units of a platform that work side by side."""
+    """The units of a platform that work side by side; there may be no NPU."""
 
     platform: PlatformAttr
     cluster: Unit
-    npu: Unit
+    npu: Unit | None
 
     @staticmethod
     def of(platform: PlatformAttr) -> Costs | None:
-        """None where there is nothing beside the cores."""
-        jobs = next((unit for unit in platform.units if unit.kind == "npu"), None)
-        if platform.cluster is None or jobs is None:
+        """None where there is no cluster."""
+        if platform.cluster is None:
             return None
+        jobs = next((unit for unit in platform.units if unit.kind == "npu"), None)
         return Costs(platform, platform.cluster, jobs)
 
     @property
     def launch(self) -> float:
         """What core 0 spends on asking for a job."""
+        assert self.npu is not None
         return float(self.npu.fact("job_cycles"))
 
     def job(self, op: npu.Conv2DOp, band: Band | None) -> float:

@@ -29,10 +29,11 @@ WORTH = 0.03
 class OverlapUnits(ModulePass):
     """Cut ops into bands of rows and order the bands so that cores, NPU and DMA wait the least.
 
-    What is straight-line code is scheduled anew as a whole where cores and NPU both have a part in
-    it; short loops of tiles are unrolled for that. There is no new buffer and nothing is computed
-    twice: bands are windows of the buffers that there are, and one that needs rows of a later
-    band waits for it. A wait for a job stands where the first op needs that the job has ended.
+    What is straight-line code is scheduled anew as a whole; short loops of tiles are unrolled for
+    that. Bands are made where cores and NPU both have a part in it; elsewhere only transfers begin
+    earlier. There is no new buffer and nothing is computed twice: bands are windows of the buffers
+    that there are, and one that needs rows of a later band waits for it. A wait for a job stands
+    where the first op needs that the job has ended.
 
     How many bands, and whether at all, is what takes the fewest modelled cycles: each band costs
     what a kernel or a job costs to begin. Buffers that are alive together leave an eighth of the
@@ -89,7 +90,7 @@ class _Variant:
         plans = [
             _plan(module, liveness, segment)
             for segment in segments_of(function.body.block, costs)
-            if segment.mixed
+            if segment.kernels
         ]
         return _Variant(function, plans)
 
@@ -145,12 +146,13 @@ def _limit(module: ModuleOp, memory: str) -> float:
 def _plan(module: ModuleOp, liveness: Liveness, segment: Segment) -> _Plan:
     room = _room(module, liveness, segment)
     written = written_schedule(segment.tasks, room).cycles
-    bands = best_schedule(segment.tasks, room)
+    bands = best_schedule(segment.tasks, room) if segment.mixed else None
     if bands is not None and bands.cycles < (1 - WORTH) * written:
         return _Plan(segment, written, bands, has_room=True)
     found = earlier_transfers(segment.tasks, room)
+    has_room = bands is not None or found is not None
     gains = found is not None and found.cycles < written
-    return _Plan(segment, written, found if gains else None, bands is not None)
+    return _Plan(segment, written, found if gains else None, has_room)
 
 
 def _room(module: ModuleOp, liveness: Liveness, segment: Segment) -> Room:

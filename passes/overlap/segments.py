@@ -68,9 +68,11 @@ def _segment(
     waits: dict[Operation, dma.AwaitOp],
     end: Operation,
 ) -> Iterator[Segment]:
-    """Nothing where a job is waited for elsewhere."""
+    """Nothing where a job is waited for elsewhere, or the platform has no NPU for it."""
     for task in tasks:
         if isinstance(task.op, npu.Conv2DOp):
+            if task.costs.npu is None:
+                return
             (use,) = task.op.token.uses
             task.wait = waits.pop(use.operation, None)
             if task.wait is None:

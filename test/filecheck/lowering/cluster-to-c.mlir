@@ -31,8 +31,8 @@
 // CHECK-NEXT:     rn_cluster_conv2d_s8_xpulp(&shape, {{.*}}, &net_layer_0_conv2d_requant, &channels, x, constants,
 // CHECK-NEXT:         y, scratch, core, RN_CORES);
 
-// Core 0 fetches the constants and the first window, 2 rows of 7 pixels from rows of 8, and the second one
-// while all compute; the barrier is outside its branch.
+// Core 0 fetches the constants and the first window, 2 rows of 7 pixels from rows of 8, and the second one,
+// which arrives while all compute; the barrier is outside its branch.
 // CHECK:      static void net_work(int32_t core) {
 // CHECK:          if (core == 0) {
 // CHECK-NEXT:         const int32_t [[T0:.*]] = rn_dma_token();
@@ -41,19 +41,19 @@
 // CHECK-NEXT:         const int32_t [[T1:.*]] = rn_dma_token();
 // CHECK-NEXT:         token_1 = [[T1]];
 // CHECK-NEXT:         rn_dma_in_2d(token_1, {{.*}}, {{.*}}, 2, 28, 28, 32);
-// CHECK-NEXT:         rn_dma_wait(token);
-// CHECK-NEXT:         rn_dma_wait(token_1);
 // CHECK-NEXT:         const int32_t [[T2:.*]] = rn_dma_token();
 // CHECK-NEXT:         token_2 = [[T2]];
 // CHECK-NEXT:         rn_dma_in_2d(token_2, {{.*}}, {{.*}}, 2, 12, 28, 32);
+// CHECK-NEXT:         rn_dma_wait(token);
+// CHECK-NEXT:         rn_dma_wait(token_1);
 // CHECK-NEXT:     }
 // CHECK-NEXT:     rn_cluster_barrier();
 // CHECK-NEXT:     net_layer_0_conv2d(core, (int8_t *)(net_arena_l1 + [[CHUNK]]), {{.*}}, 2, 7,
 // CHECK-NEXT:         6, 1, 1);
 
 // 16 tiles: the first two, the last and the one before it stand alone, tokens go around the loop.
-// CHECK:          int32_t [[LOAD:.*]] = token_4;
-// CHECK-NEXT:     int32_t [[STORE:.*]] = token_3;
+// CHECK:          int32_t [[LOAD:.*]] = token_3;
+// CHECK-NEXT:     int32_t [[STORE:.*]] = token_4;
 // CHECK-NEXT:     for (int32_t i = 2; i < 15; ++i) {
 // CHECK-NEXT:         const int32_t [[L:.*]] = [[LOAD]];
 // CHECK-NEXT:         const int32_t [[S:.*]] = [[STORE]];

@@ -6,6 +6,7 @@
 // RUN: opt-tool %s -p 'set-platform{platform=siracusa-cores},overlap-units' | filecheck %s --check-prefix=ALONE
 
 // REMARK: remark: passed: overlap-units: {{.*}} cycles instead of {{.*}}: add beside conv2d
+// REMARK: remark: passed: overlap-units: {{.*}} cycles instead of {{.*}}: transfers earlier
 
 !t = memref<1x24x24x32x!quant.uniform<i8:f32, 0.5>, "l1">
 !c = memref<1x16672xi8, "l1">
@@ -60,6 +61,34 @@ func.func @block() {
   cluster.add ins(%x, %y : !t, !t) outs(%z : !t) {kernel = "rn_cluster_add_s8_xpulp", multipliers = array<i32: 1048576, 1048576>, bias = 1048576 : i32, shift = 21 : i32, clamp = array<i32: -128, 127>}
   %b = npu.conv2d ins(%z : !t) constants(%c : !c) outs(%out : !t) pads(%pad, %pad) {layer = #npu.layer<dense, 32 to 32 channels>}
   npu.wait %b
+  func.return
+}
+
+// Only the cores have work: there are no bands, but the copy that the second addition waits for begins
+// before the first one, with and without an NPU on the platform.
+// CHECK-LABEL: func.func @cores_alone
+// ALONE-LABEL: func.func @cores_alone
+func.func @cores_alone() {
+  %x = dma.buffer "input" 0 : !t
+  %far = dma.buffer "input" 1 : memref<1x24x24x32x!quant.uniform<i8:f32, 0.5>, "l2">
+  %y = dma.buffer : !t
+  %near = dma.buffer : !t
+  %out = dma.buffer "output" 0 : !t
+  // CHECK: dma.start %far to %near
+  // CHECK: cluster.add ins(%x, %x
+  // CHECK: dma.wait
+  // CHECK: cluster.add ins(%y, %near
+  // CHECK-NEXT: func.return
+  // ALONE: dma.start %far to %near
+  // ALONE: cluster.add ins(%x, %x
+  // ALONE: dma.wait
+  // ALONE: cluster.add ins(%y, %near
+  // ALONE-NEXT: func.return
+  cluster.add ins(%x, %x : !t, !t) outs(%y : !t) {kernel = "rn_cluster_add_s8_xpulp", multipliers = array<i32: 1048576, 1048576>, bias = 1048576 : i32, shift = 21 : i32, clamp = array<i32: -128, 127>}
+  %t = dma.token
+  dma.start %far to %near on %t : memref<1x24x24x32x!quant.uniform<i8:f32, 0.5>, "l2"> to !t
+  dma.wait %t
+  cluster.add ins(%y, %near : !t, !t) outs(%out : !t) {kernel = "rn_cluster_add_s8_xpulp", multipliers = array<i32: 1048576, 1048576>, bias = 1048576 : i32, shift = 21 : i32, clamp = array<i32: -128, 127>}
   func.return
 }
 
