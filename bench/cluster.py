@@ -7,10 +7,10 @@ python bench/cluster.py [--networks resnet8,dscnn] [--platforms siracusa,siracus
 One inference of each network. Cycles are those of our emulator (runtime/emulator), which
 bench/emulator.py holds against the reference programs; not those of another simulator or of
 silicon. `DMA/floor` divides the bytes that moved by constants + network input + output. `hidden` is
-the share of the engine's time in which cores or NPU were at work: in all layers, and in those that
-cores or NPU bound. `equal` compares all outputs, twice in one memory, with the integer network in
-the interpreter. Seconds are those of this machine, from the ONNX file to C text with what chooses
-tiles; the C of the first solver runs.
+the share of the engine's time in which cores or NPU were at work: in all layers, and in those in
+which they were at work for longer than the engine. `equal` compares all outputs, twice in one
+memory, with the integer network in the interpreter. Seconds are those of this machine, from the
+ONNX file to C text with what chooses tiles; the C of the first solver runs.
 
 Exit code 1 if bytes differ, or a network does not fit.
 """
@@ -66,7 +66,8 @@ class Result:
     dma_bytes: int
     dma_floor: int
     hidden: float
-    hidden_compute: float
+    hidden_compute: float | None
+    """None where DMA or core 0 bound all layers."""
     equal: bool
     compile_seconds: dict[str, float]
     """By solver."""
@@ -104,11 +105,11 @@ def measured(here: Start, base: str, platform: str, solvers: Sequence[str]) -> R
     )
 
 
-def hidden_in_compute(report: CycleReport) -> float:
+def hidden_in_compute(report: CycleReport) -> float | None:
     """The hidden share of the transfer time in the layers that computing bounds."""
     layers = [c for c in report.layers.values() if bound(c) in ("compute", "NPU")]
     time = sum(c.dma for c in layers)
-    return 1.0 - sum(c.exposed_dma for c in layers) / time if time else 1.0
+    return 1.0 - sum(c.exposed_dma for c in layers) / time if time else None
 
 
 def compiled(here: Start, platform: str, solver: str) -> tuple[Artifact, float]:
@@ -161,7 +162,8 @@ def row(r: Result) -> list[Cell]:
         *(theirs, None if theirs is None else f"{r.cycles / theirs:.2f}"),
         *(r.dma_bytes, f"{r.ratio:.2f}"),
         None if theirs_moved is None else f"{theirs_moved:.1f}",
-        *(f"{100 * r.hidden:.1f}", f"{100 * r.hidden_compute:.1f}"),
+        f"{100 * r.hidden:.1f}",
+        None if r.hidden_compute is None else f"{100 * r.hidden_compute:.1f}",
         "yes" if r.equal else "NO",
         *(f"{seconds:.1f}" for seconds in r.compile_seconds.values()),
     ]

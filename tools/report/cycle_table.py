@@ -30,19 +30,17 @@ def cycle_text(artifact: Artifact, report: CycleReport) -> str:
 
 
 def bound(cycles: Cycles) -> str:
-    """What most of a time went by on: waiting for NPU or DMA, computing on several cores, or what
-    core 0 does alone (it starts transfers and jobs, and runs what is not shared). A wait for
-    the DMA counts for the NPU where that was longer at work meanwhile.
+    """What was at work the longest: NPU, DMA, several cores together, or core 0 alone (it starts
+    transfers and jobs, and runs what is not shared). None of the others would make it faster.
     """
     several = min(sorted(cycles.busy)[-2:])
-    behind = cycles.wait_dma if cycles.npu > cycles.dma else 0
-    shares = {
-        "NPU": cycles.wait_npu + behind,
-        "DMA": cycles.wait_dma - behind,
+    work = {
+        "NPU": cycles.npu,
+        "DMA": cycles.dma,
         "compute": several + cycles.wait_barrier,
         "core 0": cycles.busy[0] - several,
     }
-    return max(shares, key=lambda name: shares[name])
+    return max(work, key=lambda name: work[name])
 
 
 def floor_bytes(artifact: Artifact) -> int:
