@@ -23,6 +23,8 @@ from .weight_rounding import integers_of, rows_of
 
 PASS = "correct-bias"
 METHODS = ("analytic", "data", "narrow", "off")
+SEVEN_BITS = 64
+"""The greatest code of 7 bits, as its amount."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,11 @@ class CorrectBias(ModulePass):
     and appendix C). `data` compares the mean outputs of the float network and of the quantized one
     on up to `samples` samples of `data`, layer after layer, with all layers before corrected: this
     takes away what their activations' rounding does too. `narrow` does that (without data: what
-    `analytic` does) for weights of fewer than 8 bits that are rounded to nearest: with 8 bits there
-    is little to take away, and what rounds by the layer's output sees its mean. `off` leaves the
-    module alone. Comes after insert-quant-casts and rounding. With `data`, whatever the method, a
-    remark tells where the network keeps less than before.
+    `analytic` does) for weights rounded to nearest of which half the channels use fewer than 8
+    bits, because the weight has fewer or one scale for all channels: with 8 bits there is little to
+    take away, and what rounds by the layer's output sees its mean. `off` leaves the module alone.
+    Comes after insert-quant-casts and rounding. With `data`, whatever the method, a remark tells
+    where the network keeps less than before.
     """
 
     name = PASS
@@ -76,9 +79,14 @@ class CorrectBias(ModulePass):
 
 
 def is_narrow(layer: Layer) -> bool:
-    """Whether the weight has fewer than 8 bits, and the codes nearest to the float one."""
+    """Whether codes of half the channels that have any take fewer than 8 bits, and are the nearest
+    to the float weight.
+    """
     integers, real = integers_of(layer), real_weight(layer)
-    if integers is None or real is None or integers.bits >= 8:
+    if integers is None or real is None:
+        return False
+    greatest = np.abs(integers.codes).max(-1)
+    if not greatest.any() or np.median(greatest[greatest > 0]) > SEVEN_BITS:
         return False
     return np.array_equal(integers.codes, integers.nearest(rows_of(layer, real)))
 

@@ -161,6 +161,34 @@ def test_narrow_leaves_alone_what_has_8_bits_or_was_rounded_by_its_output(tmp_pa
     assert same == [True, *[False] * (len(before) - 1)]
 
 
+@pytest.mark.parametrize(
+    ("rows", "per_channel", "corrected"),
+    [
+        ((1.0, 0.4, 0.2, 0.1), False, True),  # one scale: codes to 127, 51, 25 and 13
+        ((1.0, 0.4, 0.2, 0.1), True, False),
+        ((1.0, 1.0, 0.9, 0.1), False, False),
+        # Channels that training has switched off have no codes, and no say.
+        ((1.0, 0.9, 1e-12, 1e-12), False, False),
+    ],
+)
+def test_narrow_counts_the_bits_that_channels_use(
+    tmp_path: Path, rows: tuple[float, ...], per_channel: bool, corrected: bool
+):
+    random = np.random.default_rng(4)
+    weight = random.uniform(-1, 1, (4, 8, 1, 1))
+    weight[:, 0] = 1  # the greatest
+    weight *= np.reshape(rows, (4, 1, 1, 1))
+    module = network([1, 8, 4, 4], [("Conv", ["x", "a"], ["y"], {})], {"a": weight})
+    data = str(tmp_path / "x.npy")
+    np.save(data, random.uniform(1, 2, (32, 8, 4, 4)))
+    plain = simulated(module, data, per_channel=per_channel)
+    narrow, every = plain.clone(), plain.clone()
+    apply(narrow, CorrectBias("narrow", data))
+    apply(every, CorrectBias("data", data))
+    np.testing.assert_array_equal(*map(biases, (narrow, every if corrected else plain)))
+    assert not np.array_equal(*map(biases, (every, plain)))
+
+
 def test_narrow_without_data_is_analytic(tmp_path: Path):
     module, _, _ = bias_network()
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(32, 8, 4, 4)))
