@@ -48,9 +48,9 @@ NETWORKS = ("resnet8", "dscnn", "mobilenetv1_025", "mobilenet_v1", "autoencoder"
 
 PAIRS: dict[str, tuple[str, ...]] = {
     "w8": ("w8", "w8 flips", "w8 depthwise flips"),
-    "w8 tensor": ("w8 tensor",),
+    "w8 tensor": ("w8 tensor nearest", "w8 tensor"),
     "w8 tensor equalize": (
-        *("w8 tensor equalize", "w8 tensor equalize bias", "w8 tensor equalize flips"),
+        *("w8 tensor equalize nearest", "w8 tensor equalize", "w8 tensor equalize flips"),
         *("w8 tensor noise", "w8 tensor noise flips"),
     ),
     "w4": ("w4 nearest", "w4"),

@@ -3,8 +3,8 @@
 python bench/quantization.py [--networks resnet8,mobilenet_v1] [--recipes NAME,...] [--count N]
                              [--json FILE]
 
-Every recipe is options of the `quantize` pipeline, calibrated on the calibration set of the shared
-folder; the integers it gives run on the last test set. `lost` is in points against
+Every recipe is options of the `quantize` pipeline, or a search for some, on the calibration set of
+the shared folder alone; the integers it gives run on the last test set. `lost` is in points against
 float, with the standard error of the paired difference; `agree` the share of inputs for which they
 choose the class of the float model, with its standard error; `SQNR` in dB is that of the logits
 (before a softmax, or else the first result), `gain` a factor that they have in common with those of
@@ -35,13 +35,15 @@ from runnel.tools import api, fidelity
 from runnel.tools.fidelity import Outputs
 from runnel.tools.pipeline import resolve_pipeline
 from runnel.tools.progress import Progress
+from runnel.tools.quantize import Goal, quality, search
 from runnel.tools.registry import new_context
 from runnel.tools.report.text_table import text_table
 from runnel.tools.signature import signature_of
 
 CROP = 224
 
-DISTILLED = "distilled"
+DISTILLED, SEARCHED = "distilled", "searched"
+"""What begins recipes that are not options of the pipeline `quantize`."""
 
 RECIPES: dict[str, str] = {
     "w8": "",
@@ -53,8 +55,9 @@ RECIPES: dict[str, str] = {
     "w8 flips": "rounding=flips",
     "w8 mixed flips": "mixed=25 rounding=flips",
     "w8 tensor": "channels=false",
+    "w8 tensor nearest": "channels=false bias-correction=off",
     "w8 tensor equalize": "channels=false equalize=bounded",
-    "w8 tensor equalize bias": "channels=false equalize=bounded bias-correction=data",
+    "w8 tensor equalize nearest": "channels=false equalize=bounded bias-correction=off",
     "w8 tensor flips": "channels=false rounding=flips",
     "w8 tensor equalize flips": "channels=false equalize=bounded rounding=flips",
     "w8 tensor depthwise flips": "channels=false equalize=bounded depthwise=data rounding=flips",
@@ -78,16 +81,19 @@ RECIPES: dict[str, str] = {
     "w4 distill learn": "weight-bits=4 rounding=flips distill=2048 learn=2000",
     "w4 depthwise flips": "weight-bits=4 method=percentile depthwise=data rounding=flips",
     "w4 depthwise adaround": "weight-bits=4 method=percentile depthwise=data rounding=adaround",
+    "searched": "searched",
+    "searched tensor": "searched channels=false",
 }
 """Name to options of the pipeline `quantize`, or of `quantize-without-data` behind `distilled`;
 `tensor` is one scale per weight tensor, `tuned` moves ends of ranges by what that does to the
 outputs (`tune-ranges`), `depthwise` evens out the channels that depthwise layers read
 (`equalize-depthwise`), `noise` all channels by what they do to the output (`equalize-noise`),
 `distill` rounds on samples that batch norms describe, `learn` goes on by the network's output
-(`learn-weights`), `bias` corrects biases after rounding (those of 4-bit weights are corrected by
-default, with `nearest` they are not), `without data` takes all from folded batch norms, `distilled`
-samples too that they describe, `mixed` gives activations 16 bits until those of 8 bits keep so many
-dB."""
+(`learn-weights`), `bias` corrects biases after rounding (those of layers whose channels use fewer
+than 8 bits are corrected by default, with `nearest` they are not), `without data` takes all from
+folded batch norms, `distilled` samples too that they describe, `mixed` gives activations 16 bits
+until those of 8 bits keep so many dB, `searched` is what `runnel quantize --all` leaves the most
+SQNR with on the calibration data."""
 
 
 class Case(Protocol):
@@ -317,7 +323,7 @@ def measure(
     name: str, recipes: Sequence[str], count: int | None, progress: Progress
 ) -> Iterator[Row]:
     """The float network, then each recipe."""
-    case, context = CASES[name], new_context()
+    case = CASES[name]
     inputs = case.test()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -334,10 +340,9 @@ def measure(
         data = folder / "calibration.npy"
         np.save(data, case.calibration())
         for recipe in recipes:
-            module = model.clone()
             start = time.perf_counter()
             with progress.step(f"{name} {recipe}"):
-                resolve_pipeline(pipeline_text(recipe, data)).run(context, module)
+                module = integers(recipe, model, data)
                 seconds = time.perf_counter() - start
                 outputs = outputs_of(module, inputs)
             found = flat(outputs.result)
@@ -356,6 +361,19 @@ def measure(
                 logits.compensated,
                 seconds,
             )
+
+
+def integers(recipe: str, model: ModuleOp, data: Path) -> ModuleOp:
+    """A recipe's integer network."""
+    if RECIPES[recipe].startswith(SEARCHED):
+        (info,) = signature_of(model).inputs
+        per_channel = "channels=false" not in RECIPES[recipe]
+        samples = {info.name: np.load(data)}
+        found = search(model, samples, Goal(), every=True, per_channel=per_channel)
+        return max(found.attempts, key=quality).integer
+    module = model.clone()
+    resolve_pipeline(pipeline_text(recipe, data)).run(new_context(), module)
+    return module
 
 
 def pipeline_text(recipe: str, data: Path) -> str:
