@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-MIXED = "mixed-precision"
+MIXED, CORRECTION = "mixed-precision", "correct-bias"
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,17 @@ class Recipe:
             *(step.replace("$data", f'"{data}"') for step in self.between),
             f"insert-quant-casts{{per-channel={channels}}}",
             *(step.replace("$data", f'"{data}"') for step in self.after),
+            *self.corrected(data),
             "round-biases",
             "round-results",
         )
         return ",".join(steps)
+
+    def corrected(self, data: Path) -> tuple[str, ...]:
+        """What the pipeline `quantize` does by default, too, if biases are not corrected anyway."""
+        if any(step.startswith(CORRECTION) for step in self.after):
+            return ()
+        return (f'{CORRECTION}{{method=narrow data="{data}"}}',)
 
     def given(self) -> tuple[str, ...]:
         if self.encodings is None:

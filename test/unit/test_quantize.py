@@ -19,6 +19,7 @@ from runnel.dialects.diagnostics import RunnelError
 from runnel.tools import api, quantize
 from runnel.tools.cli import main
 from runnel.tools.fidelity import outputs_of
+from runnel.tools.pipeline import resolve_pipeline
 from runnel.tools.quantize import Goal, search
 from runnel.tools.read_ir import read_mlir
 from runnel.tools.recipes import ADDITIONS, CALIBRATIONS
@@ -140,6 +141,29 @@ def test_a_network_without_classes_has_its_goal_in_decibels() -> None:
     assert found.best.drop is None and found.best.exact.fidelity.top1 is None
     assert found.best.met and found.best.exact.fidelity.sqnr > 20
     assert not search(module, inputs, Goal(sqnr=200.0)).best.met
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_a_calibration_is_the_pipeline_of_the_same_options(
+    tmp_path: Path, per_channel: bool
+) -> None:
+    """Its defaults, too: channels that leave bits unused have their biases corrected."""
+    from runnel.lowering.import_onnx import import_onnx
+
+    random = np.random.default_rng(0)
+    weight = random.normal(size=(8, 3, 1, 1)) * np.logspace(0, -2, 8).reshape(8, 1, 1, 1)
+    node = helper.make_node("Conv", ["x", "w"], ["y"])
+    constants = {"w": weight.astype(np.float32)}
+    module = import_onnx(model([node], {"x": (1, 3, 4, 4)}, ["y"], constants))
+    inputs = random.uniform(1, 2, (20, 3, 4, 4)).astype(np.float32)
+    np.save(tmp_path / "x.npy", inputs)
+    found = search(module, {"x": inputs}, Goal(sqnr=200.0), per_channel=per_channel)
+    attempt = next(a for a in found.attempts if a.recipe.plain and a.recipe.method == "mse")
+    options = f"method=mse channels={str(per_channel).lower()}"
+    text = f'set-platform{{platform=host}},quantize{{data="{tmp_path}/x.npy" {options}}}'
+    resolve_pipeline(text).run(new_context(), module)
+    expected = outputs_of(module, {"x": inputs}).result
+    np.testing.assert_array_equal(outputs_of(attempt.integer, {"x": inputs}).result, expected)
 
 
 def test_a_calibration_noisier_than_min_max_is_named() -> None:
