@@ -7,10 +7,10 @@ python bench/cluster.py [--networks resnet8,dscnn] [--platforms siracusa,siracus
 One inference of each network. Cycles are those of our emulator (runtime/emulator), which
 bench/emulator.py holds against the reference programs; not those of another simulator or of
 silicon. `DMA/floor` divides the bytes that moved by constants + network input + output. `hidden` is
-the share of the engine's time in which cores or NPU were at work: in all layers, and in those in
-which they were at work for longer than the engine. `equal` compares all outputs, twice in one
-memory, with the integer network in the interpreter. Seconds are those of this machine, from the
-ONNX file to C text with what chooses tiles; the C of the first solver runs.
+the share of the engine's time in which cores or NPU were at work: in all layers, and in those that
+cores or NPU bound. `equal` compares all outputs, twice in one memory, with the integer network in
+the interpreter. Seconds are those of this machine, from the ONNX file to C text with what chooses
+tiles; the C of the first solver runs.
 
 Exit code 1 if bytes differ, or a network does not fit.
 """

@@ -35,8 +35,9 @@ columns of the second table:
   tile      rows x columns x channels of the result that are computed at once; `tiles`: how many
   home      the memory where the result lives
   model     the cycles that the search for tiles has expected; `cycles`: those on the emulator
-  bound     what was at work the longest: compute (several cores), NPU, DMA (also for the next
-            layer), core 0 (it alone: start-up of transfers and jobs, ops that are not shared)
+  bound     DMA if its transfers took longer than all else; or what was at work the longest:
+            compute (several cores), NPU, core 0 (it alone: start-up of transfers and jobs, ops
+            that are not shared)
   cores %   of all cores' cycles, not asleep
   DMA in    bytes to the near memory of transfers that began here, also those for the next layer
   hidden %  of the time of transfers that other work was going on

@@ -30,13 +30,15 @@ def cycle_text(artifact: Artifact, report: CycleReport) -> str:
 
 
 def bound(cycles: Cycles) -> str:
-    """What was at work the longest: NPU, DMA, several cores together, or core 0 alone (it starts
-    transfers and jobs, and runs what is not shared). None of the others would make it faster.
+    """DMA where its transfers took longer than the NPU's jobs and than all that core 0 did but wait
+    for them. Else what was at work the longest: the NPU, several cores together, or core 0 alone
+    (it starts transfers and jobs, and runs what is not shared).
     """
+    if cycles.dma > max(cycles.npu, cycles.cycles - cycles.wait_dma):
+        return "DMA"
     several = min(sorted(cycles.busy)[-2:])
     work = {
         "NPU": cycles.npu,
-        "DMA": cycles.dma,
         "compute": several + cycles.wait_barrier,
         "core 0": cycles.busy[0] - several,
     }
