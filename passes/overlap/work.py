@@ -174,7 +174,9 @@ def order_of(pieces: Sequence[Piece], *, in_turn: bool = True, work_in_turn: boo
     What touches common bytes keeps its order, one of them writing. A job holds its bytes until it
     has ended, but for the next job of the queue; a transfer until its token is waited for. Starts
     and waits of transfers keep their order among themselves (`in_turn`), or only those of a token;
-    kernels and jobs keep theirs if `work_in_turn`.
+    kernels and jobs keep theirs if `work_in_turn`. An engine adds transfers to its last token: what
+    starts on one from before these pieces comes before all new tokens, and behind the last of them
+    if more will be started on that afterwards.
     """
     waits = {p.token: i for i, p in enumerate(pieces) if p.role is Role.WAIT}
     here = {piece.task.op for piece in pieces}
@@ -183,6 +185,7 @@ def order_of(pieces: Sequence[Piece], *, in_turn: bool = True, work_in_turn: boo
     ended: list[list[int]] = [[] for _ in pieces]
     tokens: dict[SSAValue, list[int]] = defaultdict(list)
     moved = worked = fence = -1
+    fresh, carried = list[int](), list[int]()
     for i, piece in enumerate(pieces):
         earlier = {j for buffer in piece.by_buffer for j in touching[buffer]}
         for j in sorted(j for j in earlier if pieces[j].meets(piece)):
@@ -197,6 +200,11 @@ def order_of(pieces: Sequence[Piece], *, in_turn: bool = True, work_in_turn: boo
             touching[buffer].append(i)
         if fence >= 0:
             before[i].append(fence)
+        if piece.role is Role.TOKEN and piece.token is not None:
+            before[i] += [*carried, *fresh] if _is_left_open(piece.token, here) else carried
+            fresh.append(i)
+        elif piece.role is Role.START and piece.token is not None and piece.token.owner not in here:
+            carried.append(i)
         if piece.role not in MOVES:
             before[i] += [worked] if work_in_turn and worked >= 0 else []
             worked = i
@@ -233,3 +241,9 @@ def _started_in(wait: Piece, ops: set[Operation]) -> bool:
     assert token is not None
     starts = [use.operation for use in token.uses if use.operation is not wait.task.op]
     return token.owner in ops and all(op in ops for op in starts)
+
+
+def _is_left_open(token: SSAValue, ops: set[Operation]) -> bool:
+    """Whether others than `ops` start transfers on a token, too."""
+    users = [use.operation for use in token.uses]
+    return any(isinstance(op, dma.StartOp) and op not in ops for op in users)

@@ -65,17 +65,24 @@ def wait(chunk: int) -> str:
 
 
 def tasks_of(*code: str) -> list[Task]:
-    """The tasks of code on images %x, %y, %z and far and near chunks %f0 to %f3, %c0 to %c3."""
-    far = [f'%f{i} = dma.buffer "input" {i + 1} : !f' for i in range(4)]
-    near = [f"%c{i} = dma.buffer : !c" for i in range(4)]
+    """The tasks of straight-line code."""
+    (tasks,) = segments(*code)
+    return tasks
+
+
+def segments(*code: str) -> list[list[Task]]:
+    """The tasks of code on images %x, %y, %z and far and near chunks %f0 to %f4, %c0 to %c4,
+    between what is no task.
+    """
+    far = [f'%f{i} = dma.buffer "input" {i + 1} : !f' for i in range(5)]
+    near = [f"%c{i} = dma.buffer : !c" for i in range(5)]
     text = "\n".join([HEAD, *far, *near, *code, "func.return\n}"])
     module = Parser(new_context(), text).parse_module()
     resolve_pipeline("set-platform{platform=siracusa}").run(new_context(), module)
     (function,) = [op for op in module.body.block.ops if isinstance(op, FuncOp)]
     costs = Costs.of(platform_of(module))
     assert costs is not None
-    (segment,) = segments_of(function.body.block, costs)
-    return segment.tasks
+    return [segment.tasks for segment in segments_of(function.body.block, costs)]
 
 
 def room(images: int, chunks: int, queue: int = 16) -> Room:
@@ -132,3 +139,22 @@ def test_only_transfers_begin_earlier():
     assert turns(earlier_transfers(tasks, room(3, 2))) == "SSKJJ"
     assert turns(earlier_transfers(tasks, room(3, 1))) == "SKJSJ"
     assert turns(earlier_transfers(tasks, room(2, 0))) is None
+
+
+def test_an_engine_adds_transfers_to_its_last_token():
+    """A loop starts more on %t1: no other token may be made behind it, though a kernel that is
+    written first wants %c0 last. What starts on it behind the loop comes before a new token.
+    """
+    loop = (
+        "%zero = arith.constant 0 : index\n%one = arith.constant 1 : index\n"
+        "scf.for %i = %zero to %one step %one {\n dma.start %f2 to %c2 on %t1 : !f to !c\n}"
+    )
+    more = "dma.start %f3 to %c3 on %t1 : !f to !c"
+    code = [start(0), start(1), loop, more, wait(1), start(4), wait(4), wait(0)]
+    for segment, expected in zip(segments(*code), [{0: [], 2: [0]}, {2: [0]}], strict=True):
+        order = order_of([task.whole for task in segment], in_turn=False)
+        tokens = [i for i, piece in enumerate(order.pieces) if piece.role is Role.TOKEN]
+        found = {
+            i: [j for j in order.before[i] if order.pieces[j].role is not Role.WAIT] for i in tokens
+        }
+        assert found == expected
