@@ -142,8 +142,8 @@ def test_only_transfers_begin_earlier():
 
 
 def test_an_engine_adds_transfers_to_its_last_token():
-    """A loop starts more on %t1: no other token may be made behind it, though a kernel that is
-    written first wants %c0 last. What starts on it behind the loop comes before a new token.
+    """A loop starts more on %t1, so no other token may be made between. What is started on it
+    behind the loop comes before a new token.
     """
     loop = (
         "%zero = arith.constant 0 : index\n%one = arith.constant 1 : index\n"
