@@ -67,7 +67,7 @@ class Result:
     dma_floor: int
     hidden: float
     hidden_compute: float | None
-    """None where DMA or core 0 bound all layers."""
+    """None where the layers that computing bounds move nothing, or there are none."""
     equal: bool
     compile_seconds: dict[str, float]
     """By solver."""

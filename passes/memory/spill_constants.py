@@ -76,7 +76,7 @@ def _room(module: ModuleOp, function: FuncOp, home: Memory) -> int:
     assert space is not None
     liveness = buffer_liveness(function)
     intervals = [liveness.intervals[buffer] for buffer in liveness.buffers(home.name)]
-    return space.size - space.stack - liveness_bound(intervals, dma.BUFFER_ALIGNMENT).aligned
+    return space.bytes - liveness_bound(intervals, dma.BUFFER_ALIGNMENT).aligned
 
 
 def _size(constant: dma.ConstantOp) -> int:

@@ -200,15 +200,15 @@ def order_of(pieces: Sequence[Piece], *, in_turn: bool = True, work_in_turn: boo
             touching[buffer].append(i)
         if fence >= 0:
             before[i].append(fence)
-        if piece.role is Role.TOKEN and piece.token is not None:
-            before[i] += [*carried, *fresh] if _is_left_open(piece.token, here) else carried
-            fresh.append(i)
-        elif piece.role is Role.START and piece.token is not None and piece.token.owner not in here:
-            carried.append(i)
         if piece.role not in MOVES:
             before[i] += [worked] if work_in_turn and worked >= 0 else []
             worked = i
         if piece.token is not None:
+            if piece.role is Role.TOKEN:
+                before[i] += [*carried, *fresh] if _is_left_open(piece.token, here) else carried
+                fresh.append(i)
+            elif piece.role is Role.START and piece.token.owner not in here:
+                carried.append(i)
             same = tokens[piece.token]
             before[i] += [moved] if in_turn and moved >= 0 else same
             same.append(i)
