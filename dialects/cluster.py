@@ -11,6 +11,7 @@ be dynamic, channels are neighbours. The constants of an op come as one chunk of
 
 from __future__ import annotations
 
+from abc import ABC
 from typing import ClassVar
 
 from xdsl.dialects.builtin import I32, I64, DenseArrayBase, IntegerAttr, StringAttr, i64
@@ -29,7 +30,9 @@ from xdsl.utils.exceptions import VerifyException
 from .cluster_chunk import ChunkAttr
 from .cluster_kernel import KernelOp, ProductOp, WindowOp, check_rounding
 from .diagnostics import describe
+from .quant_normalization import check_numbers
 from .scaled_sum import ScaledSumOp
+from .types import memref_type
 
 
 @irdl_op_definition
@@ -90,18 +93,9 @@ class AddOp(KernelOp, ScaledSumOp):
         self.check_counts()
 
 
-@irdl_op_definition
-class MulOp(KernelOp):
-    """`y = requantize((a - zero_point) * (b - zero_point))`; `b` may have one row, one column.
+class ActivationsOp(KernelOp, ABC):
+    """A product of two activations; one multiplier for the whole result."""
 
-    ```mlir
-    cluster.mul ins(%a, %b : memref<...>, memref<...>) outs(%y : memref<...>)
-      {kernel = "rn_cluster_mul_s8", multiplier = 1395864371 : i32, shift = 41 : i32,
-       acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
-    ```
-    """
-
-    name = "cluster.mul"
     INPUT_COUNT: ClassVar[int] = 2
 
     multiplier = prop_def(IntegerAttr[I32])
@@ -112,6 +106,44 @@ class MulOp(KernelOp):
 
     def check(self) -> None:
         check_rounding(self, self.rounding)
+
+
+@irdl_op_definition
+class MulOp(ActivationsOp):
+    """`y = requantize((a - zero_point) * (b - zero_point))`; `b` may have one row, one column.
+
+    ```mlir
+    cluster.mul ins(%a, %b : memref<...>, memref<...>) outs(%y : memref<...>)
+      {kernel = "rn_cluster_mul_s8", multiplier = 1395864371 : i32, shift = 41 : i32,
+       acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
+    ```
+    """
+
+    name = "cluster.mul"
+
+
+@irdl_op_definition
+class MatmulOp(ActivationsOp):
+    """`y[.., m, n] = requantize(sum_k((a[.., m, k] - zero_point) * (b[.., k, n] - zero_point)))`.
+
+    ```mlir
+    cluster.matmul ins(%a, %b : memref<...>, memref<...>) outs(%y : memref<...>)
+      scratch(%s : memref<...>)
+      {kernel = "rn_cluster_matmul_s8_xpulp", multiplier = 1395864371 : i32, shift = 41 : i32,
+       acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
+    ```
+    """
+
+    name = "cluster.matmul"
+
+    def check(self) -> None:
+        super().check()
+        a, b, y = (memref_type(value).get_shape() for value in (*self.ins, *self.outs))
+        if not len(a) == len(b) == len(y) or not 3 <= len(y) <= 4:
+            raise VerifyException(
+                f"{describe(self)}: operands must have one rank, of 3 or 4, not {len(a)}, {len(b)} "
+                f"and {len(y)}"
+            )
 
 
 @irdl_op_definition
@@ -181,6 +213,48 @@ class TableOp(KernelOp):
 
 
 @irdl_op_definition
+class SoftmaxOp(KernelOp):
+    """Softmax over the last axis, which windows hold whole; see `quant.softmax`.
+
+    The chunk is the table of exponentials.
+
+    ```mlir
+    cluster.softmax ins(%x : memref<...>) constants(%t : memref<1x1024xi8, "l1">)
+      outs(%y : memref<...>)
+      {kernel = "rn_cluster_softmax_s8"}
+    ```
+    """
+
+    name = "cluster.softmax"
+    CONSTANT_COUNT: ClassVar[int] = 1
+
+
+@irdl_op_definition
+class LayerNormOp(KernelOp):
+    """Layer normalization over the last axis, which windows hold whole; see `quant.layer_norm`.
+
+    The chunk is the weights of a row, then its biases, four bytes each.
+
+    ```mlir
+    cluster.layer_norm ins(%x : memref<...>) constants(%c : memref<1x512xi8, "l1">)
+      outs(%y : memref<...>)
+      {kernel = "rn_cluster_layer_norm_s8", epsilon = 16 : i64, shift = 40 : i32,
+       clamp = array<i32: -128, 127>}
+    ```
+    """
+
+    name = "cluster.layer_norm"
+    CONSTANT_COUNT: ClassVar[int] = 1
+
+    epsilon = prop_def(IntegerAttr[I64])
+    shift = prop_def(IntegerAttr[I32])
+    clamp = prop_def(DenseArrayBase[I32])
+
+    def check(self) -> None:
+        check_numbers(self, self.epsilon.value.data, self.shift.value.data)
+
+
+@irdl_op_definition
 class CopyOp(KernelOp):
     """Copies a window to another one in the same memory.
 
@@ -238,10 +312,13 @@ Cluster = Dialect(
         FullyConnectedOp,
         AddOp,
         MulOp,
+        MatmulOp,
         AveragePool2DOp,
         MaxPool2DOp,
         UnfoldOp,
         TableOp,
+        SoftmaxOp,
+        LayerNormOp,
         CopyOp,
         ForkOp,
         BarrierOp,

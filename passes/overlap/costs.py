@@ -61,7 +61,7 @@ class Costs:
         name, reduced = _work(op)
         if name == COPY and self.cluster.cost_row(COPY) is None:
             name = "quant.table"
-        work = shared_work(name, reduced, isinstance(op, cluster.ProductOp), self.cluster)
+        work = shared_work(name, reduced, isinstance(op, cluster.ProductOp | cluster.MatmulOp), self.cluster)
         return float(work.cycles([np.asarray(n, np.int64) for n in shape])) + ROUND_CYCLES
 
     def transfer(self, op: dma.StartOp) -> float:
@@ -87,6 +87,8 @@ def _work(op: cluster.KernelOp) -> tuple[str, int]:
         case cluster.WindowOp():
             height, width, *_ = op.window.get_values()
             return name, height * width
+        case cluster.MatmulOp():
+            return name, memref_type(op.ins[0]).get_shape()[-1]
         case cluster.CopyOp():
             return COPY, 1
         case _:
