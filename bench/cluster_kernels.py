@@ -157,6 +157,10 @@ class Layer:
                 words = "(const int32_t *)(const void *)w, x, y"
                 call = f"{symbol}(1, {h} + o, {pitches}, &s, {words}, {share});"
                 return self.struct("layer_norm", (1, self.out_c, 44, -128, 127, 7), call)
+            case "transpose":
+                turned = f"(rn_pitch){{{h * self.in_c} + o, {h}}}"
+                pitch = f"(rn_pitch){{{h * self.in_c} + o, {self.in_c}}}"
+                return f"{symbol}(1, {self.in_c}, {h} + o, {pitch}, {turned}, x, y, {share});"
             case "table":
                 return f"{symbol}({h} + o, {w}, {self.out_c}, {pitches}, w, x, y, {share});"
             case "copy":
@@ -221,6 +225,7 @@ LAYERS = (
     Layer("softmax 16x16", "softmax", 16, 1, 16, 16, count=0),
     Layer("KWT layer norm 99x64", "layer_norm", 99, 1, 64, 64, count=0),
     Layer("layer norm 16x256", "layer_norm", 16, 1, 256, 256, count=0),
+    Layer("KWT transpose 99x64", "transpose", 99, 1, 64, 64, count=0),
     Layer("max 2x2 s2 32x32x16", "max_pool2d", 32, 32, 16, 16, 2, 2, 0, 0),
     Layer("table 16x16x32", "table", 16, 16, 32, 32, count=0),
     Layer("copy 4x16x32", "copy", 4, 16, 32, 32, count=0),

@@ -255,6 +255,19 @@ class LayerNormOp(KernelOp):
 
 
 @irdl_op_definition
+class TransposeOp(KernelOp):
+    """The last two axes change places.
+
+    ```mlir
+    cluster.transpose ins(%x : memref<...>) outs(%y : memref<...>)
+      {kernel = "rn_cluster_transpose_s8"}
+    ```
+    """
+
+    name = "cluster.transpose"
+
+
+@irdl_op_definition
 class CopyOp(KernelOp):
     """Copies a window to another one in the same memory.
 
@@ -319,6 +332,7 @@ Cluster = Dialect(
         TableOp,
         SoftmaxOp,
         LayerNormOp,
+        TransposeOp,
         CopyOp,
         ForkOp,
         BarrierOp,

@@ -327,6 +327,16 @@ def layer_norm(op: cluster.LayerNormOp) -> list[Argument]:
 
 
 @arguments_of.register
+def transpose(op: cluster.TransposeOp) -> list[Argument]:
+    return [
+        *box(op.outs[0]),
+        pitch("x_pitch", op.ins[0]),
+        pitch("y_pitch", op.outs[0]),
+        *ends(op),
+    ]
+
+
+@arguments_of.register
 def copy(op: cluster.CopyOp) -> list[Argument]:
     return [
         *box(op.outs[0]),

@@ -10,10 +10,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, i8, i32, i64
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    IntegerAttr,
+    StringAttr,
+    TensorType,
+    i8,
+    i32,
+    i64,
+)
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from ..dialects import cluster, cortexm, quant
+from ..dialects import cluster, cortexm, graph, quant
 from ..dialects.attributes import index_array
 from ..dialects.cluster_chunk import ChunkAttr, ChunkLayout, align
 from ..dialects.diagnostics import emit_remark, refuse
@@ -50,6 +58,8 @@ class ClusterBackend:
             return "kernels are channels-last; run channels-last first"
         if isinstance(op, quant.MatmulOp | quant.SoftmaxOp) and len(shape_of(op.results[0])) < 3:
             return "cores share rows, it has one"
+        if isinstance(op, graph.TransposeOp) and not swaps_last_axes(op):
+            return "cores swap the last two axes, no others"
         if isinstance(op, quant.MulOp) and op.runs()[2] > 1:
             return "cores take a factor per channel, not one per pixel"
         if isinstance(op, quant.Conv2DOp) and op.groups.value.data > 1 and not op.depthwise:
@@ -205,6 +215,12 @@ class ClusterBackend:
         return cluster.SoftmaxOp, {}
 
     @_properties.register
+    def _transpose(
+        self, op: graph.TransposeOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        return cluster.TransposeOp, {}
+
+    @_properties.register
     def _layer_norm(
         self, op: quant.LayerNormOp, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
@@ -261,8 +277,15 @@ class ClusterBackend:
 
 
 def is_int8(value: SSAValue) -> bool:
-    """Whether a quantized tensor is stored in signed bytes."""
-    return quant.quantized(value).storage == i8
+    """Whether a tensor is quantized and stored in signed bytes."""
+    element = value.type.element_type if isinstance(value.type, TensorType) else None
+    return isinstance(element, quant.UniformQuantizedType) and element.storage == i8
+
+
+def swaps_last_axes(op: graph.TransposeOp) -> bool:
+    perm = op.perm.get_values()
+    rank = len(perm)
+    return rank > 2 and list(perm) == [*range(rank - 2), rank - 1, rank - 2]
 
 
 def _cut(op: Operation, problem: Problem, tile: Sequence[int]) -> Problem:

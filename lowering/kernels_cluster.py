@@ -159,6 +159,7 @@ PORTABLE = (
     Kernel("table", "rn_cluster_table_s8"),
     Kernel("softmax", "rn_cluster_softmax_s8"),
     Kernel("layer_norm", "rn_cluster_layer_norm_s8"),
+    Kernel("transpose", "rn_cluster_transpose_s8"),
 )
 """Plain C99: they run everything, everywhere."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...dialects import cluster, dma, npu
+from ...dialects import cluster, dma, graph, npu
 from ...dialects.diagnostics import RunnelError
 from ...dialects.npu_job import Kind, job_cycles
 from ...dialects.platform import PlatformAttr
@@ -91,5 +91,7 @@ def _work(op: cluster.KernelOp) -> tuple[str, int]:
             return name, memref_type(op.ins[0]).get_shape()[-1]
         case cluster.CopyOp():
             return COPY, 1
+        case cluster.TransposeOp():
+            return graph.TransposeOp.name, 1
         case _:
             return name, 1

@@ -190,6 +190,12 @@ class ClusterFunctions(InterpreterFunctions):
         y[...] = integer.unfold(image, (kh, kw), strides, y.shape[3], zero)
         return ()
 
+    @impl(cluster.TransposeOp)
+    def transpose(self, _: Interpreter, op: cluster.TransposeOp, args: Values) -> Values:
+        x, y = args
+        y[...] = x.swapaxes(-1, -2)
+        return ()
+
     @impl(cluster.CopyOp)
     def copy(self, _: Interpreter, op: cluster.CopyOp, args: Values) -> Values:
         x, y = args

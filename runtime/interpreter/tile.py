@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
 from xdsl.ir import Operation, SSAValue
 
-from ...dialects import quant, tile
+from ...dialects import graph, quant, tile
 from ...dialects.diagnostics import refuse
 from ...dialects.graph import constant_array
 from ...dialects.tiling import Access, Box, Interval, Numbers, shape_of, tiling_of
@@ -246,3 +246,8 @@ def _(op: quant.LayerNormOp, made: Box[int], operands: list[Array]) -> Array:
     return integer.layer_norm(
         operands[0], constants(op, op.weight), constants(op, op.bias), *numbers
     )
+
+
+@compute.register
+def _(op: graph.TransposeOp, made: Box[int], operands: list[Array]) -> Array:
+    return operands[0].transpose(op.perm.get_values())

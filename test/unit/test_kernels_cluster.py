@@ -239,6 +239,8 @@ def attention_cases(flavour: str) -> list[cases.Case]:
         gaps = gaps_of(seed + 1)
         name = "rn_cluster_softmax_s8"
         found.append(cluster.softmax_case(f"softmax_{seed}", shape, name, -128 + seed, *gaps))
+        name = "rn_cluster_transpose_s8"
+        found.append(cluster.transpose_case(f"transpose_{seed}", shape, name, *gaps))
         x = rng.integers(-128, 128, shape).astype(np.int8)
         weight = rng.integers(-(2**30), 2**30, shape[2]).astype(np.int32)
         bias = rng.integers(-(2**20), 2**20, shape[2]).astype(np.int32)

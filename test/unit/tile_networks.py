@@ -133,6 +133,10 @@ class Builder:
         numbers = {"epsilon": 7, "shift": 43, "clamp": (-128, 127)}
         return self.add_op(quant.LayerNormOp(x, weight, bias, self.result(*shape_of(x)), **numbers))
 
+    def transpose(self, x: SSAValue) -> SSAValue:
+        axes = list(range(len(shape_of(x))))
+        return self.add_op(graph.TransposeOp(x, [*axes[:-2], axes[-1], axes[-2]]))
+
     def flatten(self, x: SSAValue) -> SSAValue:
         size = int(np.prod(shape_of(x)))
         return self.add_op(graph.ReshapeOp(x, (1, size)))
@@ -262,7 +266,10 @@ def attention_layers(b: Builder) -> SSAValue:
     x = b.input(*leading, rows, depth)
     if random.random() < 0.5:
         x = b.layer_norm(x)
-    x = b.matmul(x, b.input(*leading, depth, columns))
+    if random.random() < 0.5:
+        x = b.matmul(x, b.transpose(b.input(*leading, columns, depth)))
+    else:
+        x = b.matmul(x, b.input(*leading, depth, columns))
     if random.random() < 0.7:
         x = b.softmax(x)
     if random.random() < 0.7:

@@ -339,6 +339,18 @@ def copy_case(
     return _mapped(name, symbol, definitions, "x", x, x_gaps, y_gaps)
 
 
+def transpose_case(
+    name: str, shape: tuple[int, int, int], symbol: str, x_gaps: Gaps, y_gaps: Gaps,
+) -> Case:  # fmt: skip
+    rng = np.random.default_rng(sum(shape))
+    x = rng.integers(-128, 128, shape).astype(np.int8)
+    y = x.transpose(0, 2, 1)
+    pitches = f"{pitch_text(*x.shape[1:], x_gaps)}, {pitch_text(*y.shape[1:], y_gaps)}"
+    call = f"(void)scratch; {symbol}({', '.join(map(str, y.shape))}, {pitches}, x, y + 8, core, cores);"
+    definitions = [c_array("x", strided(x, x_gaps, rng))]
+    return spmd(name, symbol, definitions, call, untouched(y, y_gaps, 8), y.size)
+
+
 def _mapped(
     name: str, symbol: str, definitions: list[str], inputs: str, outputs: Array, x_gaps: Gaps,
     y_gaps: Gaps,
