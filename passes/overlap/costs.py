@@ -61,7 +61,9 @@ class Costs:
         name, reduced = _work(op)
         if name == COPY and self.cluster.cost_row(COPY) is None:
             name = "quant.table"
-        work = shared_work(name, reduced, isinstance(op, cluster.ProductOp | cluster.MatmulOp), self.cluster)
+        work = shared_work(
+            name, reduced, isinstance(op, cluster.ProductOp | cluster.MatmulOp), self.cluster
+        )
         return float(work.cycles([np.asarray(n, np.int64) for n in shape])) + ROUND_CYCLES
 
     def transfer(self, op: dma.StartOp) -> float:

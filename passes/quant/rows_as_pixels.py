@@ -1,4 +1,4 @@
-"""rows-as-pixels: matrices of several rows become images, their products with weights convolutions."""
+"""rows-as-pixels: a matrix of several rows becomes an image, its product with weights a convolution."""
 
 from __future__ import annotations
 

@@ -225,9 +225,7 @@ def attention_cases(flavour: str) -> list[cases.Case]:
         symbol, size = f"rn_cluster_matmul_s8{flavour}", matmul_scratch(shape[2], shape[1])
         gaps = (*gaps_of(7 * seed), gaps_of(seed)[0])
         found.append(
-            cluster.matmul_case(
-                f"matmul_{seed}", shape, symbol, size, seed, gaps, zeros[seed % 4]
-            )
+            cluster.matmul_case(f"matmul_{seed}", shape, symbol, size, seed, gaps, zeros[seed % 4])
         )
     if flavour:
         return found

@@ -346,7 +346,8 @@ def transpose_case(
     x = rng.integers(-128, 128, shape).astype(np.int8)
     y = x.transpose(0, 2, 1)
     pitches = f"{pitch_text(*x.shape[1:], x_gaps)}, {pitch_text(*y.shape[1:], y_gaps)}"
-    call = f"(void)scratch; {symbol}({', '.join(map(str, y.shape))}, {pitches}, x, y + 8, core, cores);"
+    box = ", ".join(map(str, y.shape))
+    call = f"(void)scratch; {symbol}({box}, {pitches}, x, y + 8, core, cores);"
     definitions = [c_array("x", strided(x, x_gaps, rng))]
     return spmd(name, symbol, definitions, call, untouched(y, y_gaps, 8), y.size)
 
