@@ -14,7 +14,15 @@ from __future__ import annotations
 from abc import ABC
 from typing import ClassVar
 
-from xdsl.dialects.builtin import I32, I64, DenseArrayBase, IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    I32,
+    I64,
+    DenseArrayBase,
+    IntegerAttr,
+    StringAttr,
+    i64,
+)
 from xdsl.ir import Block, Dialect, Region
 from xdsl.irdl import (
     IRDLOperation,
@@ -28,7 +36,7 @@ from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from .cluster_chunk import ChunkAttr
-from .cluster_kernel import KernelOp, ProductOp, WindowOp, check_rounding
+from .cluster_kernel import KernelOp, ProductOp, WindowOp, check_chunk, check_rounding
 from .diagnostics import describe
 from .quant_normalization import check_numbers
 from .scaled_sum import ScaledSumOp
@@ -144,6 +152,10 @@ class MatmulOp(ActivationsOp):
                 f"{describe(self)}: operands must have one rank, of 3 or 4, not {len(a)}, {len(b)} "
                 f"and {len(y)}"
             )
+        if DYNAMIC_INDEX not in (a[-1], b[-2]) and a[-1] != b[-2]:
+            raise VerifyException(
+                f"{describe(self)}: rows of {a[-1]} elements, but columns of {b[-2]}"
+            )
 
 
 @irdl_op_definition
@@ -212,6 +224,10 @@ class TableOp(KernelOp):
     CONSTANT_COUNT: ClassVar[int] = 1
 
 
+SOFTMAX_ENTRIES = 256
+"""Exponentials, one for each difference of two bytes."""
+
+
 @irdl_op_definition
 class SoftmaxOp(KernelOp):
     """Softmax over the last axis, which windows hold whole; see `quant.softmax`.
@@ -227,6 +243,9 @@ class SoftmaxOp(KernelOp):
 
     name = "cluster.softmax"
     CONSTANT_COUNT: ClassVar[int] = 1
+
+    def check(self) -> None:
+        check_chunk(self, 4 * SOFTMAX_ENTRIES)
 
 
 @irdl_op_definition
@@ -252,6 +271,7 @@ class LayerNormOp(KernelOp):
 
     def check(self) -> None:
         check_numbers(self, self.epsilon.value.data, self.shift.value.data)
+        check_chunk(self, 8 * memref_type(self.outs[0]).get_shape()[-1])
 
 
 @irdl_op_definition

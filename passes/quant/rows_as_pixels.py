@@ -1,4 +1,4 @@
-"""rows-as-pixels: a matrix of several rows becomes an image, its product with weights a convolution."""
+"""rows-as-pixels: matrices of several rows as images, products with weights as convolutions."""
 
 from __future__ import annotations
 
