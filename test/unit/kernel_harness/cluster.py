@@ -345,7 +345,8 @@ def transpose_case(
     rng = np.random.default_rng(sum(shape))
     x = rng.integers(-128, 128, shape).astype(np.int8)
     y = x.transpose(0, 2, 1)
-    pitches = f"{pitch_text(*x.shape[1:], x_gaps)}, {pitch_text(*y.shape[1:], y_gaps)}"
+    _, rows, columns = shape
+    pitches = f"{pitch_text(rows, columns, x_gaps)}, {pitch_text(columns, rows, y_gaps)}"
     box = ", ".join(map(str, y.shape))
     call = f"(void)scratch; {symbol}({box}, {pitches}, x, y + 8, core, cores);"
     definitions = [c_array("x", strided(x, x_gaps, rng))]
