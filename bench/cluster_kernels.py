@@ -86,7 +86,7 @@ static void layer_{i}(void) {{
 """
 
 
-DENSE = ("conv2d", "fully_connected")
+DENSE = ("conv2d", "fully_connected", "matmul")
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,23 @@ class Layer:
                 pitch = pitches[: len(pitches) // 2 - 1]
                 box = f"{h} + o, {w}, {self.out_c}"
                 return f"{symbol}({box}, {pitch}, {pitch}, {pitch}, {numbers}, {share});"
+            case "matmul":
+                inputs = [(self.height, self.in_c), (self.in_c, self.out_c), (h, self.out_c)]
+                pitch = ", ".join(f"(rn_pitch){{{m * n} + o, {n}}}" for m, n in inputs)
+                fields = (1, f"{self.height} + o", self.in_c, f"{self.out_c} + o", 5, 3)
+                numbers = f"{pitch}, &requant, 1 << 30, 40, x, w, y, scratch"
+                return self.struct("matmul", fields, f"{symbol}(&s, {numbers}, {share});")
+            case "softmax":
+                words = f"(const int32_t *)(const void *)w, {-128}, x, y"
+                return f"{symbol}(1, {h} + o, {self.out_c}, {pitches}, {words}, {share});"
+            case "layer_norm":
+                words = "(const int32_t *)(const void *)w, x, y"
+                call = f"{symbol}(1, {h} + o, {pitches}, &s, {words}, {share});"
+                return self.struct("layer_norm", (1, self.out_c, 44, -128, 127, 7), call)
+            case "transpose":
+                turned = f"(rn_pitch){{{h * self.in_c} + o, {h}}}"
+                pitch = f"(rn_pitch){{{h * self.in_c} + o, {self.in_c}}}"
+                return f"{symbol}(1, {self.in_c}, {h} + o, {pitch}, {turned}, x, y, {share});"
             case "table":
                 return f"{symbol}({h} + o, {w}, {self.out_c}, {pitches}, w, x, y, {share});"
             case "copy":
@@ -167,7 +184,7 @@ class Layer:
         weights = self.k * self.k * self.out_c * (self.in_c if self.op in DENSE else 1)
         return LAYER.format(
             symbol=symbol, i=index, call=self.call(symbol), x=self.height * self.width * self.in_c,
-            w=max(weights, 256), y=h * w * self.out_c, channels=self.out_c,
+            w=max(weights, 1024), y=h * w * self.out_c, channels=self.out_c,
         )  # fmt: skip
 
 
@@ -200,6 +217,15 @@ LAYERS = (
     Layer("1x1 4x4x64-64", "conv2d", 4, 4, 64, 64, count=0),
     Layer("dw 5x5 12x12x32", "depthwise_conv2d", 12, 12, 32, 32, 5, 1, 2, 0),
     Layer("AD fc 640-128", "fully_connected", 1, 1, 640, 128, count=0),
+    Layer("KWT matmul 99x64 64x99", "matmul", 99, 1, 64, 99, count=0),
+    Layer("KWT matmul 99x99 99x64", "matmul", 99, 1, 99, 64, count=0),
+    Layer("matmul 16x16 16x16", "matmul", 16, 1, 16, 16, count=0),
+    Layer("matmul 32x256 256x32", "matmul", 32, 1, 256, 32, count=0),
+    Layer("KWT softmax 99x99", "softmax", 99, 1, 99, 99, count=0),
+    Layer("softmax 16x16", "softmax", 16, 1, 16, 16, count=0),
+    Layer("KWT layer norm 99x64", "layer_norm", 99, 1, 64, 64, count=0),
+    Layer("layer norm 16x256", "layer_norm", 16, 1, 256, 256, count=0),
+    Layer("KWT transpose 99x64", "transpose", 99, 1, 64, 64, count=0),
     Layer("max 2x2 s2 32x32x16", "max_pool2d", 32, 32, 16, 16, 2, 2, 0, 0),
     Layer("table 16x16x32", "table", 16, 16, 32, 32, count=0),
     Layer("copy 4x16x32", "copy", 4, 16, 32, 32, count=0),

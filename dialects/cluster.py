@@ -11,9 +11,18 @@ be dynamic, channels are neighbours. The constants of an op come as one chunk of
 
 from __future__ import annotations
 
+from abc import ABC
 from typing import ClassVar
 
-from xdsl.dialects.builtin import I32, I64, DenseArrayBase, IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    I32,
+    I64,
+    DenseArrayBase,
+    IntegerAttr,
+    StringAttr,
+    i64,
+)
 from xdsl.ir import Block, Dialect, Region
 from xdsl.irdl import (
     IRDLOperation,
@@ -27,9 +36,11 @@ from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from .cluster_chunk import ChunkAttr
-from .cluster_kernel import KernelOp, ProductOp, WindowOp, check_rounding
+from .cluster_kernel import KernelOp, ProductOp, WindowOp, check_chunk, check_rounding
 from .diagnostics import describe
+from .quant_normalization import check_numbers
 from .scaled_sum import ScaledSumOp
+from .types import memref_type
 
 
 @irdl_op_definition
@@ -90,18 +101,9 @@ class AddOp(KernelOp, ScaledSumOp):
         self.check_counts()
 
 
-@irdl_op_definition
-class MulOp(KernelOp):
-    """`y = requantize((a - zero_point) * (b - zero_point))`; `b` may have one row, one column.
+class ActivationsOp(KernelOp, ABC):
+    """A product of two activations; one multiplier for the whole result."""
 
-    ```mlir
-    cluster.mul ins(%a, %b : memref<...>, memref<...>) outs(%y : memref<...>)
-      {kernel = "rn_cluster_mul_s8", multiplier = 1395864371 : i32, shift = 41 : i32,
-       acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
-    ```
-    """
-
-    name = "cluster.mul"
     INPUT_COUNT: ClassVar[int] = 2
 
     multiplier = prop_def(IntegerAttr[I32])
@@ -112,6 +114,48 @@ class MulOp(KernelOp):
 
     def check(self) -> None:
         check_rounding(self, self.rounding)
+
+
+@irdl_op_definition
+class MulOp(ActivationsOp):
+    """`y = requantize((a - zero_point) * (b - zero_point))`; `b` may have one row, one column.
+
+    ```mlir
+    cluster.mul ins(%a, %b : memref<...>, memref<...>) outs(%y : memref<...>)
+      {kernel = "rn_cluster_mul_s8", multiplier = 1395864371 : i32, shift = 41 : i32,
+       acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
+    ```
+    """
+
+    name = "cluster.mul"
+
+
+@irdl_op_definition
+class MatmulOp(ActivationsOp):
+    """`y[.., m, n] = requantize(sum_k((a[.., m, k] - zero_point) * (b[.., k, n] - zero_point)))`.
+
+    ```mlir
+    cluster.matmul ins(%a, %b : memref<...>, memref<...>) outs(%y : memref<...>)
+      scratch(%s : memref<...>)
+      {kernel = "rn_cluster_matmul_s8_xpulp", multiplier = 1395864371 : i32, shift = 41 : i32,
+       acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
+    ```
+    """
+
+    name = "cluster.matmul"
+
+    def check(self) -> None:
+        super().check()
+        a, b, y = (memref_type(value).get_shape() for value in (*self.ins, *self.outs))
+        if not len(a) == len(b) == len(y) or not 3 <= len(y) <= 4:
+            raise VerifyException(
+                f"{describe(self)}: operands must have one rank, of 3 or 4, not {len(a)}, {len(b)} "
+                f"and {len(y)}"
+            )
+        if DYNAMIC_INDEX not in (a[-1], b[-2]) and a[-1] != b[-2]:
+            raise VerifyException(
+                f"{describe(self)}: rows of {a[-1]} elements, but columns of {b[-2]}"
+            )
 
 
 @irdl_op_definition
@@ -180,6 +224,69 @@ class TableOp(KernelOp):
     CONSTANT_COUNT: ClassVar[int] = 1
 
 
+SOFTMAX_ENTRIES = 256
+"""Exponentials, one for each difference of two bytes."""
+
+
+@irdl_op_definition
+class SoftmaxOp(KernelOp):
+    """Softmax over the last axis, which windows hold whole; see `quant.softmax`.
+
+    The chunk is the table of exponentials.
+
+    ```mlir
+    cluster.softmax ins(%x : memref<...>) constants(%t : memref<1x1024xi8, "l1">)
+      outs(%y : memref<...>)
+      {kernel = "rn_cluster_softmax_s8"}
+    ```
+    """
+
+    name = "cluster.softmax"
+    CONSTANT_COUNT: ClassVar[int] = 1
+
+    def check(self) -> None:
+        check_chunk(self, 4 * SOFTMAX_ENTRIES)
+
+
+@irdl_op_definition
+class LayerNormOp(KernelOp):
+    """Layer normalization over the last axis, which windows hold whole; see `quant.layer_norm`.
+
+    The chunk is the weights of a row, then its biases, four bytes each.
+
+    ```mlir
+    cluster.layer_norm ins(%x : memref<...>) constants(%c : memref<1x512xi8, "l1">)
+      outs(%y : memref<...>)
+      {kernel = "rn_cluster_layer_norm_s8", epsilon = 16 : i64, shift = 40 : i32,
+       clamp = array<i32: -128, 127>}
+    ```
+    """
+
+    name = "cluster.layer_norm"
+    CONSTANT_COUNT: ClassVar[int] = 1
+
+    epsilon = prop_def(IntegerAttr[I64])
+    shift = prop_def(IntegerAttr[I32])
+    clamp = prop_def(DenseArrayBase[I32])
+
+    def check(self) -> None:
+        check_numbers(self, self.epsilon.value.data, self.shift.value.data)
+        check_chunk(self, 8 * memref_type(self.outs[0]).get_shape()[-1])
+
+
+@irdl_op_definition
+class TransposeOp(KernelOp):
+    """The last two axes change places.
+
+    ```mlir
+    cluster.transpose ins(%x : memref<...>) outs(%y : memref<...>)
+      {kernel = "rn_cluster_transpose_s8"}
+    ```
+    """
+
+    name = "cluster.transpose"
+
+
 @irdl_op_definition
 class CopyOp(KernelOp):
     """Copies a window to another one in the same memory.
@@ -238,10 +345,14 @@ Cluster = Dialect(
         FullyConnectedOp,
         AddOp,
         MulOp,
+        MatmulOp,
         AveragePool2DOp,
         MaxPool2DOp,
         UnfoldOp,
         TableOp,
+        SoftmaxOp,
+        LayerNormOp,
+        TransposeOp,
         CopyOp,
         ForkOp,
         BarrierOp,

@@ -108,6 +108,13 @@ def check_rounding(op: KernelOp, rounding: StringAttr) -> None:
         )
 
 
+def check_chunk(op: KernelOp, size: int) -> None:
+    """The chunk has `size` bytes."""
+    found = memref_type(op.constants[0]).get_shape()[-1]
+    if found != size:
+        raise VerifyException(f"{describe(op)}: the chunk has {found} bytes, {size} are needed")
+
+
 class ProductOp(KernelOp, ABC):
     """What convolution and matrix product share: the requantization of each channel.
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects.builtin import I64, DenseArrayBase, TensorType
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, traits_def
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.traits import HasCanonicalizationPatternsTrait, Pure
 
 from .graph_base import GraphOp, ints, replace, require, shape_of, tensor_type, with_shape
 from .reuse import SameBytes
+from .tiling import Access, Tiling
 
 
 class _ReshapePatterns(HasCanonicalizationPatternsTrait):
@@ -55,6 +56,15 @@ class _TransposePatterns(HasCanonicalizationPatternsTrait):
         return (IdentityTranspose(), TransposeOfTranspose(), TransposeIsReshape())
 
 
+class _Permuted(Tiling):
+    """A dimension of the operand is one of the result."""
+
+    def accesses(self, op: Operation) -> dict[int, tuple[Access, ...]]:
+        assert isinstance(op, TransposeOp)
+        perm = ints(op.perm)
+        return {0: tuple(Access(perm.index(axis)) for axis in range(len(perm)))}
+
+
 @irdl_op_definition
 class TransposeOp(GraphOp):
     """Axis i of the result is axis perm[i] of the operand.
@@ -69,7 +79,7 @@ class TransposeOp(GraphOp):
     input = operand_def(TensorType)
     perm = prop_def(DenseArrayBase[I64])
 
-    traits = traits_def(Pure(), _TransposePatterns())
+    traits = traits_def(Pure(), _TransposePatterns(), _Permuted())
 
     def __init__(self, input: SSAValue, perm: Sequence[int]):
         super().__init__([input], {"perm": perm})

@@ -55,7 +55,7 @@ from .quant_checks import (
 from .quant_matmul import MatmulOp, greatest_sum
 from .quant_normalization import LayerNormOp
 from .quant_pointwise import MulOp, broadcast_runs, greatest_product
-from .quant_tiling import FullyConnectedTiling, Pointwise
+from .quant_tiling import FullyConnectedTiling, Pointwise, Rows
 from .quant_types import RequantAttr, UniformQuantizedType, quantized
 from .quant_windows import AveragePool2DOp, Conv2DOp, MaxPool2DOp, UnfoldOp, dimensions
 from .reuse import InPlace
@@ -282,6 +282,8 @@ class SoftmaxOp(TabledOp):
     """
 
     name = "quant.softmax"
+
+    traits = traits_def(Rows())
 
     def verify_(self) -> None:
         self.check_table(SOFTMAX_ENTRIES)

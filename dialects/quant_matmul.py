@@ -18,6 +18,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
 from .quant_checks import check_requant, expect_shape, per_tensor, shape_of
+from .quant_tiling import MatmulTiling
 from .quant_types import RequantAttr, UniformQuantizedType
 
 
@@ -52,7 +53,7 @@ class MatmulOp(IRDLOperation):
     result = result_def(TensorType)
     requant = prop_def(RequantAttr)
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), MatmulTiling())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "operands attr-dict `:` functional-type(operands, results)"
 

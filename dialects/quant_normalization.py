@@ -44,6 +44,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .diagnostics import describe
 from .quant_checks import check_clamp, expect_element, expect_shape, per_tensor, shape_of
+from .quant_tiling import Rows
 
 NORMALIZED_BITS = 20
 """Fraction bits of normalized elements."""
@@ -82,7 +83,7 @@ class LayerNormOp(IRDLOperation):
     shift = prop_def(IntegerAttr[I32])
     clamp = prop_def(DenseArrayBase[I32])
 
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), Rows())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "operands attr-dict `:` functional-type(operands, results)"
 

@@ -25,6 +25,31 @@ class FullyConnectedTiling(Tiling):
         return True
 
 
+class MatmulTiling(Tiling):
+    """Rows of the first operand, columns of the second one; the depth is read as a whole."""
+
+    def accesses(self, op: Operation) -> dict[int, tuple[Access, ...]]:
+        rank = len(shape_of(op.results[0]))
+        leading = identity(rank - 2)
+        return {0: (*leading, Access(rank - 2), ALL), 1: (*leading, ALL, Access(rank - 1))}
+
+    def reduced(self, op: Operation) -> int:
+        return shape_of(op.operands[0])[-1]
+
+    def macs(self, op: Operation) -> int:
+        return elements(op.results[0]) * self.reduced(op)
+
+
+class Rows(Tiling):
+    """A row of the result needs that of the input: rows are not cut."""
+
+    def accesses(self, op: Operation) -> dict[int, tuple[Access, ...]]:
+        return {0: identity(len(shape_of(op.results[0])))}
+
+    def tileable(self, op: Operation) -> tuple[bool, ...]:
+        return (*super().tileable(op)[:-1], False)
+
+
 @dataclass(frozen=True)
 class Pointwise(Tiling):
     """An element of the result needs that of the first `count` operands."""

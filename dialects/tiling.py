@@ -153,7 +153,7 @@ class Tiling(OpTrait, ABC):
         return 1
 
     def macs(self, op: Operation) -> int:
-        """Products of the whole op; 0 where it multiplies nothing with weights."""
+        """Products that the whole op sums up; 0 where it sums up none."""
         return 0
 
     def by_channel(self, op: Operation) -> bool:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from xdsl.dialects import arith, memref
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, MemRefType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, IntegerType, MemRefType, i8, i32
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import cluster, quant
 from ..dialects.cluster_chunk import ChunkLayout
 from ..dialects.diagnostics import refuse
-from ..dialects.types import dtype_of
-from .kernel_arguments import ROUNDINGS, Integer, Struct
+from ..dialects.types import dtype_of, memref_type
+from .kernel_arguments import ROUNDINGS, FieldValue, Integer, Struct
 
 Size = int | SSAValue
 """A number, or a value of type index."""
@@ -57,9 +57,10 @@ class Pointer:
 
 @dataclass(frozen=True)
 class ChunkPart:
-    """An address in the chunk of constants: that of the weights, or a table."""
+    """An address in the chunk of constants: that of the weights, or a table of `element`."""
 
     offset: int
+    element: IntegerType = i8
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def scratch(op: cluster.KernelOp) -> Scratch:
 
 
 def requant(
-    op: cluster.ProductOp | cluster.AveragePool2DOp | cluster.MulOp,
+    op: cluster.ProductOp | cluster.AveragePool2DOp | cluster.ActivationsOp,
 ) -> Struct:
     low, high = op.clamp.get_values()
     return Struct(
@@ -239,6 +240,13 @@ def mul(op: cluster.MulOp) -> list[Argument]:
         factor_pitch("b_pitch", op),
         pitch("y_pitch", op.outs[0]),
         *(Integer(quant.quantized(value).zero_point) for value in op.ins),
+        *requantized(op),
+    ]
+
+
+def requantized(op: cluster.ActivationsOp) -> list[Argument]:
+    """What a product of two activations ends with."""
+    return [
         requant(op),
         Integer(op.multiplier.value.data),
         Integer(op.shift.value.data),
@@ -249,12 +257,81 @@ def mul(op: cluster.MulOp) -> list[Argument]:
 
 
 @arguments_of.register
+def matmul(op: cluster.MatmulOp) -> list[Argument]:
+    batch, rows, depth = sizes_of(op.ins[0])[-3:]
+    a_zero, b_zero = (quant.quantized(value).zero_point for value in op.ins)
+    return [
+        Shape(
+            "rn_matmul_shape",
+            {
+                "batch": batch,
+                "rows": rows,
+                "depth": depth,
+                "columns": sizes_of(op.outs[0])[-1],
+                "a_zero": a_zero,
+                "b_zero": b_zero,
+            },
+        ),
+        pitch("a_pitch", op.ins[0]),
+        pitch("b_pitch", op.ins[1]),
+        pitch("y_pitch", op.outs[0]),
+        *requantized(op),
+        scratch(op),
+    ]
+
+
+@arguments_of.register
 def table(op: cluster.TableOp) -> list[Argument]:
     return [
         *box(op.outs[0]),
         pitch("x_pitch", op.ins[0]),
         pitch("y_pitch", op.outs[0]),
         ChunkPart(0),
+        *ends(op),
+    ]
+
+
+@arguments_of.register
+def softmax(op: cluster.SoftmaxOp) -> list[Argument]:
+    return [
+        *box(op.outs[0]),
+        pitch("x_pitch", op.ins[0]),
+        pitch("y_pitch", op.outs[0]),
+        ChunkPart(0, i32),
+        Integer(quant.quantized(op.outs[0]).zero_point),
+        *ends(op),
+    ]
+
+
+@arguments_of.register
+def layer_norm(op: cluster.LayerNormOp) -> list[Argument]:
+    height, width, _ = box(op.outs[0])
+    low, high = op.clamp.get_values()
+    fields: dict[str, FieldValue] = {
+        "rows": 1,
+        "n": memref_type(op.outs[0]).get_shape()[-1],
+        "shift": op.shift.value.data,
+        "lo": low,
+        "hi": high,
+        "epsilon": op.epsilon.value.data,
+    }
+    return [
+        height,
+        width,
+        pitch("x_pitch", op.ins[0]),
+        pitch("y_pitch", op.outs[0]),
+        Struct("rn_layer_norm_shape", "shape", fields),
+        ChunkPart(0, i32),
+        *ends(op),
+    ]
+
+
+@arguments_of.register
+def transpose(op: cluster.TransposeOp) -> list[Argument]:
+    return [
+        *box(op.outs[0]),
+        pitch("x_pitch", op.ins[0]),
+        pitch("y_pitch", op.outs[0]),
         *ends(op),
     ]
 

@@ -171,8 +171,8 @@ class KernelFunction(ABC, Generic[K]):
                 return to.add(c.LoadOp(_object(symbol, "rn_pitch", to)))
             case Pointer(name, _, _):
                 return named[name]
-            case ChunkPart(offset):
-                return to.binary("+", named["constants"], to.literal(offset))
+            case ChunkPart(offset, element):
+                return self._part(named["constants"], offset, element, to)
             case Channels(layout):
                 return self._channels(layout, named["constants"], to)
             case Scratch(value):
@@ -220,13 +220,17 @@ class KernelFunction(ABC, Generic[K]):
             ("multiplier", layout.multiplier, i32),
             ("shift", layout.shift, i8),
         ):
-            type = c.pointer(element, const=True)
-            place = to.binary("+", chunk, to.literal(offset))
-            if element == i32:
-                place = to.add(c.CastOp(place, c.pointer(c.VOID, const=True)))
-            field = to.add(c.MemberOp(variable, name, c.LValueType(type)))
-            to.block.add_op(c.AssignOp(field, to.cast(place, type)))
+            field = to.add(c.MemberOp(variable, name, c.LValueType(c.pointer(element, const=True))))
+            to.block.add_op(c.AssignOp(field, self._part(chunk, offset, element, to)))
         return to.add(c.AddressOfOp(variable))
+
+    @staticmethod
+    def _part(chunk: SSAValue, offset: int, element: Attribute, to: Builder) -> SSAValue:
+        """An address in the chunk."""
+        place = to.binary("+", chunk, to.literal(offset))
+        if element == i32:
+            place = to.add(c.CastOp(place, c.pointer(c.VOID, const=True)))
+        return to.cast(place, c.pointer(element, const=True))
 
 
 @dataclass

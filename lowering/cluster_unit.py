@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import singledispatchmethod
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, i8, i32, i64
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    IntegerAttr,
+    StringAttr,
+    TensorType,
+    i8,
+    i32,
+    i64,
+)
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from ..dialects import cluster, cortexm, quant
+from ..dialects import cluster, cortexm, graph, quant
 from ..dialects.attributes import index_array
 from ..dialects.cluster_chunk import ChunkAttr, ChunkLayout, align
 from ..dialects.diagnostics import emit_remark, refuse
@@ -47,6 +56,10 @@ class ClusterBackend:
         windowed = isinstance(op, quant.Conv2DOp | quant.AveragePool2DOp | quant.MaxPool2DOp)
         if windowed and op.layout.data != "nhwc":
             return "kernels are channels-last; run channels-last first"
+        if isinstance(op, quant.MatmulOp | quant.SoftmaxOp) and len(shape_of(op.results[0])) < 3:
+            return "cores share rows, it has one"
+        if isinstance(op, graph.TransposeOp) and not swaps_last_axes(op):
+            return "cores swap the last two axes, no others"
         if isinstance(op, quant.MulOp) and op.runs()[2] > 1:
             return "cores take a factor per channel, not one per pixel"
         if isinstance(op, quant.Conv2DOp) and op.groups.value.data > 1 and not op.depthwise:
@@ -59,12 +72,14 @@ class ClusterBackend:
     def chunk_bytes(self, op: Operation, channels: int) -> int:
         if isinstance(op, KernelOps):
             return self._layout(op, channels).size
-        return 256 if isinstance(op, quant.TableOp) else 0
+        return len(_whole_chunk(op))
 
     def scratch_bytes(self, op: Operation, tile: Sequence[int]) -> int:
         problem = self._problem(op)
         if problem.window is not None:
             problem = _cut(op, problem, tile)
+        elif isinstance(op, quant.MatmulOp):
+            problem = replace(problem, rows=tile[-2], outputs=tile[-1])
         return self.unit.cores * align(self._kernel(op).scratch(problem))
 
     def gather_cycles(self, op: Operation) -> int:
@@ -72,9 +87,8 @@ class ClusterBackend:
         return self._kernel(op).gather(self._problem(op))
 
     def chunks(self, op: Operation, channels: int) -> NDArray[Any]:
-        if isinstance(op, quant.TableOp):
-            return constant_operand(op, op.table).reshape(1, -1)
-        assert isinstance(op, KernelOps)
+        if not isinstance(op, KernelOps):
+            return np.frombuffer(_whole_chunk(op), np.int8).reshape(1, -1)
         matrix = constant_operand(op, op.weight)
         bias = constant_operand(op, op.bias)
         total = len(matrix)
@@ -162,6 +176,12 @@ class ClusterBackend:
         return cluster.MulOp, self._scale(op)
 
     @_properties.register
+    def _matmul(
+        self, op: quant.MatmulOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        return cluster.MatmulOp, self._scale(op)
+
+    @_properties.register
     def _avg_pool2d(
         self, op: quant.AveragePool2DOp, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
@@ -188,6 +208,24 @@ class ClusterBackend:
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
         return cluster.TableOp, {}
 
+    @_properties.register
+    def _softmax(
+        self, op: quant.SoftmaxOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        return cluster.SoftmaxOp, {}
+
+    @_properties.register
+    def _transpose(
+        self, op: graph.TransposeOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        return cluster.TransposeOp, {}
+
+    @_properties.register
+    def _layer_norm(
+        self, op: quant.LayerNormOp, channels: int
+    ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
+        return cluster.LayerNormOp, dict(op.properties)
+
     def _product(self, op: KernelOps, channels: int) -> dict[str, Attribute]:
         problem, requant = self._problem(op), self._requant(op)
         return {
@@ -197,7 +235,9 @@ class ClusterBackend:
             "clamp": _clamp(requant),
         }
 
-    def _scale(self, op: quant.AveragePool2DOp | quant.MulOp) -> dict[str, Attribute]:
+    def _scale(
+        self, op: quant.AveragePool2DOp | quant.MulOp | quant.MatmulOp
+    ) -> dict[str, Attribute]:
         """One multiplier for all channels."""
         problem, requant = self._problem(op), self._requant(op)
         return {
@@ -208,7 +248,9 @@ class ClusterBackend:
             "clamp": _clamp(requant),
         }
 
-    def _requant(self, op: KernelOps | quant.AveragePool2DOp | quant.MulOp) -> RequantAttr:
+    def _requant(
+        self, op: KernelOps | quant.AveragePool2DOp | quant.MulOp | quant.MatmulOp
+    ) -> RequantAttr:
         requant = self._problem(op).requant
         assert requant is not None
         return requant
@@ -235,8 +277,15 @@ class ClusterBackend:
 
 
 def is_int8(value: SSAValue) -> bool:
-    """Whether a quantized tensor is stored in signed bytes."""
-    return quant.quantized(value).storage == i8
+    """Whether a tensor is quantized and stored in signed bytes."""
+    element = value.type.element_type if isinstance(value.type, TensorType) else None
+    return isinstance(element, quant.UniformQuantizedType) and element.storage == i8
+
+
+def swaps_last_axes(op: graph.TransposeOp) -> bool:
+    perm = op.perm.get_values()
+    rank = len(perm)
+    return rank > 2 and list(perm) == [*range(rank - 2), rank - 1, rank - 2]
 
 
 def _cut(op: Operation, problem: Problem, tile: Sequence[int]) -> Problem:
@@ -252,6 +301,20 @@ def _cut(op: Operation, problem: Problem, tile: Sequence[int]) -> Problem:
         in_h=in_h, in_w=in_w, in_c=in_c, out_h=tile[1], out_w=tile[2], out_c=tile[3]
     )
     return Problem(problem.op, window, problem.groups, requant=problem.requant)
+
+
+def _whole_chunk(op: Operation) -> bytes:
+    """The constants that every tile of `op` reads as a whole: tables, the factors of a row."""
+    match op:
+        case quant.TableOp():
+            return constant_operand(op, op.table).tobytes()
+        case quant.SoftmaxOp():
+            return constant_operand(op, op.table).astype("<i4").tobytes()
+        case quant.LayerNormOp():
+            both = (constant_operand(op, value) for value in (op.weight, op.bias))
+            return np.concatenate(list(both)).astype("<i4").tobytes()
+        case _:
+            return b""
 
 
 def _depthwise(op: KernelOps) -> bool:

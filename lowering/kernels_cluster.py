@@ -45,6 +45,11 @@ def depthwise_scratch(problem: Problem) -> int:
     return 16 * min((w.out_h - 1) * w.stride_h + 3, STRIP_ROWS)
 
 
+def matmul_scratch(problem: Problem) -> int:
+    """rn_cluster_matmul_s8_xpulp_scratch of the header: a block of columns, a sum for each row."""
+    return 4 * ((problem.depth + 3) & ~3) + 4 * problem.rows
+
+
 def taps_of_a_channel(problem: Problem) -> PackingAttr:
     return PackingAttr.get(problem.shape.k_h * problem.shape.k_w, 1)
 
@@ -89,6 +94,13 @@ XPULP = (
         "rn_cluster_fully_connected_s8_xpulp",
         XPULP_ISA,
         packing=lambda _: PackingAttr.get(4, 4),
+        refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
+    ),
+    Kernel(
+        "matmul",
+        "rn_cluster_matmul_s8_xpulp",
+        XPULP_ISA,
+        scratch=matmul_scratch,
         refuses=lambda p: rounds_elsewhere(p, GREATEST_SHIFT),
     ),
     Kernel("add", "rn_cluster_add_s8_xpulp", XPULP_ISA),
@@ -140,10 +152,14 @@ PORTABLE = (
     Kernel("fully_connected", "rn_cluster_fully_connected_s8"),
     Kernel("add", "rn_cluster_add_s8"),
     Kernel("mul", "rn_cluster_mul_s8"),
+    Kernel("matmul", "rn_cluster_matmul_s8"),
     Kernel("avg_pool2d", "rn_cluster_avg_pool2d_s8"),
     Kernel("max_pool2d", "rn_cluster_max_pool2d_s8"),
     Kernel("unfold", "rn_cluster_unfold_s8"),
     Kernel("table", "rn_cluster_table_s8"),
+    Kernel("softmax", "rn_cluster_softmax_s8"),
+    Kernel("layer_norm", "rn_cluster_layer_norm_s8"),
+    Kernel("transpose", "rn_cluster_transpose_s8"),
 )
 """Plain C99: they run everything, everywhere."""
 

@@ -47,16 +47,17 @@ def place(
     alignment: int = DEFAULT_ALIGNMENT,
     seed: int = 0,
     enough: int = 0,
+    tries: int = HILL_CLIMB_TRIES,
 ) -> Placement:
     """Offsets for `intervals`, multiples of `alignment` bytes; the same for the same arguments.
 
-    A search ends when the arena has at most `enough` bytes.
+    A search ends when the arena has at most `enough` bytes; the hill climb after `tries` orders.
 
     Raises RunnelError for an unknown algorithm, for `cp_sat` without ortools, and for intervals
     whose fixed offsets are impossible.
     """
     check_algorithm(algorithm)
-    problem = Problem(intervals, alignment, seed, enough)
+    problem = Problem(intervals, alignment, seed, enough, tries)
     _check_fixed(problem)
     if algorithm == "auto":
         return _auto(problem)
@@ -217,7 +218,7 @@ def hill_climb(problem: Problem) -> Offsets:
     best_offsets = place_in_order(problem, best)
     best_arena = problem.arena(best_offsets)
     order, offsets, arena, stale = list(best), best_offsets, best_arena, 0
-    for _ in range(HILL_CLIMB_TRIES if len(best) > 1 else 0):
+    for _ in range(problem.tries if len(best) > 1 else 0):
         if best_arena <= problem.bound:
             break
         if stale >= 150:

@@ -18,6 +18,8 @@ class Problem:
     seed: int
     enough: int = 0
     """Bytes within which every placement is as good as the best."""
+    tries: int = 0
+    """Orders that a search places, at most."""
 
     @cached_property
     def bound(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...dialects import cluster, dma, npu
+from ...dialects import cluster, dma, graph, npu
 from ...dialects.diagnostics import RunnelError
 from ...dialects.npu_job import Kind, job_cycles
 from ...dialects.platform import PlatformAttr
@@ -61,7 +61,9 @@ class Costs:
         name, reduced = _work(op)
         if name == COPY and self.cluster.cost_row(COPY) is None:
             name = "quant.table"
-        work = shared_work(name, reduced, isinstance(op, cluster.ProductOp), self.cluster)
+        work = shared_work(
+            name, reduced, isinstance(op, cluster.ProductOp | cluster.MatmulOp), self.cluster
+        )
         return float(work.cycles([np.asarray(n, np.int64) for n in shape])) + ROUND_CYCLES
 
     def transfer(self, op: dma.StartOp) -> float:
@@ -87,7 +89,11 @@ def _work(op: cluster.KernelOp) -> tuple[str, int]:
         case cluster.WindowOp():
             height, width, *_ = op.window.get_values()
             return name, height * width
+        case cluster.MatmulOp():
+            return name, memref_type(op.ins[0]).get_shape()[-1]
         case cluster.CopyOp():
             return COPY, 1
+        case cluster.TransposeOp():
+            return graph.TransposeOp.name, 1
         case _:
             return name, 1

@@ -14,7 +14,14 @@ from ...dialects import dma
 from ...dialects.diagnostics import emit_remark
 from ...dialects.platform import platform_of
 from ..memory.limits import space_for_buffers
-from ..memory.liveness import Liveness, buffer_liveness, functions_with_buffers, liveness_bound
+from ..memory.liveness import (
+    Interval,
+    Liveness,
+    buffer_liveness,
+    functions_with_buffers,
+    liveness_bound,
+)
+from ..memory.placement import place
 from .costs import Costs
 from .list_schedule import Room, Schedule
 from .search import best_schedule, earlier_transfers, written_schedule
@@ -23,6 +30,13 @@ from .unroll import unroll
 
 WORTH = 0.03
 """The share of a segment's cycles that bands must gain: the model is no more precise than that."""
+
+SHARES = (7, 6, 5)
+"""Eighths of a memory that buffers alive together may take: the rest is for gaps between them, and
+there must be more gaps where no place is found for a buffer."""
+
+TRIES = 200
+"""Orders in which places for the buffers are looked for."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ class OverlapUnits(ModulePass):
 
     How many bands, and whether at all, is what takes the fewest modelled cycles: each band costs
     what a kernel or a job costs to begin. Buffers that are alive together leave an eighth of the
-    memory for gaps.
+    memory for gaps, or more where they would not find a place.
     """
 
     name = "overlap-units"
@@ -47,19 +61,33 @@ class OverlapUnits(ModulePass):
         if costs is None:
             return
         for function in list(functions_with_buffers(op.body.block.ops)):
-            variants = list(_variants(op, function, costs))
-            for variant in sorted(variants, key=lambda variant: -variant.gain):
-                if variant.gain > 0 and variant.apply(op, function):
+            for share in SHARES:
+                variant = _chosen(op, function, costs, share)
+                if variant is None:
+                    break
+                if variant.has_places(op):
+                    variant.put_in(op, function)
                     variant.tell(self.name)
                     break
 
 
-def _variants(module: ModuleOp, function: FuncOp, costs: Costs) -> Iterator[_Variant]:
+def _chosen(module: ModuleOp, function: FuncOp, costs: Costs, share: int) -> _Variant | None:
+    """The form of a function that gains the most within `share` eighths of its memories."""
+    variants = list(_variants(module, function, costs, share))
+    for variant in sorted(variants, key=lambda variant: -variant.gain):
+        if variant.gain > 0:
+            variant.schedule()
+            if _fits(module, variant.function, function, share):
+                return variant
+    return None
+
+
+def _variants(module: ModuleOp, function: FuncOp, costs: Costs, share: int) -> Iterator[_Variant]:
     """Copies of a function: one as it is, and one without short loops."""
-    yield _Variant.of(module, function.clone(), costs)
+    yield _Variant.of(module, function.clone(), costs, share)
     copy = function.clone()
     if unroll(copy):
-        yield _Variant.of(module, copy, costs)
+        yield _Variant.of(module, copy, costs, share)
 
 
 @dataclass
@@ -85,10 +113,10 @@ class _Variant:
     plans: list[_Plan]
 
     @staticmethod
-    def of(module: ModuleOp, function: FuncOp, costs: Costs) -> _Variant:
+    def of(module: ModuleOp, function: FuncOp, costs: Costs, share: int) -> _Variant:
         liveness = buffer_liveness(function)
         plans = [
-            _plan(module, liveness, segment)
+            _plan(module, liveness, segment, share)
             for segment in segments_of(function.body.block, costs)
             if segment.kernels
         ]
@@ -98,18 +126,29 @@ class _Variant:
     def gain(self) -> float:
         return sum(plan.gain for plan in self.plans)
 
-    def apply(self, module: ModuleOp, function: FuncOp) -> bool:
-        """Put the schedules in, and the form in the place of `function`; False where memory has no
-        room for its buffers then.
-        """
+    def schedule(self) -> None:
+        """Put the schedules in."""
         for plan in self.plans:
             if plan.found is not None:
                 replace(plan.segment, plan.found)
-        if not _fits(module, self.function, function):
-            return False
+
+    def has_places(self, module: ModuleOp) -> bool:
+        """Whether places are found for all buffers."""
+        liveness = buffer_liveness(self.function)
+        for memory in liveness.memories():
+            space = space_for_buffers(module, memory)
+            if space is None or space.holds_code:
+                continue
+            intervals = _intervals(liveness, memory)
+            found = place(intervals, "hill_climb", enough=space.bytes, tries=TRIES)
+            if found.arena > space.bytes:
+                return False
+        return True
+
+    def put_in(self, module: ModuleOp, function: FuncOp) -> None:
+        """Put the form in the place of `function`."""
         module.body.block.insert_op_before(self.function, function)
         module.body.block.erase_op(function)
-        return True
 
     def tell(self, name: str) -> None:
         """Who works at the same time, and what the model says that it gains."""
@@ -123,28 +162,31 @@ class _Variant:
                 emit_remark("passed", name, self.function, f"{cycles}: {who}")
 
 
-def _fits(module: ModuleOp, new: FuncOp, old: FuncOp) -> bool:
+def _fits(module: ModuleOp, new: FuncOp, old: FuncOp, share: int) -> bool:
     """Whether the buffers alive together leave room for gaps, or are no more than they were."""
     found, before = buffer_liveness(new), buffer_liveness(old)
     return all(
-        _bound(found, memory) <= max(_bound(before, memory), _limit(module, memory))
+        _bound(found, memory) <= max(_bound(before, memory), _limit(module, memory, share))
         for memory in found.memories()
     )
 
 
 def _bound(liveness: Liveness, memory: str) -> int:
-    intervals = [i for b, i in liveness.intervals.items() if b.memory == memory]
-    return liveness_bound(intervals, dma.BUFFER_ALIGNMENT).aligned
+    return liveness_bound(_intervals(liveness, memory), dma.BUFFER_ALIGNMENT).aligned
 
 
-def _limit(module: ModuleOp, memory: str) -> float:
-    """What of a memory buffers may take: an eighth is left for gaps between them."""
+def _intervals(liveness: Liveness, memory: str) -> list[Interval]:
+    return [i for b, i in liveness.intervals.items() if b.memory == memory]
+
+
+def _limit(module: ModuleOp, memory: str, share: int) -> float:
+    """What of a memory buffers may take: `share` eighths."""
     space = space_for_buffers(module, memory)
-    return float("inf") if space is None else space.bytes * 7 // 8
+    return float("inf") if space is None else space.bytes * share // 8
 
 
-def _plan(module: ModuleOp, liveness: Liveness, segment: Segment) -> _Plan:
-    room = _room(module, liveness, segment)
+def _plan(module: ModuleOp, liveness: Liveness, segment: Segment, share: int) -> _Plan:
+    room = _room(module, liveness, segment, share)
     written = written_schedule(segment.tasks, room).cycles
     bands = best_schedule(segment.tasks, room) if segment.mixed else None
     if bands is not None and bands.cycles < (1 - WORTH) * written:
@@ -155,7 +197,7 @@ def _plan(module: ModuleOp, liveness: Liveness, segment: Segment) -> _Plan:
     return _Plan(segment, written, found if gains else None, has_room)
 
 
-def _room(module: ModuleOp, liveness: Liveness, segment: Segment) -> Room:
+def _room(module: ModuleOp, liveness: Liveness, segment: Segment, share: int) -> Room:
     """What near memory and DMA have room for while a segment runs."""
     memory = next(buffer.memory for task in segment.kernels for buffer in task.whole.by_buffer)
     position = {op: index for index, op in enumerate(liveness.steps)}
@@ -163,7 +205,7 @@ def _room(module: ModuleOp, liveness: Liveness, segment: Segment) -> Room:
     intervals = {b: i for b, i in liveness.intervals.items() if b.memory == memory}
     opened = frozenset(b for b, i in intervals.items() if i.start < min(inside) <= i.end)
     kept = frozenset(b for b, i in intervals.items() if i.end > max(inside))
-    limit = _limit(module, memory)
+    limit = _limit(module, memory, share)
     engines = platform_of(module).dma
     channels = sum(engine.channels for engine in engines) - segment.open_tokens
     queue = max(engine.channels for engine in engines)

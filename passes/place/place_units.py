@@ -25,7 +25,8 @@ class PlaceUnits(ModulePass):
     """Say on each op that can be tiled which unit runs it, as `place.unit`.
 
     An NPU gets what it can compute exactly and faster than the cores, by the costs of a whole op;
-    the rest stays on the cluster. An op that has the attribute keeps it.
+    the rest stays on the cluster. An op that has the attribute keeps it; one that no unit computes
+    tile by tile gets none: a single core computes it.
     """
 
     name = "place-units"
@@ -40,7 +41,11 @@ class PlaceUnits(ModulePass):
         for each in op.walk():
             if tiling_of(each) is not None and UNIT not in each.attributes:
                 unit = self._choose(each, cluster, others, backends)
-                each.attributes[UNIT] = StringAttr(unit.name)
+                reason = backends[unit.name].refuses(each)
+                if reason is None:
+                    each.attributes[UNIT] = StringAttr(unit.name)
+                else:
+                    emit_remark("missed", self.name, each, f"on one core alone: {reason}")
 
     def _choose(
         self, op: Operation, cluster: Unit, others: list[Unit], backends: dict[str, UnitBackend]

@@ -1,4 +1,4 @@
-"""rows-as-pixels: a matrix product of several rows becomes a convolution over as many pixels."""
+"""rows-as-pixels: matrices of several rows as images, products with weights as convolutions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
     PatternRewriter,
     PatternRewriteWalker,
     RewritePattern,
     op_type_rewrite_pattern,
 )
+from xdsl.rewriter import Rewriter
 
 from ...dialects import graph, quant
 from ...dialects.graph_base import tensor_type, with_shape
@@ -21,18 +24,24 @@ from ..graph.constants import new_constant, symbol_of
 
 @dataclass(frozen=True)
 class RowsAsPixels(ModulePass):
-    """Let what is made for images compute the matrix products of a sequence.
+    """Let what is made for images compute what works on a sequence.
 
     `quant.fully_connected` of one row stays: its kernels read each weight once. With more rows it
     is a 1x1 convolution over an image one pixel high: the same sums with the same requantization,
     but kernels keep weights for several pixels, the cores of a cluster share tiles of it, and an
     NPU may run it. Runs channels-last.
+
+    What else works on a matrix of several rows (products of two activations, softmax, layer
+    normalization, tables, sums) gets an axis before its rows: the first one counts samples, and
+    tiles do not cut those.
     """
 
     name = "rows-as-pixels"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PatternRewriteWalker(Convolution()).rewrite_module(op)
+        PatternRewriteWalker(
+            GreedyRewritePatternApplier([Convolution(), LeadingAxis()])
+        ).rewrite_module(op)
 
 
 class Convolution(RewritePattern):
@@ -61,3 +70,36 @@ class Convolution(RewritePattern):
         for new in (image, conv, back):
             new.location = op.location
         rewriter.replace(op, [weight, image, conv, back])
+
+
+MATRIX_OPS = (
+    quant.MatmulOp,
+    quant.SoftmaxOp,
+    quant.LayerNormOp,
+    quant.TableOp,
+    quant.AddOp,
+    quant.MulOp,
+)
+
+
+class LeadingAxis(RewritePattern):
+    """op([m, n]) -> reshape(op(reshape([1, m, n])))"""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if not isinstance(op, MATRIX_OPS):
+            return
+        shape = quant.shape_of(op.result)
+        if len(shape) != 2 or shape[0] == 1:
+            return
+        images: dict[SSAValue, graph.ReshapeOp] = {
+            value: graph.ReshapeOp(value, (1, *quant.shape_of(value)))
+            for value in op.operands
+            if len(quant.shape_of(value)) == 2
+        }
+        new = op.clone({value: image.result for value, image in images.items()})
+        type = with_shape(tensor_type(op.result), (1, *shape))
+        made = Rewriter.replace_value_with_new_type(new.results[0], type)
+        back = graph.ReshapeOp(made, shape)
+        for reshape in (*images.values(), back):
+            reshape.location = op.location
+        rewriter.replace(op, [*images.values(), new, back])

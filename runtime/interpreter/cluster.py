@@ -6,7 +6,7 @@ as operands, padding behind it follows from the output's shape.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +56,13 @@ def unpack_chunk(
     )
 
 
+def words(chunk: NDArray[Any]) -> NDArray[np.int32]:
+    """A chunk of four-byte integers."""
+    return np.ascontiguousarray(chunk).reshape(-1).view(np.int8).view("<i4")
+
+
 def requantize(
-    op: cluster.ProductOp | cluster.AveragePool2DOp | cluster.MulOp,
+    op: cluster.ProductOp | cluster.AveragePool2DOp | cluster.ActivationsOp,
     accumulator: NDArray[np.int64],
     multipliers: NDArray[np.int64],
     shifts: NDArray[np.int64],
@@ -106,6 +111,16 @@ def pooled(op: cluster.WindowOp, args: Values, value: int) -> NDArray[Any]:
     return integer.windows(padded(op, x, y.shape[1:3], pads, value), (kh, kw), strides, dilations)
 
 
+def multiply(
+    op: cluster.ActivationsOp, args: Values, product: Callable[..., NDArray[np.int64]]
+) -> Values:
+    """A product of two activations with their zero points, into the third operand."""
+    zeros = [quant.quantized(value).zero_point for value in op.ins]
+    multiplier, shift = (np.array([n.value.data]) for n in (op.multiplier, op.shift))
+    args[2][...] = requantize(op, product(args[0], args[1], *zeros), multiplier, shift)
+    return ()
+
+
 @register_impls
 class ClusterFunctions(InterpreterFunctions):
     @impl(cluster.Conv2DOp)
@@ -145,11 +160,11 @@ class ClusterFunctions(InterpreterFunctions):
 
     @impl(cluster.MulOp)
     def mul(self, _: Interpreter, op: cluster.MulOp, args: Values) -> Values:
-        zeros = [quant.quantized(value).zero_point for value in op.ins]
-        multiplier, shift = (np.array([n.value.data]) for n in (op.multiplier, op.shift))
-        accumulator = integer.product(args[0], args[1], zeros[0], zeros[1])
-        args[2][...] = requantize(op, accumulator, multiplier, shift)
-        return ()
+        return multiply(op, args, integer.product)
+
+    @impl(cluster.MatmulOp)
+    def matmul(self, _: Interpreter, op: cluster.MatmulOp, args: Values) -> Values:
+        return multiply(op, args, integer.activation_product)
 
     @impl(cluster.AveragePool2DOp)
     def avg_pool2d(self, _: Interpreter, op: cluster.AveragePool2DOp, args: Values) -> Values:
@@ -175,6 +190,12 @@ class ClusterFunctions(InterpreterFunctions):
         y[...] = integer.unfold(image, (kh, kw), strides, y.shape[3], zero)
         return ()
 
+    @impl(cluster.TransposeOp)
+    def transpose(self, _: Interpreter, op: cluster.TransposeOp, args: Values) -> Values:
+        x, y = args
+        y[...] = x.swapaxes(-1, -2)
+        return ()
+
     @impl(cluster.CopyOp)
     def copy(self, _: Interpreter, op: cluster.CopyOp, args: Values) -> Values:
         x, y = args
@@ -186,6 +207,22 @@ class ClusterFunctions(InterpreterFunctions):
         x, table, y = args[:3]
         least = storage_bounds(quant.quantized(op.ins[0]).storage)[0]
         y[...] = table.reshape(-1)[x.astype(np.int64) - least]
+        return ()
+
+    @impl(cluster.SoftmaxOp)
+    def softmax(self, _: Interpreter, op: cluster.SoftmaxOp, args: Values) -> Values:
+        x, chunk, y = args
+        element = quant.quantized(op.outs[0])
+        y[...] = integer.softmax(x, words(chunk), y.dtype, element.zero_point, element.bounds)
+        return ()
+
+    @impl(cluster.LayerNormOp)
+    def layer_norm(self, _: Interpreter, op: cluster.LayerNormOp, args: Values) -> Values:
+        x, chunk, y = args
+        low, high = op.clamp.get_values()
+        numbers = op.epsilon.value.data, op.shift.value.data, (low, high)
+        weight, bias = words(chunk).reshape(2, -1)
+        y[...] = integer.layer_norm(x, weight, bias, *numbers)
         return ()
 
     @impl(cluster.ForkOp)

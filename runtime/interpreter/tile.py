@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.interpreter import Interpreter, InterpreterFunctions, impl, register_impls
 from xdsl.ir import Operation, SSAValue
 
-from ...dialects import quant, tile
+from ...dialects import graph, quant, tile
 from ...dialects.diagnostics import refuse
 from ...dialects.graph import constant_array
 from ...dialects.tiling import Access, Box, Interval, Numbers, shape_of, tiling_of
@@ -201,6 +201,13 @@ def _(op: quant.MulOp, made: Box[int], operands: list[Array]) -> Array:
 
 
 @compute.register
+def _(op: quant.MatmulOp, made: Box[int], operands: list[Array]) -> Array:
+    zeros = [quant.quantized(value).zero_point for value in op.operands]
+    accumulator = integer.activation_product(operands[0], operands[1], *zeros)
+    return requantized(accumulator, op.requant, op.result, channels(made))
+
+
+@compute.register
 def _(op: quant.AveragePool2DOp, made: Box[int], operands: list[Array]) -> Array:
     view = integer.windows(operands[0], op.kernel_size(), op.strides.get_values())
     zero = quant.quantized(op.input).zero_point
@@ -223,3 +230,24 @@ def _(op: quant.UnfoldOp, made: Box[int], operands: list[Array]) -> Array:
 def _(op: quant.TableOp, made: Box[int], operands: list[Array]) -> Array:
     result = dtype_of(quant.quantized(op.result))
     return integer.lookup(operands[0], constants(op, op.table), result)
+
+
+@compute.register
+def _(op: quant.SoftmaxOp, made: Box[int], operands: list[Array]) -> Array:
+    element = quant.quantized(op.result)
+    table, result = constants(op, op.table), dtype_of(element)
+    return integer.softmax(operands[0], table, result, element.zero_point, element.bounds)
+
+
+@compute.register
+def _(op: quant.LayerNormOp, made: Box[int], operands: list[Array]) -> Array:
+    low, high = op.clamp.get_values()
+    numbers = op.epsilon.value.data, op.shift.value.data, (low, high)
+    return integer.layer_norm(
+        operands[0], constants(op, op.weight), constants(op, op.bias), *numbers
+    )
+
+
+@compute.register
+def _(op: graph.TransposeOp, made: Box[int], operands: list[Array]) -> Array:
+    return operands[0].transpose(op.perm.get_values())

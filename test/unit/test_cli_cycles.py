@@ -98,6 +98,39 @@ def test_analyze_says_where_layers_run_and_draws_it(capsys: pytest.CaptureFixtur
     assert all(f"<title>{node}: " in picture for node in nodes)
 
 
+HALVES = """
+graph.global @w : tensor<1x1x1x1x!quant.uniform<i8:f32, 0.5>> = dense<1>
+graph.global @b : tensor<1xi32> = dense<0>
+func.func @f(%x : tensor<1x4x4x1x!quant.uniform<i8:f32, 1.0>>)
+    -> tensor<1x4x4x1x!quant.uniform<i8:f32, 1.0>> {
+  %w = graph.constant @w : tensor<1x1x1x1x!quant.uniform<i8:f32, 0.5>>
+  %b = graph.constant @b : tensor<1xi32>
+  %y = quant.conv2d %x, %w, %b {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>,
+    dilations = array<i64: 1, 1>, groups = 1 : i64, layout = "nhwc",
+    requant = #quant.requant<[1073741824], [31], half_even, [-128, 127]>}
+    : (tensor<1x4x4x1x!quant.uniform<i8:f32, 1.0>>, tensor<1x1x1x1x!quant.uniform<i8:f32, 0.5>>,
+       tensor<1xi32>) -> tensor<1x4x4x1x!quant.uniform<i8:f32, 1.0>>
+  func.return %y : tensor<1x4x4x1x!quant.uniform<i8:f32, 1.0>>
+}
+"""
+"""The halves of numbers, rounded to even ones: an NPU rounds them up."""
+
+
+def test_platforms_without_npu_are_not_compared_with_what_one_gives(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("halves.mlir").write_text(HALVES)
+    np.save("odd.npy", np.arange(-8, 8, dtype=np.float32).reshape(1, 4, 4, 1))
+    command = ["run", "halves.mlir", "--input", "odd.npy"]
+    assert main([*command, "--at", "quant", "--output", "quant.npy"]) == 0
+    fit = ["--at", "fit", "--platform", "siracusa", "--output", "fit.npy"]
+    assert main([*command, *fit]) == 0
+    assert not np.array_equal(np.load("quant.npy"), np.load("fit.npy"))
+    command = ["validate", "halves.mlir", "--data", "odd.npy", "--platform"]
+    assert main([*command, "siracusa,siracusa-cores"]) == 0
+    assert "all equal" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("level", ["fit", "tile", "dma", "cluster"])
 def test_run_computes_at_the_levels_of_a_cluster(level: str) -> None:
     command = ["run", "quantized.onnx", "--input", "x.npy", "--platform", "siracusa"]

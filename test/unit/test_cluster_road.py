@@ -16,6 +16,7 @@ from quant_programs import compiled
 from tile_networks import (
     Array,
     Builder,
+    attention_layers,
     npu_layers,
     random_inputs,
     random_layers,
@@ -146,6 +147,24 @@ def test_any_layers_with_an_npu(chunk: int):
     assert jobs > 10
 
 
+@pytest.mark.parametrize("chunk", range(2))
+def test_any_attention_in_any_legal_tiles(chunk: int, small_memories: list[str]):
+    """Products of activations, softmax and normalization: in random tiles and in the best ones."""
+    kernels = set[type[Operation]]()
+    for seed in range(chunk, 60, 2):
+        b = Builder(np.random.default_rng(seed))
+        module = b.finish(attention_layers(b))
+        inputs = random_inputs(module, seed)
+        expected = list(run(module, inputs).values())
+        for road in (RANDOM, SEARCHED):
+            lowered = lower(module, road, platform=small_memories[seed % 3], seed=seed)
+            expect_same(run(lowered, inputs).values(), expected, f"seed {seed}")
+            kernels |= {type(op) for op in lowered.walk() if isinstance(op, cluster.KernelOp)}
+    assert kernels == {
+        cluster.MatmulOp, cluster.SoftmaxOp, cluster.LayerNormOp, cluster.TransposeOp
+    }  # fmt: skip
+
+
 class Groups(Instrument):
     """The groups of tiles that a network becomes on its way."""
 
@@ -190,7 +209,8 @@ TREES = 10
 def forest(seed: int) -> ModuleOp:
     """Many small networks side by side, as one program with as many inputs and outputs."""
     b = Builder(np.random.default_rng(seed))
-    return b.finish(*(random_layers(b) for _ in range(TREES)))
+    trees = [random_layers(b) for _ in range(TREES)]
+    return b.finish(*trees, attention_layers(b), attention_layers(b))
 
 
 def to_c(scheduled: ModuleOp) -> ModuleOp:

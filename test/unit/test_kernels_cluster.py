@@ -13,6 +13,7 @@ from kernel_harness.checks import check_bytes
 from kernel_harness.cluster import Gaps
 from kernel_harness.reference import DOUBLE, FLOOR, HALF_EVEN, Packing, Window
 from kernel_harness.toolchain import HOST, HOST_CHECKED, Machine
+from test_kernels_attention import normalized
 from test_kernels_rv32 import SAME
 from test_kernels_xpulp import emulated
 
@@ -207,6 +208,50 @@ def portable_cases(flavour: str) -> list[cases.Case]:
     return found
 
 
+def matmul_scratch(depth: int, rows: int) -> int:
+    """Four columns in whole words, and a number for each row."""
+    return 4 * (-(-depth // 4) * 4) + 4 * rows
+
+
+def attention_cases(flavour: str) -> list[cases.Case]:
+    """Products of two activations; with the C99 flavour what works on rows, too."""
+    found: list[cases.Case] = []
+    shapes = [
+        (1, 99, 64, 99), (1, 99, 99, 64), (3, 5, 7, 6), (2, 1, 16, 1), (1, 2, 3, 4), (1, 3, 1, 2),
+        (2, 4, 4, 4), (1, 7, 18, 13), (4, 6, 33, 3), (1, 1, 130, 31),
+    ]  # fmt: skip
+    zeros = [(0, 0, 0), (-128, 127, 5), (11, -6, 107), (127, -128, -3)]
+    for seed, shape in enumerate(shapes):
+        symbol, size = f"rn_cluster_matmul_s8{flavour}", matmul_scratch(shape[2], shape[1])
+        gaps = (*gaps_of(7 * seed), gaps_of(seed)[0])
+        found.append(
+            cluster.matmul_case(f"matmul_{seed}", shape, symbol, size, seed, gaps, zeros[seed % 4])
+        )
+    if flavour:
+        return found
+    found.append(
+        cluster.matmul_case("even", (1, 3, 5, 6), "rn_cluster_matmul_s8", rounding=HALF_EVEN)
+    )
+    rng = np.random.default_rng(1)
+    for seed, shape in enumerate([(1, 99, 99), (3, 5, 7), (1, 1, 12), (2, 4, 64)]):
+        gaps = gaps_of(seed + 1)
+        name = "rn_cluster_softmax_s8"
+        found.append(cluster.softmax_case(f"softmax_{seed}", shape, name, -128 + seed, *gaps))
+        name = "rn_cluster_transpose_s8"
+        found.append(cluster.transpose_case(f"transpose_{seed}", shape, name, *gaps))
+        x = rng.integers(-128, 128, shape).astype(np.int8)
+        weight = rng.integers(-(2**30), 2**30, shape[2]).astype(np.int32)
+        bias = rng.integers(-(2**20), 2**20, shape[2]).astype(np.int32)
+        y = normalized(x.reshape(-1, shape[2]), weight.tolist(), bias.tolist(), 7, 44, "int8")
+        found.append(
+            cluster.layer_norm_case(
+                f"norm_{seed}", x, "rn_cluster_layer_norm_s8", weight, bias, y.reshape(shape), 44,
+                *gaps,
+            )
+        )  # fmt: skip
+    return found
+
+
 GROUPS = {
     "conv2d": (conv_cases, FLAVOURS),
     "depthwise": (depthwise_cases, FLAVOURS),
@@ -215,6 +260,7 @@ GROUPS = {
     "unfold": (unfold_cases, ("", "_xpulp")),
     "elementwise": (elementwise_cases, ("", "_xpulp")),
     "copy": (copy_cases, ("", "_xpulp")),
+    "attention": (attention_cases, ("", "_xpulp")),
     "portable": (portable_cases, ("",)),
 }
 ALL = [(group, flavour) for group, (_, flavours) in GROUPS.items() for flavour in flavours]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from xdsl.utils.exceptions import PassFailedException
 from runnel.dialects import cluster, dma, npu, quant
 from runnel.lowering.print_c import print_c
 from runnel.passes.dma.verify_hazards import VerifyHazards
+from runnel.passes.memory.placement import Placement, place
+from runnel.passes.overlap import overlap_units
 from runnel.runtime.interpreter import run
 from runnel.runtime.platforms import load_platform
 from runnel.runtime.runners import Emulation, Tensor, build
@@ -135,6 +139,24 @@ def test_little_memory_is_not_exceeded(network: ModuleOp, tmp_path: Path, kib: i
         (function,) = [op for op in module.walk() if isinstance(op, FuncOp)]
         sizes.append(dma.arenas_of(function)["l1"].bound.data)
     assert sizes[1] <= max(sizes[0], kib * 1024 * 7 // 8)
+
+
+@pytest.mark.parametrize(("failures", "taken"), [(0, True), (1, True), (99, False)])
+def test_an_order_whose_buffers_find_no_place_is_not_taken(
+    network: ModuleOp, monkeypatch: pytest.MonkeyPatch, failures: int, taken: bool
+):
+    """Another one is tried that leaves more room for gaps, up to some."""
+    written = lowered(network, f"{TILES},{WRITTEN}")
+    tried: list[int] = []
+
+    def place_later(*arguments: Any, **options: Any) -> Placement:
+        found = place(*arguments, **options)
+        tried.append(found.arena)
+        return found if len(tried) > failures else replace(found, arena=1 << 30)
+
+    monkeypatch.setattr(overlap_units, "place", place_later)
+    assert (str(lowered(written, "overlap-units")) != str(written)) == taken
+    assert len(tried) == min(failures + 1, len(overlap_units.SHARES))
 
 
 @needs_compiler

@@ -115,6 +115,28 @@ class Builder:
         type = self.result(1, h, w, channels)
         return self.add_op(quant.AveragePool2DOp(x, type, requant=requant, **shared))
 
+    def matmul(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        requant = self.requant(1, shape_of(a)[-1])
+        type = self.result(*shape_of(a)[:-1], shape_of(b)[-1])
+        return self.add_op(quant.MatmulOp(a, b, type, requant))
+
+    def softmax(self, x: SSAValue) -> SSAValue:
+        entries = (np.exp(-np.arange(256) / 20) * (1 << 20) / shape_of(x)[-1]).astype(np.int32)
+        zero = int(self.random.integers(-128, 128))
+        type = TensorType(Element.get([1 / 256], [zero]), shape_of(x))
+        return self.add_op(quant.SoftmaxOp(x, self.constant(entries, i32), type))
+
+    def layer_norm(self, x: SSAValue) -> SSAValue:
+        n = shape_of(x)[-1]
+        weight = self.constant(self.random.integers(-(2**29), 2**29, n).astype(np.int32), i32)
+        bias = self.constant(self.random.integers(-(2**20), 2**20, n).astype(np.int32), i32)
+        numbers = {"epsilon": 7, "shift": 43, "clamp": (-128, 127)}
+        return self.add_op(quant.LayerNormOp(x, weight, bias, self.result(*shape_of(x)), **numbers))
+
+    def transpose(self, x: SSAValue) -> SSAValue:
+        axes = list(range(len(shape_of(x))))
+        return self.add_op(graph.TransposeOp(x, [*axes[:-2], axes[-1], axes[-2]]))
+
     def flatten(self, x: SSAValue) -> SSAValue:
         size = int(np.prod(shape_of(x)))
         return self.add_op(graph.ReshapeOp(x, (1, size)))
@@ -233,6 +255,25 @@ def npu_layers(b: Builder) -> SSAValue:
                 x = b.conv(x, None, (3, 3), (stride, stride), (1, 1, 1, 1))
             case _:
                 x = b.add(x, x)
+    return x
+
+
+def attention_layers(b: Builder) -> SSAValue:
+    """One to four layers of an attention on matrices of several rows, with heads or without."""
+    random = b.random
+    leading = (1,) if random.random() < 0.5 else (1, _few(random, 3))
+    rows, depth, columns = _few(random, 21), _few(random, 19), _few(random, 22)
+    x = b.input(*leading, rows, depth)
+    if random.random() < 0.5:
+        x = b.layer_norm(x)
+    if random.random() < 0.5:
+        x = b.matmul(x, b.transpose(b.input(*leading, columns, depth)))
+    else:
+        x = b.matmul(x, b.input(*leading, depth, columns))
+    if random.random() < 0.7:
+        x = b.softmax(x)
+    if random.random() < 0.7:
+        x = b.matmul(x, b.input(*leading, columns, _few(random, 13)))
     return x
 
 

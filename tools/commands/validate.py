@@ -99,19 +99,20 @@ def check_platforms(
     """The checks of all platforms, and the artifact of the first; what they share is done once."""
     from ...runtime.runners import Emulation
     from .. import api
-    from ..validation import check_levels, check_lowered, check_program
+    from ..validation import check_fit, check_lowered, check_portable, check_program
 
     progress = progress_of(args)
     platforms = args.platform.split(",")
     artifact = compile_module(args, module, platforms[0])
-    reference, checks = check_levels(artifact, samples, progress)
+    reference, checks = check_portable(artifact, samples, progress)
     for platform in platforms:
         same = platform == platforms[0]
         target = artifact if same else api.retarget(artifact, platform, progress=progress)
-        checks += check_lowered(target, samples, reference, progress)
+        expected, fitted = check_fit(target, samples, reference, progress)
+        checks += [*fitted, *check_lowered(target, samples, expected, progress)]
         emulation = Emulation(poison=args.poison)
         checks.append(
-            check_program(target, samples, reference, emulation=emulation, progress=progress)
+            check_program(target, samples, expected, emulation=emulation, progress=progress)
         )
     return checks, artifact
 

@@ -251,6 +251,72 @@ def add_case(
     return spmd(name, symbol, definitions, call, untouched(outputs, gaps[2], 8), outputs.size)
 
 
+def matmul_case(
+    name: str, shape: tuple[int, int, int, int], symbol: str, scratch: int = 0, seed: int = 0,
+    gaps: tuple[Gaps, Gaps, Gaps] = (Gaps(), Gaps(), Gaps()),
+    zeros: tuple[int, int, int] = (0, 0, 0), rounding: int = 0,
+) -> Case:  # fmt: skip
+    """[batch, rows, depth] by [batch, depth, columns]; `gaps` and `zeros` of a, b and y."""
+    batch, rows, depth, columns = shape
+    rng = np.random.default_rng(seed)
+    a = rng.integers(-128, 128, (batch, rows, depth)).astype(np.int8)
+    b = rng.integers(-128, 128, (batch, depth, columns)).astype(np.int8)
+    sums = (a.astype(np.int64) - zeros[0]) @ (b.astype(np.int64) - zeros[1])
+    shift = 38 if np.abs(sums).max() > 255 else 33
+    multiplier = min(int(2.0**shift * 150 / max(int(np.abs(sums).max()), 1)), 2**31 - 1)
+    scaled = ref.divide_pow2(sums * multiplier, np.asarray(shift), rounding)
+    outputs = np.clip(scaled + zeros[2], -128, 127).astype(np.int8)
+    definitions = [
+        c_struct("rn_matmul_shape", "shape", [*shape, *zeros[:2]]),
+        c_struct("rn_requant", "requant", [0, zeros[2], -128, 127, rounding]),
+        c_array("a", strided(a, gaps[0], rng)),
+        c_array("b", strided(b, gaps[1], rng)),
+    ]
+    widths = ((rows, depth), (depth, columns), (rows, columns))
+    pitches = ", ".join(pitch_text(*w, gap) for w, gap in zip(widths, gaps, strict=True))
+    call = (
+        f"{symbol}(&shape, {pitches}, &requant, {multiplier}, {shift}, a, b, y + 8, scratch, "
+        "core, cores);"
+    )
+    return spmd(
+        name, symbol, definitions, call, untouched(outputs, gaps[2], 8), outputs.size * depth,
+        scratch,
+    )  # fmt: skip
+
+
+def softmax_case(
+    name: str, shape: tuple[int, int, int], symbol: str, zero: int, x_gaps: Gaps, y_gaps: Gaps,
+) -> Case:  # fmt: skip
+    """Rows of the last axis of [h, w, n]."""
+    rng = np.random.default_rng(sum(shape))
+    x = rng.integers(-128, 128, shape).astype(np.int8)
+    table = (np.exp(-np.arange(256) / 20) * (1 << 20) / shape[2]).astype(np.int32)
+    e = table[x.max(-1, keepdims=True).astype(int) - x].astype(np.int64)
+    total = e.sum(-1, keepdims=True)
+    outputs = np.clip((512 * e + total) // (2 * total) + zero, -128, 127).astype(np.int8)
+    definitions = [c_array("table", table), c_array("x", strided(x, x_gaps, rng))]
+    return _mapped(name, symbol, definitions, f"table, {zero}, x", outputs, x_gaps, y_gaps)
+
+
+def layer_norm_case(
+    name: str, x: Array, symbol: str, weight: Array, bias: Array, outputs: Array, shift: int,
+    x_gaps: Gaps, y_gaps: Gaps,
+) -> Case:  # fmt: skip
+    """Rows of the last axis of x [h, w, n]; epsilon is 7."""
+    height, width, n = x.shape
+    definitions = [
+        c_struct("rn_layer_norm_shape", "shape", [1, n, shift, -128, 127, 7]),
+        c_array("constants", np.concatenate([weight, bias])),
+        c_array("x", strided(x, x_gaps, np.random.default_rng(n))),
+    ]
+    pitches = f"{pitch_text(width, n, x_gaps)}, {pitch_text(width, n, y_gaps)}"
+    call = (
+        f"(void)scratch; {symbol}({height}, {width}, {pitches}, &shape, constants, x, y + 8, core, "
+        "cores);"
+    )
+    return spmd(name, symbol, definitions, call, untouched(outputs, y_gaps, 8), outputs.size)
+
+
 def table_case(
     name: str, shape: tuple[int, int, int], symbol: str, seed: int = 0, x_gaps: Gaps = Gaps(),
     y_gaps: Gaps = Gaps(),
@@ -271,6 +337,20 @@ def copy_case(
     x = rng.integers(-128, 128, shape).astype(np.int8)
     definitions = [c_array("x", strided(x, x_gaps, rng))]
     return _mapped(name, symbol, definitions, "x", x, x_gaps, y_gaps)
+
+
+def transpose_case(
+    name: str, shape: tuple[int, int, int], symbol: str, x_gaps: Gaps, y_gaps: Gaps,
+) -> Case:  # fmt: skip
+    rng = np.random.default_rng(sum(shape))
+    x = rng.integers(-128, 128, shape).astype(np.int8)
+    y = x.transpose(0, 2, 1)
+    _, rows, columns = shape
+    pitches = f"{pitch_text(rows, columns, x_gaps)}, {pitch_text(columns, rows, y_gaps)}"
+    box = ", ".join(map(str, y.shape))
+    call = f"(void)scratch; {symbol}({box}, {pitches}, x, y + 8, core, cores);"
+    definitions = [c_array("x", strided(x, x_gaps, rng))]
+    return spmd(name, symbol, definitions, call, untouched(y, y_gaps, 8), y.size)
 
 
 def _mapped(

@@ -107,3 +107,40 @@ func.func @nobody() {
 func.func @packing() attributes {a = #cluster.chunk<8 channels, depth 64, packing 4 : i64>} {
   func.return
 }
+
+// -----
+
+!a = memref<1x6x8x!quant.uniform<i8:f32, 0.25>, "l1">
+!v = memref<1x64x!quant.uniform<i8:f32, 0.5>, "l1">
+func.func @ranks(%a : !a, %v : !v) {
+  // expected-error@+1 {{cluster.matmul: operands must have one rank, of 3 or 4, not 3, 2 and 3}}
+  cluster.matmul ins(%a, %v : !a, !v) outs(%a : !a) {kernel = "k", multiplier = 1395864371 : i32, shift = 41 : i32, acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
+  func.return
+}
+
+// -----
+
+!a = memref<1x6x8x!quant.uniform<i8:f32, 0.25>, "l1">
+func.func @depth(%a : !a) {
+  // expected-error@+1 {{cluster.matmul: rows of 8 elements, but columns of 6}}
+  cluster.matmul ins(%a, %a : !a, !a) outs(%a : !a) {kernel = "k", multiplier = 1395864371 : i32, shift = 41 : i32, acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
+  func.return
+}
+
+// -----
+
+!a = memref<1x6x8x!quant.uniform<i8:f32, 0.25>, "l1">
+func.func @exponentials(%a : !a, %t : memref<1x256xi8, "l1">) {
+  // expected-error@+1 {{cluster.softmax: the chunk has 256 bytes, 1024 are needed}}
+  cluster.softmax ins(%a : !a) constants(%t : memref<1x256xi8, "l1">) outs(%a : !a) {kernel = "k"}
+  func.return
+}
+
+// -----
+
+!a = memref<1x6x8x!quant.uniform<i8:f32, 0.25>, "l1">
+func.func @factors(%a : !a, %t : memref<1x32xi8, "l1">) {
+  // expected-error@+1 {{cluster.layer_norm: the chunk has 32 bytes, 64 are needed}}
+  cluster.layer_norm ins(%a : !a) constants(%t : memref<1x32xi8, "l1">) outs(%a : !a) {kernel = "k", epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>}
+  func.return
+}

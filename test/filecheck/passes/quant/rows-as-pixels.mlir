@@ -1,4 +1,5 @@
-// A matrix product of several rows is a 1x1 convolution over an image of one line.
+// A product of several rows with weights is a 1x1 convolution over an image of one line; what else works on a
+// matrix gets an axis before its rows.
 // RUN: opt-tool %s -p rows-as-pixels,remove-unused-globals | filecheck %s
 
 graph.global @w : tensor<2x3x!quant.uniform<i8:f32:0, {0.5, 0.25}>> = dense<[[1, 2, 3], [4, 5, 6]]>
@@ -24,4 +25,25 @@ func.func @sample(%x: tensor<1x3x!quant.uniform<i8:f32, 0.5>>) -> tensor<1x2x!qu
   %b = graph.constant @b : tensor<2xi32>
   %0 = quant.fully_connected %x, %w, %b {requant = #quant.requant<[1073741824, 1073741825], [33, 34], single, [-128, 127]>} : (tensor<1x3x!quant.uniform<i8:f32, 0.5>>, tensor<2x3x!quant.uniform<i8:f32:0, {0.5, 0.25}>>, tensor<2xi32>) -> tensor<1x2x!quant.uniform<i8:f32, 0.125>>
   func.return %0 : tensor<1x2x!quant.uniform<i8:f32, 0.125>>
+}
+
+// CHECK-LABEL: func.func @attention
+// CHECK-DAG: %[[A:.*]] = graph.reshape %a : {{.*}} -> tensor<1x4x3x!quant.uniform<i8:f32, 0.5>>
+// CHECK-DAG: %[[B:.*]] = graph.reshape %b : {{.*}} -> tensor<1x3x5x!quant.uniform<i8:f32, 0.25>>
+// CHECK: %[[P:.*]] = quant.matmul %[[A]], %[[B]] {requant = #quant.requant<[1073741824], [35], single, [-128, 127]>} : {{.*}} -> tensor<1x4x5x!quant.uniform<i8:f32, 0.125>>
+// CHECK: quant.add {{.*}} -> tensor<1x4x5x!quant.uniform<i8:f32, 0.125>>
+// CHECK: graph.reshape {{.*}} -> tensor<4x5x!quant.uniform<i8:f32, 0.125>>
+// CHECK-NEXT: func.return
+func.func @attention(%a: tensor<4x3x!quant.uniform<i8:f32, 0.5>>, %b: tensor<3x5x!quant.uniform<i8:f32, 0.25>>) -> tensor<4x5x!quant.uniform<i8:f32, 0.125>> {
+  %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [35], single, [-128, 127]>} : (tensor<4x3x!quant.uniform<i8:f32, 0.5>>, tensor<3x5x!quant.uniform<i8:f32, 0.25>>) -> tensor<4x5x!quant.uniform<i8:f32, 0.125>>
+  %1 = quant.add %0, %0 {multipliers = array<i32: 1, 2>, bias = 0 : i32, shift = 2 : i32, clamp = array<i32: -128, 127>} : (tensor<4x5x!quant.uniform<i8:f32, 0.125>>, tensor<4x5x!quant.uniform<i8:f32, 0.125>>) -> tensor<4x5x!quant.uniform<i8:f32, 0.125>>
+  func.return %1 : tensor<4x5x!quant.uniform<i8:f32, 0.125>>
+}
+
+// CHECK-LABEL: func.func @one_row
+// CHECK-NEXT: quant.matmul {{.*}} -> tensor<1x5x!quant.uniform<i8:f32, 0.125>>
+// CHECK-NEXT: func.return
+func.func @one_row(%a: tensor<1x3x!quant.uniform<i8:f32, 0.5>>, %b: tensor<3x5x!quant.uniform<i8:f32, 0.25>>) -> tensor<1x5x!quant.uniform<i8:f32, 0.125>> {
+  %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [35], single, [-128, 127]>} : (tensor<1x3x!quant.uniform<i8:f32, 0.5>>, tensor<3x5x!quant.uniform<i8:f32, 0.25>>) -> tensor<1x5x!quant.uniform<i8:f32, 0.125>>
+  func.return %0 : tensor<1x5x!quant.uniform<i8:f32, 0.125>>
 }
