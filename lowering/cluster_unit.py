@@ -39,6 +39,9 @@ KernelOps = quant.Conv2DOp | quant.FullyConnectedOp
 MATRIX_OPS = (quant.MatmulOp, quant.SoftmaxOp, graph.TransposeOp)
 """Ops whose kernels take matrices, with an axis before them."""
 
+MAYBE_ALONE = frozenset(op.name.partition(".")[2] for op in MATRIX_OPS)
+"""What they are called in tables of kernels: a core computes alone what is a single row."""
+
 
 class ClusterBackend:
     """The cores of one cluster."""
