@@ -159,7 +159,7 @@ class Layer:
                 return self.struct("layer_norm", (1, self.out_c, 44, -128, 127, 7), call)
             case "transpose":
                 turned = f"(rn_pitch){{{h * self.in_c} + o, {h}}}"
-                pitch = f"(rn_pitch){{{h * self.in_c} + o, {self.in_c}}}"
+                pitch = f"(rn_pitch){{{h * self.in_c} + o, 1}}, {self.in_c}"
                 return f"{symbol}(1, {self.in_c}, {h} + o, {pitch}, {turned}, x, y, {share});"
             case "table":
                 return f"{symbol}({h} + o, {w}, {self.out_c}, {pitches}, w, x, y, {share});"

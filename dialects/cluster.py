@@ -11,7 +11,6 @@ be dynamic, channels are neighbours. The constants of an op come as one chunk of
 
 from __future__ import annotations
 
-from abc import ABC
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
@@ -20,7 +19,6 @@ from xdsl.dialects.builtin import (
     I64,
     DenseArrayBase,
     IntegerAttr,
-    StringAttr,
     i64,
 )
 from xdsl.ir import Block, Dialect, Region
@@ -36,7 +34,7 @@ from xdsl.traits import NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from .cluster_chunk import ChunkAttr
-from .cluster_kernel import KernelOp, ProductOp, WindowOp, check_chunk, check_rounding
+from .cluster_kernel import KernelOp, ProductOp, ScaledOp, WindowOp, check_chunk
 from .diagnostics import describe
 from .quant_normalization import check_numbers
 from .scaled_sum import ScaledSumOp
@@ -101,23 +99,8 @@ class AddOp(KernelOp, ScaledSumOp):
         self.check_counts()
 
 
-class ActivationsOp(KernelOp, ABC):
-    """A product of two activations; one multiplier for the whole result."""
-
-    INPUT_COUNT: ClassVar[int] = 2
-
-    multiplier = prop_def(IntegerAttr[I32])
-    shift = prop_def(IntegerAttr[I32])
-    acc_shift = prop_def(IntegerAttr[I32])
-    rounding = prop_def(StringAttr)
-    clamp = prop_def(DenseArrayBase[I32])
-
-    def check(self) -> None:
-        check_rounding(self, self.rounding)
-
-
 @irdl_op_definition
-class MulOp(ActivationsOp):
+class MulOp(ScaledOp):
     """`y = requantize((a - zero_point) * (b - zero_point))`; `b` may have one row, one column.
 
     ```mlir
@@ -128,10 +111,11 @@ class MulOp(ActivationsOp):
     """
 
     name = "cluster.mul"
+    INPUT_COUNT: ClassVar[int] = 2
 
 
 @irdl_op_definition
-class MatmulOp(ActivationsOp):
+class MatmulOp(ScaledOp):
     """`y[.., m, n] = requantize(sum_k((a[.., m, k] - zero_point) * (b[.., k, n] - zero_point)))`.
 
     ```mlir
@@ -143,6 +127,7 @@ class MatmulOp(ActivationsOp):
     """
 
     name = "cluster.matmul"
+    INPUT_COUNT: ClassVar[int] = 2
 
     def check(self) -> None:
         super().check()
@@ -159,7 +144,7 @@ class MatmulOp(ActivationsOp):
 
 
 @irdl_op_definition
-class AveragePool2DOp(WindowOp):
+class AveragePool2DOp(ScaledOp, WindowOp):
     """`y = requantize(sum(window - zero_point))`.
 
     ```mlir
@@ -172,15 +157,9 @@ class AveragePool2DOp(WindowOp):
 
     name = "cluster.avg_pool2d"
 
-    multiplier = prop_def(IntegerAttr[I32])
-    shift = prop_def(IntegerAttr[I32])
-    acc_shift = prop_def(IntegerAttr[I32])
-    rounding = prop_def(StringAttr)
-    clamp = prop_def(DenseArrayBase[I32])
-
     def check(self) -> None:
-        super().check()
-        check_rounding(self, self.rounding)
+        ScaledOp.check(self)
+        WindowOp.check(self)
 
 
 @irdl_op_definition
@@ -276,15 +255,25 @@ class LayerNormOp(KernelOp):
 
 @irdl_op_definition
 class TransposeOp(KernelOp):
-    """The last two axes change places.
+    """Axis i of the output is axis perm[i] of the input; the first one stays.
 
     ```mlir
     cluster.transpose ins(%x : memref<...>) outs(%y : memref<...>)
-      {kernel = "rn_cluster_transpose_s8"}
+      {kernel = "rn_cluster_transpose_s8", perm = array<i64: 0, 2, 1>}
     ```
     """
 
     name = "cluster.transpose"
+
+    perm = prop_def(DenseArrayBase[I64])
+
+    def check(self) -> None:
+        perm = self.perm.get_values()
+        axes = list(range(len(memref_type(self.outs[0]).get_shape())))
+        if not 3 <= len(axes) <= 4 or sorted(perm) != axes or perm[0] != 0:
+            raise VerifyException(
+                f"{describe(self)}: {list(perm)} is no order of 3 or 4 axes, the first at its place"
+            )
 
 
 @irdl_op_definition

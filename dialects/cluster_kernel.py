@@ -145,6 +145,22 @@ class ProductOp(KernelOp, ABC):
             )
 
 
+class ScaledOp(KernelOp, ABC):
+    """What has one multiplier for the whole result.
+
+    `y = clamp(out_zero + round((acc << acc_shift) * multiplier / 2^shift))`
+    """
+
+    multiplier = prop_def(IntegerAttr[I32])
+    shift = prop_def(IntegerAttr[I32])
+    acc_shift = prop_def(IntegerAttr[I32])
+    rounding = prop_def(StringAttr)
+    clamp = prop_def(DenseArrayBase[I32])
+
+    def check(self) -> None:
+        check_rounding(self, self.rounding)
+
+
 class WindowOp(KernelOp, ABC):
     """A kernel over windows of [1, h, w, c]."""
 

@@ -91,18 +91,23 @@ def sizes_of(value: SSAValue) -> tuple[Size, ...]:
     return tuple(next(dynamic) if n == DYNAMIC_INDEX else n for n in static)
 
 
-def pitch(name: str, value: SSAValue) -> Pitch:
-    """Bytes from row to row and from pixel to pixel."""
+def strides_of(value: SSAValue) -> list[int]:
+    """Bytes from element to element along each axis of a window."""
     type = value.type
     assert isinstance(type, MemRefType)
     strides = type.get_strides()
     if strides is None or None in strides or strides[-1] != 1:
         raise PassFailedException(f"{type} is no window with neighbouring channels")
-    known = [stride for stride in strides if stride is not None]
     item = dtype_of(type.element_type).itemsize
-    if len(known) == 2:
-        return Pitch(name, known[0] * item, known[0] * item)
-    return Pitch(name, known[-3] * item, known[-2] * item)
+    return [stride * item for stride in strides if stride is not None]
+
+
+def pitch(name: str, value: SSAValue) -> Pitch:
+    """Bytes from row to row and from pixel to pixel."""
+    strides = strides_of(value)
+    if len(strides) == 2:
+        return Pitch(name, strides[0], strides[0])
+    return Pitch(name, strides[-3], strides[-2])
 
 
 @singledispatch
@@ -116,7 +121,7 @@ def scratch(op: cluster.KernelOp) -> Scratch:
 
 
 def requant(
-    op: cluster.ProductOp | cluster.AveragePool2DOp | cluster.ActivationsOp,
+    op: cluster.ProductOp | cluster.ScaledOp,
 ) -> Struct:
     low, high = op.clamp.get_values()
     return Struct(
@@ -244,7 +249,7 @@ def mul(op: cluster.MulOp) -> list[Argument]:
     ]
 
 
-def requantized(op: cluster.ActivationsOp) -> list[Argument]:
+def requantized(op: cluster.MulOp | cluster.MatmulOp) -> list[Argument]:
     """What a product of two activations ends with."""
     return [
         requant(op),
@@ -328,9 +333,13 @@ def layer_norm(op: cluster.LayerNormOp) -> list[Argument]:
 
 @arguments_of.register
 def transpose(op: cluster.TransposeOp) -> list[Argument]:
+    """The input's pitches are those along the axes of the output."""
+    strides = strides_of(op.ins[0])
+    row, pixel, channel = (0, *(strides[axis] for axis in op.perm.get_values()[1:]))[-3:]
     return [
         *box(op.outs[0]),
-        pitch("x_pitch", op.ins[0]),
+        Pitch("x_pitch", row, pixel),
+        Integer(channel),
         pitch("y_pitch", op.outs[0]),
         *ends(op),
     ]

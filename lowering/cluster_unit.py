@@ -36,6 +36,12 @@ from .units import TileOperands, is_untiled
 
 KernelOps = quant.Conv2DOp | quant.FullyConnectedOp
 
+MATRIX_OPS = (quant.MatmulOp, quant.SoftmaxOp, graph.TransposeOp)
+"""Ops whose kernels take matrices, with an axis before them."""
+
+MAYBE_ALONE = frozenset(op.name.partition(".")[2] for op in MATRIX_OPS)
+"""What they are called in tables of kernels: a core computes alone what is a single row."""
+
 
 class ClusterBackend:
     """The cores of one cluster."""
@@ -56,10 +62,10 @@ class ClusterBackend:
         windowed = isinstance(op, quant.Conv2DOp | quant.AveragePool2DOp | quant.MaxPool2DOp)
         if windowed and op.layout.data != "nhwc":
             return "kernels are channels-last; run channels-last first"
-        if isinstance(op, quant.MatmulOp | quant.SoftmaxOp) and len(shape_of(op.results[0])) < 3:
+        if isinstance(op, MATRIX_OPS) and len(shape_of(op.results[0])) < 3:
             return "cores share rows, it has one"
-        if isinstance(op, graph.TransposeOp) and not swaps_last_axes(op):
-            return "cores swap the last two axes, no others"
+        if isinstance(op, graph.TransposeOp) and op.perm.get_values()[0] != 0:
+            return "cores leave the first axis at its place"
         if isinstance(op, quant.MulOp) and op.runs()[2] > 1:
             return "cores take a factor per channel, not one per pixel"
         if isinstance(op, quant.Conv2DOp) and op.groups.value.data > 1 and not op.depthwise:
@@ -218,7 +224,7 @@ class ClusterBackend:
     def _transpose(
         self, op: graph.TransposeOp, channels: int
     ) -> tuple[type[cluster.KernelOp], dict[str, Attribute]]:
-        return cluster.TransposeOp, {}
+        return cluster.TransposeOp, {"perm": op.perm}
 
     @_properties.register
     def _layer_norm(
@@ -280,12 +286,6 @@ def is_int8(value: SSAValue) -> bool:
     """Whether a tensor is quantized and stored in signed bytes."""
     element = value.type.element_type if isinstance(value.type, TensorType) else None
     return isinstance(element, quant.UniformQuantizedType) and element.storage == i8
-
-
-def swaps_last_axes(op: graph.TransposeOp) -> bool:
-    perm = op.perm.get_values()
-    rank = len(perm)
-    return rank > 2 and list(perm) == [*range(rank - 2), rank - 1, rank - 2]
 
 
 def _cut(op: Operation, problem: Problem, tile: Sequence[int]) -> Problem:

@@ -11,6 +11,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError
 from ...dialects.platform import KERNELS, KEY, PlatformAttr
+from ...lowering.cluster_unit import MAYBE_ALONE
 from ...lowering.kernels_cluster import CLUSTER_KERNELS
 from ...lowering.user_kernels import read_kernels
 from ...runtime.platforms import load_platform
@@ -48,7 +49,10 @@ class SetPlatform(ModulePass):
         shared = () if platform.cluster is None else CLUSTER_KERNELS
         ops = {kernel.op for kernel in shared}
         kernels = read_kernels(Path(str(self.kernels)))
-        if any((kernel.unit == "cluster") == (kernel.op in ops) for kernel in kernels):
+        if any(
+            kernel.op in ops if kernel.unit == "cluster" else kernel.op not in ops - MAYBE_ALONE
+            for kernel in kernels
+        ):
             return
         unit, example = ("cluster", "rn_cluster_add_s8") if ops else ("cpu", "rn_add_s8")
         raise RunnelError(

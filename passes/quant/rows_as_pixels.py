@@ -18,7 +18,9 @@ from xdsl.pattern_rewriter import (
 from xdsl.rewriter import Rewriter
 
 from ...dialects import graph, quant
+from ...dialects.attributes import index_array
 from ...dialects.graph_base import tensor_type, with_shape
+from ...dialects.tiling import shape_of
 from ..graph.constants import new_constant, symbol_of
 
 
@@ -31,9 +33,9 @@ class RowsAsPixels(ModulePass):
     but kernels keep weights for several pixels, the cores of a cluster share tiles of it, and an
     NPU may run it. Runs channels-last.
 
-    What else works on a matrix of several rows (products of two activations, softmax, layer
-    normalization, tables, sums) gets an axis before its rows: the first one counts samples, and
-    tiles do not cut those.
+    What else works on a matrix of several rows, or on some of them (products of two activations,
+    softmax, layer normalization, tables, sums, another order of the axes), gets an axis before
+    them: the first one counts samples, and tiles do not cut those.
     """
 
     name = "rows-as-pixels"
@@ -79,6 +81,7 @@ MATRIX_OPS = (
     quant.TableOp,
     quant.AddOp,
     quant.MulOp,
+    graph.TransposeOp,
 )
 
 
@@ -86,20 +89,30 @@ class LeadingAxis(RewritePattern):
     """op([m, n]) -> reshape(op(reshape([1, m, n])))"""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if not isinstance(op, MATRIX_OPS):
+        if not isinstance(op, MATRIX_OPS) or not has_rows_first(op):
             return
-        shape = quant.shape_of(op.result)
-        if len(shape) != 2 or shape[0] == 1:
-            return
+        shape = shape_of(op.result)
         images: dict[SSAValue, graph.ReshapeOp] = {
-            value: graph.ReshapeOp(value, (1, *quant.shape_of(value)))
+            value: graph.ReshapeOp(value, (1, *shape_of(value)))
             for value in op.operands
-            if len(quant.shape_of(value)) == 2
+            if len(shape_of(value)) == len(shape)
         }
         new = op.clone({value: image.result for value, image in images.items()})
+        if isinstance(new, graph.TransposeOp):
+            new.perm = index_array((0, *(axis + 1 for axis in new.perm.get_values())))
         type = with_shape(tensor_type(op.result), (1, *shape))
         made = Rewriter.replace_value_with_new_type(new.results[0], type)
         back = graph.ReshapeOp(made, shape)
         for reshape in (*images.values(), back):
             reshape.location = op.location
         rewriter.replace(op, [*images.values(), new, back])
+
+
+def has_rows_first(op: Operation) -> bool:
+    """Whether the first axis of what `op` reads or makes is no single sample, and there is room for
+    one more axis.
+    """
+    value = op.results[0]
+    quantized = isinstance(tensor_type(value).element_type, quant.UniformQuantizedType)
+    firsts = {shape_of(tensor)[0] for tensor in (op.operands[0], value)}
+    return quantized and 2 <= len(shape_of(value)) <= 3 and firsts != {1}

@@ -62,7 +62,7 @@ def words(chunk: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def requantize(
-    op: cluster.ProductOp | cluster.AveragePool2DOp | cluster.ActivationsOp,
+    op: cluster.ProductOp | cluster.ScaledOp,
     accumulator: NDArray[np.int64],
     multipliers: NDArray[np.int64],
     shifts: NDArray[np.int64],
@@ -112,7 +112,7 @@ def pooled(op: cluster.WindowOp, args: Values, value: int) -> NDArray[Any]:
 
 
 def multiply(
-    op: cluster.ActivationsOp, args: Values, product: Callable[..., NDArray[np.int64]]
+    op: cluster.ScaledOp, args: Values, product: Callable[..., NDArray[np.int64]]
 ) -> Values:
     """A product of two activations with their zero points, into the third operand."""
     zeros = [quant.quantized(value).zero_point for value in op.ins]
@@ -193,7 +193,7 @@ class ClusterFunctions(InterpreterFunctions):
     @impl(cluster.TransposeOp)
     def transpose(self, _: Interpreter, op: cluster.TransposeOp, args: Values) -> Values:
         x, y = args
-        y[...] = x.swapaxes(-1, -2)
+        y[...] = x.transpose(op.perm.get_values())
         return ()
 
     @impl(cluster.CopyOp)

@@ -4,6 +4,7 @@ orders, and on all cores of the emulated cluster."""
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -238,7 +239,9 @@ def attention_cases(flavour: str) -> list[cases.Case]:
         name = "rn_cluster_softmax_s8"
         found.append(cluster.softmax_case(f"softmax_{seed}", shape, name, -128 + seed, *gaps))
         name = "rn_cluster_transpose_s8"
-        found.append(cluster.transpose_case(f"transpose_{seed}", shape, name, *gaps))
+        for perm in permutations(range(3)):
+            case = f"transpose_{seed}_{''.join(map(str, perm))}"
+            found.append(cluster.transpose_case(case, shape, perm, name, *gaps))
         x = rng.integers(-128, 128, shape).astype(np.int8)
         weight = rng.integers(-(2**30), 2**30, shape[2]).astype(np.int32)
         bias = rng.integers(-(2**20), 2**20, shape[2]).astype(np.int32)

@@ -133,9 +133,10 @@ class Builder:
         numbers = {"epsilon": 7, "shift": 43, "clamp": (-128, 127)}
         return self.add_op(quant.LayerNormOp(x, weight, bias, self.result(*shape_of(x)), **numbers))
 
-    def transpose(self, x: SSAValue) -> SSAValue:
+    def transpose(self, x: SSAValue, *perm: int) -> SSAValue:
+        """Another order of the axes; without one the last two change places."""
         axes = list(range(len(shape_of(x))))
-        return self.add_op(graph.TransposeOp(x, [*axes[:-2], axes[-1], axes[-2]]))
+        return self.add_op(graph.TransposeOp(x, perm or [*axes[:-2], axes[-1], axes[-2]]))
 
     def flatten(self, x: SSAValue) -> SSAValue:
         size = int(np.prod(shape_of(x)))
@@ -263,7 +264,10 @@ def attention_layers(b: Builder) -> SSAValue:
     random = b.random
     leading = (1,) if random.random() < 0.5 else (1, _few(random, 3))
     rows, depth, columns = _few(random, 21), _few(random, 19), _few(random, 22)
-    x = b.input(*leading, rows, depth)
+    if len(leading) == 2 and random.random() < 0.5:
+        x = b.transpose(b.input(1, rows, leading[1], depth), 0, 2, 1, 3)
+    else:
+        x = b.input(*leading, rows, depth)
     if random.random() < 0.5:
         x = b.layer_norm(x)
     if random.random() < 0.5:

@@ -33,12 +33,13 @@ RN_INLINE uint32_t rn_square_root(uint64_t v) {
             for (int32_t i = 0; i < s->n; i++) sum += x[i], squares += (int32_t)x[i] * x[i];                        \
             uint64_t t = (uint64_t)(s->n * squares - (int64_t)sum * sum + s->epsilon);                              \
             while (t < (uint64_t)1 << 60) t <<= 2, up++;                                                            \
-            const int64_t reciprocal = (int64_t)(((uint64_t)1 << 61) / rn_square_root(t));                          \
+            const uint32_t reciprocal = (uint32_t)(((uint64_t)1 << 61) / rn_square_root(t));                        \
+            const int64_t half = (int64_t)1 << (40 - up), middle = (int64_t)1 << (s->shift - 1);                    \
             for (int32_t i = 0; i < s->n; i++) {                                                                    \
-                const int64_t d = s->n * x[i] - sum;                                                                \
-                const int64_t u = (d * reciprocal + ((int64_t)1 << (40 - up))) >> (41 - up);                        \
-                const int64_t v = u * weight[i] + bias[i] * ((int64_t)1 << (s->shift - 14));                        \
-                const int64_t rounded = (v + ((int64_t)1 << (s->shift - 1))) >> s->shift;                           \
+                const int32_t d = s->n * x[i] - sum;                                                                \
+                const int32_t u = (int32_t)((d * (int64_t)reciprocal + half) >> (41 - up));                         \
+                const int64_t v = (int64_t)u * weight[i] + bias[i] * ((int64_t)1 << (s->shift - 14));               \
+                const int64_t rounded = (v + middle) >> s->shift;                                                   \
                 y[i] = (Y)(rounded < s->lo ? s->lo : rounded > s->hi ? s->hi : rounded);                            \
             }                                                                                                       \
         }                                                                                                           \

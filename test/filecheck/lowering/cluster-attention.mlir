@@ -2,12 +2,12 @@
 // RUN: opt-tool %s -p 'set-platform{platform=siracusa-cores},place-units,tile-network{fuse=false},convert-tile-to-dma' | filecheck %s
 // RUN: opt-tool %s -p 'lower-to-cluster{platform=siracusa-cores},lower-to-c' -t c | filecheck %s --check-prefix=C
 
-// CHECK: cluster.transpose ins(%{{.*}} : memref<1x5x3x{{.*}}>) outs(%{{.*}} : memref<1x3x5x{{.*}}>) {kernel = "rn_cluster_transpose_s8"}
+// CHECK: cluster.transpose ins(%{{.*}} : memref<1x5x3x{{.*}}>) outs(%{{.*}} : memref<1x3x5x{{.*}}>) {kernel = "rn_cluster_transpose_s8", perm = array<i64: 0, 2, 1>}
 // CHECK: cluster.matmul ins(%{{.*}}, %{{.*}} : memref<1x4x3x{{.*}}>, memref<1x3x5x{{.*}}>) outs(%[[P:.*]] : memref<1x4x5x{{.*}}>) scratch(%{{.*}} : memref<256xi8, "l1">) {kernel = "rn_cluster_matmul_s8_xpulp", multiplier = 1073741824 : i32, shift = 35 : i32, acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
 // CHECK: cluster.softmax ins(%[[P]] : {{.*}}) constants(%{{.*}} : memref<1x1024xi8, "l1">) outs(%{{.*}}) {kernel = "rn_cluster_softmax_s8"}
 // CHECK: cluster.layer_norm ins(%{{.*}}) constants(%{{.*}} : memref<1x40xi8, "l1">) outs(%{{.*}}) {kernel = "rn_cluster_layer_norm_s8", epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>}
 
-// C:      rn_cluster_transpose_s8(1, 3, 5,
+// C:      rn_cluster_transpose_s8(1, 3, 5, net_layer_0_transpose_x_pitch, 3,
 // C:      .batch = 1, .rows = 4, .depth = 3, .columns = 5, .a_zero = 7, .b_zero = 0,
 // C:      rn_cluster_matmul_s8_xpulp(&net_layer_1_matmul_shape,
 // C:      rn_cluster_softmax_s8(1, 4, 5, {{.*}},

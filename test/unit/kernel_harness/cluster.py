@@ -340,13 +340,16 @@ def copy_case(
 
 
 def transpose_case(
-    name: str, shape: tuple[int, int, int], symbol: str, x_gaps: Gaps, y_gaps: Gaps,
+    name: str, shape: tuple[int, int, int], perm: tuple[int, ...], symbol: str, x_gaps: Gaps,
+    y_gaps: Gaps,
 ) -> Case:  # fmt: skip
     rng = np.random.default_rng(sum(shape))
     x = rng.integers(-128, 128, shape).astype(np.int8)
-    y = x.transpose(0, 2, 1)
-    _, rows, columns = shape
-    pitches = f"{pitch_text(rows, columns, x_gaps)}, {pitch_text(columns, rows, y_gaps)}"
+    y = x.transpose(perm)
+    steps = (*pitch_of(shape[1], shape[2], x_gaps), 1)
+    row, pixel, channel = (steps[axis] for axis in perm)
+    y_pitch = pitch_text(y.shape[1], y.shape[2], y_gaps)
+    pitches = f"(rn_pitch){{{row}, {pixel}}}, {channel}, {y_pitch}"
     box = ", ".join(map(str, y.shape))
     call = f"(void)scratch; {symbol}({box}, {pitches}, x, y + 8, core, cores);"
     definitions = [c_array("x", strided(x, x_gaps, rng))]

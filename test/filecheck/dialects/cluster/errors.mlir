@@ -144,3 +144,12 @@ func.func @factors(%a : !a, %t : memref<1x32xi8, "l1">) {
   cluster.layer_norm ins(%a : !a) constants(%t : memref<1x32xi8, "l1">) outs(%a : !a) {kernel = "k", epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>}
   func.return
 }
+
+// -----
+
+!a = memref<1x6x8x!quant.uniform<i8:f32, 0.25>, "l1">
+func.func @axes(%a : !a) {
+  // expected-error@+1 {{cluster.transpose: [1, 0, 2] is no order of 3 or 4 axes, the first at its place}}
+  cluster.transpose ins(%a : !a) outs(%a : !a) {kernel = "k", perm = array<i64: 1, 0, 2>}
+  func.return
+}

@@ -35,8 +35,8 @@ func.func @kernels(%x : !x, %y : !y, %v : !v, %c : memref<1x1224xi8, "l1">, %d :
     cluster.layer_norm ins(%y : !y) constants(%n : memref<1x64xi8, "l1">) outs(%y : !y) {kernel = "k", epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>}
     // CHECK-NEXT: cluster.matmul ins(%a, %b : {{.*}}) outs(%m : {{.*}}) scratch(%s : {{.*}}) {kernel = "k", multiplier = 1395864371 : i32, shift = 41 : i32, acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
     cluster.matmul ins(%a, %b : !a, !b) outs(%m : !m) scratch(%s : memref<320xi8, "l1">) {kernel = "k", multiplier = 1395864371 : i32, shift = 41 : i32, acc_shift = 0 : i32, rounding = "single", clamp = array<i32: -128, 127>}
-    // CHECK-NEXT: cluster.transpose ins(%a : {{.*}}) outs(%b : {{.*}}) {kernel = "k"}
-    cluster.transpose ins(%a : !a) outs(%b : !b) {kernel = "k"}
+    // CHECK-NEXT: cluster.transpose ins(%a : {{.*}}) outs(%b : {{.*}}) {kernel = "k", perm = array<i64: 0, 2, 1>}
+    cluster.transpose ins(%a : !a) outs(%b : !b) {kernel = "k", perm = array<i64: 0, 2, 1>}
     // CHECK-NEXT: cluster.copy ins(%v : {{.*}}) outs(%v : {{.*}}) {kernel = "k"}
     cluster.copy ins(%v : !v) outs(%v : !v) {kernel = "k"}
   }

@@ -47,3 +47,20 @@ func.func @one_row(%a: tensor<1x3x!quant.uniform<i8:f32, 0.5>>, %b: tensor<3x5x!
   %0 = quant.matmul %a, %b {requant = #quant.requant<[1073741824], [35], single, [-128, 127]>} : (tensor<1x3x!quant.uniform<i8:f32, 0.5>>, tensor<3x5x!quant.uniform<i8:f32, 0.25>>) -> tensor<1x5x!quant.uniform<i8:f32, 0.125>>
   func.return %0 : tensor<1x5x!quant.uniform<i8:f32, 0.125>>
 }
+
+// CHECK-LABEL: func.func @heads
+// CHECK-NEXT: %[[X:.*]] = graph.reshape %x : {{.*}} -> tensor<1x7x2x6x!quant.uniform<i8:f32, 0.5>>
+// CHECK-NEXT: %[[Y:.*]] = graph.transpose %[[X]] {perm = array<i64: 0, 2, 1, 3>} : {{.*}} -> tensor<1x2x7x6x!quant.uniform<i8:f32, 0.5>>
+// CHECK-NEXT: graph.reshape %[[Y]] : {{.*}} -> tensor<2x7x6x!quant.uniform<i8:f32, 0.5>>
+func.func @heads(%x: tensor<7x2x6x!quant.uniform<i8:f32, 0.5>>) -> tensor<2x7x6x!quant.uniform<i8:f32, 0.5>> {
+  %0 = graph.transpose %x {perm = array<i64: 1, 0, 2>} : (tensor<7x2x6x!quant.uniform<i8:f32, 0.5>>) -> tensor<2x7x6x!quant.uniform<i8:f32, 0.5>>
+  func.return %0 : tensor<2x7x6x!quant.uniform<i8:f32, 0.5>>
+}
+
+// In float all stays.
+// CHECK-LABEL: func.func @floats
+// CHECK-NEXT: graph.transpose %x {perm = array<i64: 1, 0>}
+func.func @floats(%x: tensor<7x2xf32>) -> tensor<2x7xf32> {
+  %0 = graph.transpose %x {perm = array<i64: 1, 0>} : (tensor<7x2xf32>) -> tensor<2x7xf32>
+  func.return %0 : tensor<2x7xf32>
+}
