@@ -270,7 +270,7 @@ def test_c_of_any_tiles(platform: str, tmp_path: Path):
 
 
 def test_c_without_barriers_has_races(tmp_path: Path):
-    """What the thread sanitizer sees. (A softmax would divide by a sum of what is not there yet.)"""
+    """What the thread sanitizer sees. (A softmax would divide by what is not there yet.)"""
     module, platform = forest(0, attention=False), "host-cluster"
     scheduled = lower(module, RANDOM, platform=platform, seed=0)
     for op in list(scheduled.walk()):
