@@ -83,6 +83,7 @@ MATRIX_OPS = (
     quant.MulOp,
     graph.TransposeOp,
 )
+"""What gets an axis before its rows."""
 
 
 class LeadingAxis(RewritePattern):
