@@ -151,7 +151,7 @@ class Layer:
                 numbers = f"{pitch}, &requant, 1 << 30, 40, x, w, y, scratch"
                 return self.struct("matmul", fields, f"{symbol}(&s, {numbers}, {share});")
             case "softmax":
-                words = f"(const int32_t *)(const void *)w, {-128}, x, y"
+                words = "(const int32_t *)(const void *)w, -128, x, y"
                 return f"{symbol}(1, {h} + o, {self.out_c}, {pitches}, {words}, {share});"
             case "layer_norm":
                 words = "(const int32_t *)(const void *)w, x, y"

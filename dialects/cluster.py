@@ -36,6 +36,7 @@ from xdsl.utils.exceptions import VerifyException
 from .cluster_chunk import ChunkAttr
 from .cluster_kernel import KernelOp, ProductOp, ScaledOp, WindowOp, check_chunk
 from .diagnostics import describe
+from .quant import SOFTMAX_ENTRIES
 from .quant_normalization import check_numbers
 from .scaled_sum import ScaledSumOp
 from .types import memref_type
@@ -203,10 +204,6 @@ class TableOp(KernelOp):
     CONSTANT_COUNT: ClassVar[int] = 1
 
 
-SOFTMAX_ENTRIES = 256
-"""Exponentials, one for each difference of two bytes."""
-
-
 @irdl_op_definition
 class SoftmaxOp(KernelOp):
     """Softmax over the last axis, which windows hold whole; see `quant.softmax`.
@@ -224,7 +221,7 @@ class SoftmaxOp(KernelOp):
     CONSTANT_COUNT: ClassVar[int] = 1
 
     def check(self) -> None:
-        check_chunk(self, 4 * SOFTMAX_ENTRIES)
+        check_chunk(self, "a table of exponentials", 4 * SOFTMAX_ENTRIES[8])
 
 
 @irdl_op_definition
@@ -250,7 +247,8 @@ class LayerNormOp(KernelOp):
 
     def check(self) -> None:
         check_numbers(self, self.epsilon.value.data, self.shift.value.data)
-        check_chunk(self, 8 * memref_type(self.outs[0]).get_shape()[-1])
+        columns = memref_type(self.outs[0]).get_shape()[-1]
+        check_chunk(self, f"a row of {columns} elements", 8 * columns)
 
 
 @irdl_op_definition

@@ -108,11 +108,11 @@ def check_rounding(op: KernelOp, rounding: StringAttr) -> None:
         )
 
 
-def check_chunk(op: KernelOp, size: int) -> None:
-    """The chunk has `size` bytes."""
+def check_chunk(op: KernelOp, what: object, size: int) -> None:
+    """The chunk has the `size` bytes that `what` it holds takes."""
     found = memref_type(op.constants[0]).get_shape()[-1]
     if found != size:
-        raise VerifyException(f"{describe(op)}: the chunk has {found} bytes, {size} are needed")
+        raise VerifyException(f"{describe(op)}: the chunk has {found} bytes, {what} takes {size}")
 
 
 class ProductOp(KernelOp, ABC):
@@ -137,12 +137,7 @@ class ProductOp(KernelOp, ABC):
         check_rounding(self, self.rounding)
         if len(self.clamp) != 2:
             raise VerifyException(f"{describe(self)}: expected a clamp of two")
-        size = self.chunk.layout(depthwise=self.depthwise).size
-        shape = memref_type(self.constants[0]).get_shape()
-        if shape[-1] != size:
-            raise VerifyException(
-                f"{describe(self)}: the chunk has {shape[-1]} bytes, {self.chunk} takes {size}"
-            )
+        check_chunk(self, self.chunk, self.chunk.layout(depthwise=self.depthwise).size)
 
 
 class ScaledOp(KernelOp, ABC):

@@ -14,8 +14,8 @@ from xdsl.utils.exceptions import PassFailedException
 from ..dialects import cluster, quant
 from ..dialects.cluster_chunk import ChunkLayout
 from ..dialects.diagnostics import refuse
-from ..dialects.types import dtype_of, memref_type
-from .kernel_arguments import ROUNDINGS, FieldValue, Integer, Struct
+from ..dialects.types import dtype_of
+from .kernel_arguments import ROUNDINGS, Integer, Struct, layer_norm_shape
 
 Size = int | SSAValue
 """A number, or a value of type index."""
@@ -311,21 +311,12 @@ def softmax(op: cluster.SoftmaxOp) -> list[Argument]:
 @arguments_of.register
 def layer_norm(op: cluster.LayerNormOp) -> list[Argument]:
     height, width, _ = box(op.outs[0])
-    low, high = op.clamp.get_values()
-    fields: dict[str, FieldValue] = {
-        "rows": 1,
-        "n": memref_type(op.outs[0]).get_shape()[-1],
-        "shift": op.shift.value.data,
-        "lo": low,
-        "hi": high,
-        "epsilon": op.epsilon.value.data,
-    }
     return [
         height,
         width,
         pitch("x_pitch", op.ins[0]),
         pitch("y_pitch", op.outs[0]),
-        Struct("rn_layer_norm_shape", "shape", fields),
+        layer_norm_shape(op, 1),
         ChunkPart(0, i32),
         *ends(op),
     ]

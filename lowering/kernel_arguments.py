@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.ir import Operation, SSAValue
 
-from ..dialects import cortexm, quant
+from ..dialects import cluster, cortexm, quant
 from ..dialects.cortexm import memref_shape
 from ..dialects.diagnostics import refuse
 from ..dialects.types import dtype_of, memref_type
@@ -243,18 +243,23 @@ def softmax(op: cortexm.SoftmaxOp) -> list[Argument]:
 
 @arguments_of.register
 def layer_norm(op: cortexm.LayerNormOp) -> list[Argument]:
-    *leading, columns = memref_shape(op.ins[0])
+    shape = layer_norm_shape(op, prod(memref_shape(op.ins[0])[:-1]))
+    return [shape, Constant(op.weight), Constant(op.bias), *buffers(op)]
+
+
+def layer_norm_shape(op: cortexm.LayerNormOp | cluster.LayerNormOp, rows: int) -> Struct:
+    """What a kernel of layer normalization takes beside tensors, for so many rows at a time."""
+    columns = memref_shape(op.ins[0])[-1]
     low, high = op.clamp.get_values()
     fields: dict[str, FieldValue] = {
-        "rows": prod(leading),
+        "rows": rows,
         "n": columns,
         "shift": op.shift.value.data,
         "lo": low,
         "hi": high,
         "epsilon": op.epsilon.value.data,
     }
-    shape = Struct("rn_layer_norm_shape", "shape", fields)
-    return [shape, Constant(op.weight), Constant(op.bias), *buffers(op)]
+    return Struct("rn_layer_norm_shape", "shape", fields)
 
 
 @arguments_of.register

@@ -16,9 +16,9 @@ class Problem:
     intervals: Sequence[Interval]
     alignment: int
     seed: int
-    enough: int = 0
+    enough: int
     """Bytes within which every placement is as good as the best."""
-    tries: int = 0
+    tries: int
     """Orders that a search places, at most."""
 
     @cached_property

@@ -133,7 +133,7 @@ class _Variant:
                 replace(plan.segment, plan.found)
 
     def has_places(self, module: ModuleOp) -> bool:
-        """Whether places are found for all buffers."""
+        """Whether places are found for all buffers, but for the memory that code lies in, too."""
         liveness = buffer_liveness(self.function)
         for memory in liveness.memories():
             space = space_for_buffers(module, memory)

@@ -74,7 +74,7 @@ class Convolution(RewritePattern):
         rewriter.replace(op, [weight, image, conv, back])
 
 
-MATRIX_OPS = (
+SEQUENCE_OPS = (
     quant.MatmulOp,
     quant.SoftmaxOp,
     quant.LayerNormOp,
@@ -90,7 +90,7 @@ class LeadingAxis(RewritePattern):
     """op([m, n]) -> reshape(op(reshape([1, m, n])))"""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if not isinstance(op, MATRIX_OPS) or not has_rows_first(op):
+        if not isinstance(op, SEQUENCE_OPS) or not has_rows_first(op):
             return
         shape = shape_of(op.result)
         images: dict[SSAValue, graph.ReshapeOp] = {

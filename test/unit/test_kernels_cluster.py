@@ -19,7 +19,7 @@ from test_kernels_rv32 import SAME
 from test_kernels_xpulp import emulated
 
 from runnel.bench import cluster_kernels
-from runnel.lowering import kernels
+from runnel.lowering import kernels, kernels_cluster
 from runnel.lowering.kernels_cluster import CLUSTER_KERNELS, conv2d_scratch, depthwise_scratch
 
 KERNELS = [(1, 1), (3, 3), (1, 3), (3, 1), (2, 2), (5, 4)]
@@ -297,6 +297,11 @@ def test_scratch_sizes_agree(tmp_path: Path) -> None:
         size = depthwise_scratch(kernels.Problem("depthwise_conv2d", shapes.table_window(g)))
         symbol = "rn_cluster_depthwise_conv2d_s8_xpulp"
         found.append(cases.scratch_case(f"depthwise_{seed}", g, symbol, size))
+    for rows, depth in ((1, 1), (99, 64), (7, 130), (16, 3)):
+        shape = cases.c_struct("rn_matmul_shape", "shape", [1, rows, depth, 5, 0, 0])
+        size = kernels_cluster.matmul_scratch(kernels.Problem("matmul", rows=rows, depth=depth))
+        symbol = "rn_cluster_matmul_s8_xpulp"
+        found.append(cases.scratch_of_shape(f"matmul_{rows}_{depth}", shape, symbol, size))
     check_bytes(HOST, found, tmp_path)
 
 

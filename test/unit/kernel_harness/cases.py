@@ -112,8 +112,13 @@ def conv_shape(g: Window) -> str:
 
 def scratch_case(name: str, g: Window, symbol: str, size: int) -> Case:
     """The kernel's own idea of its scratch size."""
+    return scratch_of_shape(name, conv_shape(g), symbol, size)
+
+
+def scratch_of_shape(name: str, shape: str, symbol: str, size: int) -> Case:
+    """The same for any definition of `shape`."""
     call = f"y[0] = {symbol}_scratch(&shape);"
-    return Case(name, symbol, [conv_shape(g)], call, np.array([size], np.int32))
+    return Case(name, symbol, [shape], call, np.array([size], np.int32))
 
 
 def conv_case(

@@ -131,7 +131,7 @@ func.func @depth(%a : !a) {
 
 !a = memref<1x6x8x!quant.uniform<i8:f32, 0.25>, "l1">
 func.func @exponentials(%a : !a, %t : memref<1x256xi8, "l1">) {
-  // expected-error@+1 {{cluster.softmax: the chunk has 256 bytes, 1024 are needed}}
+  // expected-error@+1 {{cluster.softmax: the chunk has 256 bytes, a table of exponentials takes 1024}}
   cluster.softmax ins(%a : !a) constants(%t : memref<1x256xi8, "l1">) outs(%a : !a) {kernel = "k"}
   func.return
 }
@@ -140,7 +140,7 @@ func.func @exponentials(%a : !a, %t : memref<1x256xi8, "l1">) {
 
 !a = memref<1x6x8x!quant.uniform<i8:f32, 0.25>, "l1">
 func.func @factors(%a : !a, %t : memref<1x32xi8, "l1">) {
-  // expected-error@+1 {{cluster.layer_norm: the chunk has 32 bytes, 64 are needed}}
+  // expected-error@+1 {{cluster.layer_norm: the chunk has 32 bytes, a row of 8 elements takes 64}}
   cluster.layer_norm ins(%a : !a) constants(%t : memref<1x32xi8, "l1">) outs(%a : !a) {kernel = "k", epsilon = 16 : i64, shift = 40 : i32, clamp = array<i32: -128, 127>}
   func.return
 }
