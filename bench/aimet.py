@@ -34,7 +34,7 @@ from xdsl.ir import Operation
 from runnel.bench.networks import Array
 from runnel.bench.notes import Notes
 from runnel.bench.options import add_names
-from runnel.bench.quantization import CASES, RECIPES, flat, outputs_of, paired_error, rows_of
+from runnel.bench.quantization import CASES, RECIPES, flat, joined, outputs_of, paired_error
 from runnel.passes.quant.round_weights import RoundWeights
 from runnel.passes.quant.verdict import sqnr
 from runnel.tools import api
@@ -167,8 +167,7 @@ def rows(
         folder = Path(temporary)
         model = case.path(folder)
         module = api.load(model)
-        inputs = case.test()
-        inputs = inputs if count is None else inputs[: count * rows_of(module)]
+        inputs = joined(case.tests(), module, count)
         data, test = folder / "calibration.npy", folder / "test.npy"
         np.save(data, case.calibration())
         np.save(test, inputs)
@@ -213,7 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--aimet", metavar="PYTHON", help="of an environment with aimet-onnx")
     add_names(parser, "--networks", CASES, NETWORKS)
     add_names(parser, "--recipes", PAIRS)
-    add("--count", type=int, help="only the first inputs of each set")
+    add("--count", type=int, help="only the first test inputs")
     add("--json", type=Path, metavar="FILE", help="keep all rows in FILE, and take AIMET's from it")
     args = parser.parse_args(argv)
     notes = Notes.of(args.json, Row)

@@ -4,8 +4,9 @@ python bench/quantization.py [--networks resnet8,mobilenet_v1] [--recipes NAME,.
                              [--json FILE]
 
 Every recipe is options of the `quantize` pipeline, or a search for some, on the calibration set of
-the shared folder alone; the integers it gives run on the last test set. `lost` is in points against
-float, with the standard error of the paired difference; `agree` the share of inputs for which they
+the shared folder alone; the integers it gives run on all test data: a row for all of a network's
+sets, and where there is more than one, a row for each. `lost` is in points against float, with the
+standard error of the paired difference; `agree` the share of inputs for which they
 choose the class of the float model, with its standard error; `SQNR` in dB is that of the logits
 (before a softmax, or else the first result), `gain` a factor that they have in common with those of
 the float network and `SQNR / gain` what is left with it divided out; `seconds` what the pipeline
@@ -29,7 +30,7 @@ from typing import Any, Protocol
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from runnel.bench.networks import NETWORKS, Array, models_folder
+from runnel.bench.networks import NETWORKS, Array, DataSet, models_folder
 from runnel.bench.options import add_names
 from runnel.tools import api, fidelity
 from runnel.tools.fidelity import Outputs
@@ -105,18 +106,24 @@ class Case(Protocol):
 
     def calibration(self) -> Array: ...
 
-    def test(self) -> Array: ...
-
-    def score(self, inputs: Array, outputs: Array) -> float: ...
+    def tests(self) -> dict[str, Array]:
+        """The inputs of each test set."""
+        ...
 
     def hits(self, outputs: Array) -> Array | None:
-        """For each sample whether its class is the right one; None for what is no classifier."""
+        """Of outputs for all test sets after one another, or the first of them: for each sample
+        whether its class is the right one; None for what is no classifier.
+        """
+        ...
+
+    def score(self, inputs: Array, outputs: Array) -> float:
+        """The share of hits, or what else stands for a network that is no classifier."""
         ...
 
 
 @dataclass(frozen=True)
 class Tiny:
-    """A network of `networks.py`, on its last test set."""
+    """A network of `networks.py`."""
 
     name: str
 
@@ -126,32 +133,37 @@ class Tiny:
     def calibration(self) -> Array:
         return NETWORKS[self.name].calibration_inputs()
 
-    def test(self) -> Array:
+    def tests(self) -> dict[str, Array]:
         network = NETWORKS[self.name]
-        return network.inputs(network.tests[-1])
-
-    def score(self, inputs: Array, outputs: Array) -> float:
-        network = NETWORKS[self.name]
-        data = network.tests[-1]
-        count = len(network.labels(data)) * len(inputs) // len(self.test())
-        return network.score(data, inputs, outputs, count)
+        return {data.name: network.inputs(data) for data in network.tests}
 
     def hits(self, outputs: Array) -> Array | None:
         network = NETWORKS[self.name]
         if network.metric != "top1":
             return None
-        return outputs.argmax(1) == network.labels(network.tests[-1])[: len(outputs)]
+        labels = np.concatenate([network.labels(data) for data in network.tests])
+        return outputs.argmax(1) == labels[: len(outputs)]
+
+    def score(self, inputs: Array, outputs: Array) -> float:
+        hits = self.hits(outputs)
+        if hits is not None:
+            return float(hits.mean())
+        network = NETWORKS[self.name]
+        (data,) = network.tests
+        count = len(network.labels(data)) * len(inputs) // len(network.inputs(data))
+        return network.score(data, inputs, outputs, count)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A classifier of stored samples; `order`: the outputs that stand for the labels 0, 1, ..."""
+    """A classifier of stored samples; `sets`: the files of inputs and labels of each test set,
+    `order`: the outputs that stand for the labels 0, 1, ...
+    """
 
     folder: str
     file: str
     calibrate: str
-    x: str
-    y: str
+    sets: Sequence[tuple[str, str]]
     normalize: Callable[[Array], Array]
     order: Sequence[int] | None = None
 
@@ -161,15 +173,16 @@ class Stored:
     def calibration(self) -> Array:
         return self.normalize(self.array(self.calibrate))
 
-    def test(self) -> Array:
-        return self.normalize(self.array(self.x))
-
-    def score(self, inputs: Array, outputs: Array) -> float:
-        return float(self.hits(outputs).mean())
+    def tests(self) -> dict[str, Array]:
+        return {DataSet(x, y).name: self.normalize(self.array(x)) for x, y in self.sets}
 
     def hits(self, outputs: Array) -> Array:
         chosen = outputs if self.order is None else outputs[:, list(self.order)]
-        return chosen.argmax(1) == self.array(self.y)[: len(chosen)]
+        labels = np.concatenate([self.array(y) for _, y in self.sets])
+        return chosen.argmax(1) == labels[: len(chosen)]
+
+    def score(self, inputs: Array, outputs: Array) -> float:
+        return float(self.hits(outputs).mean())
 
     def array(self, file: str) -> Array:
         loaded: Any = np.load(models_folder() / self.folder / file)
@@ -226,19 +239,19 @@ class ImageNet:
     def calibration(self) -> Array:
         return self.images("calib")
 
-    def test(self) -> Array:
-        return self.images("val")
+    def tests(self) -> dict[str, Array]:
+        return {"val": self.images("val")}
 
     def images(self, part: str) -> Array:
         return np.stack([self.normalize(image) for image in photographs(part, self.size)])
-
-    def score(self, inputs: Array, outputs: Array) -> float:
-        return float(self.hits(outputs).mean())
 
     def hits(self, outputs: Array) -> Array:
         with open(models_folder() / "imagenet/val_labels.csv") as file:
             labels = np.array([int(label) for _, label in csv.reader(file)])[: len(outputs)]
         return outputs[:, self.offset :].argmax(1) == labels
+
+    def score(self, inputs: Array, outputs: Array) -> float:
+        return float(self.hits(outputs).mean())
 
 
 CASES: dict[str, Case] = {
@@ -251,16 +264,17 @@ CASES: dict[str, Case] = {
         "mlperf_ic",
         "resnet20_bn.onnx",
         "calib_x.npy",
-        "cifar10_test_jpeg_x.npz",
-        "cifar10_test_jpeg_y.npy",
+        (
+            ("ic01_x.npy", "ic01_y.npy"),
+            ("cifar10_test_jpeg_x.npz", "cifar10_test_jpeg_y.npy"),
+        ),
         torchvision,
     ),
     "kwt1": Stored(
         "mlperf_kws",
         "kwt1.onnx",
         "calib_kwt_x.npy",
-        "gsc_kwt_x.npy",
-        "gsc_kwt_y.npy",
+        (("gsc_kwt_x.npy", "gsc_kwt_y.npy"),),
         sequences,
         order=(5, 11, 6, 3, 9, 8, 7, 10, 4, 2, 0, 1),
     ),
@@ -288,6 +302,8 @@ def photographs(part: str, size: int) -> Iterator[Array]:
 @dataclass(frozen=True)
 class Row:
     network: str
+    data: str
+    """The test set, or all."""
     recipe: str
     inputs: int
     score: float
@@ -324,19 +340,15 @@ def measure(
 ) -> Iterator[Row]:
     """The float network, then each recipe."""
     case = CASES[name]
-    inputs = case.test()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         model = api.load(case.path(folder))
-        inputs = inputs if count is None else inputs[: count * rows_of(model)]
+        tests = case.tests()
+        inputs = joined(tests, model, count)
         with progress.step(f"{name} float"):
             real = outputs_of(model, inputs)
-        reference = flat(real.result)
-        score = case.score(inputs, reference)
-        hits = case.hits(reference)
-        exact = paired_error(hits, hits)
-        same = (1.0, np.inf, 1.0, np.inf)
-        yield Row(name, "float", len(reference), score, 0.0, exact, *same, 0.0)
+        compared = Compared(name, case, parts(tests, len(real.result)), inputs, real)
+        yield from compared.rows("float", real, 0.0)
         data = folder / "calibration.npy"
         np.save(data, case.calibration())
         for recipe in recipes:
@@ -345,21 +357,58 @@ def measure(
                 module = integers(recipe, model, data)
                 seconds = time.perf_counter() - start
                 outputs = outputs_of(module, inputs)
-            found = flat(outputs.result)
-            logits = fidelity.fidelity(real.logits, outputs.logits)
-            now = case.score(inputs, found)
+            yield from compared.rows(recipe, outputs, seconds)
+
+
+def joined(tests: dict[str, Array], model: ModuleOp, count: int | None) -> Array:
+    """All test sets after one another, or the first `count` samples of `model`."""
+    inputs = np.concatenate(list(tests.values()))
+    return inputs if count is None else inputs[: count * rows_of(model)]
+
+
+def parts(tests: dict[str, Array], count: int) -> dict[str, slice]:
+    """Where in `count` outputs those of a set lie: `all` of them, and if there is more than one
+    set, each.
+    """
+    found = {"all": slice(0, count)}
+    if len(tests) == 1:
+        return found
+    start = 0
+    for name, inputs in tests.items():
+        if start < count:
+            found[name] = slice(start, min(start + len(inputs), count))
+        start += len(inputs)
+    return found
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A network, its test data and what it gives for them in float."""
+
+    name: str
+    case: Case
+    parts: dict[str, slice]
+    inputs: Array
+    real: Outputs
+
+    def rows(self, recipe: str, outputs: Outputs, seconds: float) -> Iterator[Row]:
+        """One for each part of the data."""
+        reference, found = flat(self.real.result), flat(outputs.result)
+        before, after = self.case.hits(reference), self.case.hits(found)
+        same = found.argmax(1) == reference.argmax(1)
+        for part, place in self.parts.items():
+            if before is None or after is None:
+                score = self.case.score(self.inputs, found)
+                lost, error = self.case.score(self.inputs, reference) - score, np.nan
+            else:
+                score = float(after[place].mean())
+                lost = float(before[place].mean()) - score
+                error = paired_error(before[place], after[place])
+            logits = fidelity.fidelity(self.real.logits[place], outputs.logits[place])
             yield Row(
-                name,
-                recipe,
-                len(found),
-                now,
-                100 * (score - now),
-                100 * paired_error(case.hits(reference), case.hits(found)),
-                float((found.argmax(1) == reference.argmax(1)).mean()),
-                logits.sqnr,
-                logits.gain,
-                logits.compensated,
-                seconds,
+                *(self.name, part, recipe, len(same[place]), score, 100 * lost, 100 * error),
+                float(same[place].mean()),
+                *(logits.sqnr, logits.gain, logits.compensated, seconds),
             )
 
 
@@ -395,17 +444,28 @@ def paired_error(first: Array | None, second: Array | None) -> float:
 
 
 def table(rows: Sequence[Row]) -> str:
-    names = ("network", "recipe", "inputs", "score", "lost", "agree", "SQNR", "gain", "SQNR / gain")
+    names = (
+        "network",
+        "data",
+        "recipe",
+        "inputs",
+        "score",
+        "lost",
+        "agree",
+        "SQNR",
+        "gain",
+        "SQNR / gain",
+    )
     cells = [
         (
-            *(row.network, row.recipe, row.inputs, f"{row.score:.4f}"),
+            *(row.network, row.data, row.recipe, row.inputs, f"{row.score:.4f}"),
             *(lost_text(row), agreement_text(row)),
             *(f"{row.sqnr:.1f}", f"{row.gain:.3f}", f"{row.compensated:.1f}"),
             f"{row.seconds:.1f}",
         )
         for row in rows
     ]
-    return text_table((*names, "seconds"), cells)
+    return text_table((*names, "SQNR / gain", "seconds"), cells)
 
 
 def lost_text(row: Row) -> str:
@@ -426,7 +486,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add_names(parser, "--networks", CASES)
     add_names(parser, "--recipes", RECIPES)
-    add("--count", type=int, help="only the first inputs of each set")
+    add("--count", type=int, help="only the first test inputs")
     add("--json", type=Path, metavar="FILE", help="write the numbers to FILE too")
     args = parser.parse_args(argv)
     rows: list[Row] = []
