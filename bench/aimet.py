@@ -6,7 +6,8 @@ python bench/aimet.py --aimet PYTHON [--networks resnet8,...] [--recipes w8,...]
 PYTHON is of an environment with aimet-onnx 2.42 (python -m venv E; E/bin/pip install
 aimet-onnx==2.42.0). AIMET's accuracy is that of its simulation, with min-max ranges, its default;
 ours is that of the integers. `ahead` is what our row has more than AIMET's, in points, with the
-standard error of the paired difference; `agree` is with the float model, SQNR that of the float
+standard error of the paired difference and, where that is less than nothing, how likely it is by
+chance (McNemar's exact test, one-sided); `agree` is with the float model, SQNR that of the float
 outputs; `rounding` is the seconds of CPU for choosing weights (AdaRound there with 2,000 iterations
 a layer, flips and AdaRound here), `CPU s` those of all of quantization. `taskset -c 0` before the
 command gives both one thread.
@@ -25,6 +26,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from math import comb
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -80,12 +82,23 @@ class Row:
 
     def ahead(self, other: Row) -> str:
         points = 100 * (self.score - other.score)
-        error = 100 * paired_error(bits(self.hits), bits(other.hits))
-        return f"{points:+.2f}" + ("" if np.isnan(error) else f" ± {error:.2f}")
+        ours, theirs = bits(self.hits), bits(other.hits)
+        if ours is None or theirs is None:
+            return f"{points:+.2f}"
+        text = f"{points:+.2f} ± {100 * paired_error(ours, theirs):.2f}"
+        return text if points >= 0 else f"{text}, p {chance(ours, theirs):.2f}"
 
 
 def bits(hits: str | None) -> Array | None:
     return None if hits is None else np.array(list(hits), int)
+
+
+def chance(ours: Array, theirs: Array) -> float:
+    """How likely ours has so few of the samples that only one of both gets right, or fewer, if
+    both are equally good (McNemar's exact test, one-sided).
+    """
+    won, lost = int((ours > theirs).sum()), int((ours < theirs).sum())
+    return sum(comb(won + lost, i) for i in range(won + 1)) / 2 ** (won + lost)
 
 
 @dataclass(frozen=True)

@@ -444,18 +444,7 @@ def paired_error(first: Array | None, second: Array | None) -> float:
 
 
 def table(rows: Sequence[Row]) -> str:
-    names = (
-        "network",
-        "data",
-        "recipe",
-        "inputs",
-        "score",
-        "lost",
-        "agree",
-        "SQNR",
-        "gain",
-        "SQNR / gain",
-    )
+    names = ("network", "data", "recipe", "inputs", "score", "lost", "agree", "SQNR", "gain")
     cells = [
         (
             *(row.network, row.data, row.recipe, row.inputs, f"{row.score:.4f}"),

@@ -31,7 +31,8 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "quantize": NamedPipeline(
         "Float graph to integers: calibrate on data, place quantizers, fuse into integer ops.",
-        "simplify,equalize{clips=$equalize data=$data per-channel=$channels},"
+        "simplify,equalize{clips=$equalize data=$data per-channel=$channels "
+        "strengths=1,0.75,0.5,0.25,0},"
         "equalize-noise{method=$noise data=$data per-channel=$channels},"
         "equalize-depthwise{method=$depthwise data=$data per-channel=$channels},"
         "absorb-high-bias{method=$absorb data=$data per-channel=$channels},"

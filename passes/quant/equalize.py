@@ -17,13 +17,14 @@ from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import graph
-from ...dialects.diagnostics import choices, emit_remark
+from ...dialects.diagnostics import choices, emit_remark, unheard
 from ...dialects.graph_base import shape_of
 from ..graph.element_classes import FIXED
 from ..graph.output_statistics import OutputStatistics, output_statistics
 from .observe_channels import observe
+from .plain import plain_name, plain_noises
 from .scale_classes import LayerClasses, ScaleClasses
-from .verdict import tell_if_worse
+from .verdict import clearly_more, decibels_of, function_of, tell
 
 PASS = "equalize"
 Float = NDArray[np.float64]
@@ -31,6 +32,8 @@ Float = NDArray[np.float64]
 CLIPS = ("keep", "bounded", "relu", "off")
 LIMITS = 1e-4, 1e4
 """Scales stay within these, so that f32 holds the weights as well as before."""
+SAMPLES = 64
+"""That strengths are compared on."""
 DEAD = 1e-7
 """A channel whose weights are below this share of the layer's greatest is left alone: training has
 switched it off, and no scale would make it one of the others."""
@@ -54,9 +57,12 @@ class Equalize(ModulePass):
     normalisation that was folded. `relu` makes it a ReLU, which changes the network. `off` leaves
     the whole module alone.
 
-    With `data` a remark tells if plain 8-bit quantization (weights per channel, or per tensor with
-    `per-channel=false`) keeps less of the network than before: scales even out weights, and may
-    make the ranges of activations worse.
+    Scales even out weights, and may make the ranges of activations worse. They are raised to a
+    power from 0 to 1, the strength (as alpha in Xiao et al., arXiv:2211.10438, section 4): the
+    first one of `strengths` with which plain 8-bit quantization (weights per channel, or per tensor
+    with `per-channel=false`) makes no more noise on 64 samples of `data` than with the best one, up
+    to a standard error; without data the first of all. A remark tells if the network then keeps
+    less than without this pass.
     """
 
     name = PASS
@@ -67,22 +73,48 @@ class Equalize(ModulePass):
     tolerance: float = 1e-3
     sweeps: int = 100
     per_channel: bool = True
+    strengths: tuple[float, ...] = (1.0,)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        self.check_options()
+        if self.clips == "off":
+            return
+        self.equalize_all(op, self.best_strength(op) if self.data else self.strengths[0])
+
+    def check_options(self) -> None:
         if self.clips not in CLIPS:
             raise PassFailedException(
                 f"{PASS}: clips={self.clips} is none of {choices(self.clips, CLIPS)}"
             )
-        if self.clips == "off":
-            return
-        before = op.clone() if self.data else None
-        for function in op.body.block.ops:
-            if isinstance(function, func.FuncOp) and function.body.blocks:
-                self.equalize(op, function)
-        if before is not None:
-            tell_if_worse(PASS, before, op, self.data, self.per_channel)
+        if not self.strengths or not all(0 <= strength <= 1 for strength in self.strengths):
+            raise PassFailedException(f"{PASS}: strengths are from 0 to 1, not {self.strengths}")
 
-    def equalize(self, module: ModuleOp, function: func.FuncOp) -> None:
+    def best_strength(self, module: ModuleOp) -> float:
+        """The first with no more noise than the least, give or take a standard error."""
+        noise = {strength: self.noise(module, strength) for strength in (*self.strengths, 0.0)}
+        least = min((noise[strength] for strength in self.strengths), key=np.sum)
+        best = next(s for s in self.strengths if not clearly_more(noise[s], least))
+        what, kept = plain_name(self.per_channel), {s: decibels_of(x) for s, x in noise.items()}
+        if len(self.strengths) > 1:
+            each = ", ".join(f"{decibels:.1f} dB with {s:g}" for s, decibels in kept.items())
+            text = f"strength {best:g}: {what} keeps {each}"
+            emit_remark("analysis", PASS, function_of(module), text)
+        tell(PASS, module, what, kept[0.0], kept[best])
+        return best
+
+    def noise(self, module: ModuleOp, strength: float) -> Float:
+        """What plain quantization adds to each sample with this strength."""
+        with unheard():
+            copy = module.clone()
+            self.equalize_all(copy, strength)
+            return plain_noises(copy, self.data, self.per_channel, SAMPLES)
+
+    def equalize_all(self, module: ModuleOp, strength: float) -> None:
+        for function in module.body.block.ops:
+            if isinstance(function, func.FuncOp) and function.body.blocks:
+                self.equalize(module, function, strength)
+
+    def equalize(self, module: ModuleOp, function: func.FuncOp, strength: float) -> None:
         peaks = self.clip_peaks(module, function)
         classes = ScaleClasses(
             through_clip=None
@@ -99,9 +131,10 @@ class Equalize(ModulePass):
             moved, count = balance.sweep(), count + 1
         if balance.steps and moved > self.tolerance:
             emit_remark("missed", PASS, function, f"scales still move by {moved:.1e} after {count}")
+        scales = balance.scales**strength
         for entry in classes.layers:
-            scale_layer(entry, balance.scales, PASS, f", {count} sweeps")
-        self.tell_about_clips(function, classes, balance.scales)
+            scale_layer(entry, scales, PASS, f", {count} sweeps")
+        self.tell_about_clips(function, classes, scales)
 
     def clip_peaks(self, module: ModuleOp, function: func.FuncOp) -> dict[graph.ClipOp, Float]:
         """For each clip the greatest value per channel that comes to it, as far as known."""

@@ -23,7 +23,7 @@ from .chains import activation_bounds
 from .layers import Float, Layer, layer_of, layers_of
 from .notes import FLOAT
 from .observe_channels import Bounds, observe
-from .verdict import tell_if_worse
+from .plain import tell_if_worse
 
 PASS = "equalize-depthwise"
 METHODS = ("data", "off")

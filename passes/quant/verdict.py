@@ -1,4 +1,4 @@
-"""What quantization keeps of a network, to tell whether a rewrite of it helps."""
+"""What quantizers that are in place keep of a network, to tell whether a rewrite of it helps."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
 from ...dialects import graph, quant
 from ...dialects.diagnostics import emit_remark
-from .calibrate import Calibrate
-from .insert_casts import InsertQuantCasts
-from .notes import REAL
 from .observe import is_choice
 from .prefix import start
 
@@ -37,15 +33,6 @@ def told_if_worse(pass_name: str, module: ModuleOp, data: str) -> Iterator[None]
     tell(pass_name, module, "quantization", had, kept(module, pass_name, data))
 
 
-def tell_if_worse(
-    pass_name: str, before: ModuleOp, after: ModuleOp, data: str, per_channel: bool
-) -> None:
-    """A remark where plain quantization keeps less of `after` than of `before`, float graphs."""
-    had, have = (plainly_kept(module, data, per_channel) for module in (before, after))
-    weights = "per channel" if per_channel else "per tensor"
-    tell(pass_name, after, f"8-bit quantization ({weights})", had, have)
-
-
 def tell(pass_name: str, module: ModuleOp, what: str, had: float, have: float) -> None:
     if have < had - LOST:
         text = f"{what} keeps {have:.1f} dB SQNR, {had:.1f} dB without this pass"
@@ -58,12 +45,18 @@ def function_of(module: ModuleOp) -> func.FuncOp:
 
 
 def kept(module: ModuleOp, pass_name: str, data: str) -> float:
-    """SQNR in dB of the first result of a graph with casts, on the first samples of `data`.
+    """SQNR in dB of the first result of a graph with casts, on the first samples of `data`."""
+    return decibels_of(noises(module, pass_name, data, SAMPLES))
+
+
+def noises(module: ModuleOp, pass_name: str, data: str, samples: int) -> Array:
+    """For each of the first `samples` of `data` the noise of the first result of a graph with
+    casts, as a share of the signal in all.
 
     Of a choice between classes, that of the logits, with the factor divided out that they have in
     common: it decides nothing, and softmax makes much of it.
     """
-    network = start(module, pass_name, data, SAMPLES)
+    network = start(module, pass_name, data, samples)
     value = before_softmax(network.function)
     network.wanted = frozenset([value])
     for _ in network.visits():
@@ -71,7 +64,24 @@ def kept(module: ModuleOp, pass_name: str, data: str) -> float:
     real, found = (values[value].astype(np.float64) for values in (network.real, network.quantized))
     if is_choice(network.function, value):
         real = real * ((real * found).sum() / max((real * real).sum(), np.finfo(np.float64).tiny))
-    return sqnr(real, found)
+    error = ((real - found) ** 2).reshape(len(real), -1).sum(1)
+    return error / max(float((real * real).sum()), np.finfo(np.float64).tiny)
+
+
+def decibels_of(noise: Array) -> float:
+    """SQNR from the shares that samples have in the noise."""
+    total = float(noise.sum())
+    return float(-10 * np.log10(total)) if total else np.inf
+
+
+def clearly_more(noise: Array, other: Array) -> bool:
+    """Whether one total of noise is more than another of the same samples, by more than a standard
+    error of the logarithm of their ratio (to first order).
+    """
+    if not noise.any() or not other.any():
+        return bool(noise.any())
+    scatter = noise / noise.mean() - other / other.mean()
+    return bool(np.log(noise.sum() / other.sum()) > scatter.std() / np.sqrt(len(noise)))
 
 
 def before_softmax(function: func.FuncOp) -> SSAValue:
@@ -82,16 +92,6 @@ def before_softmax(function: func.FuncOp) -> SSAValue:
     while isinstance(source.owner, MOVED):
         source = source.owner.operands[0]
     return source.owner.operands[0] if isinstance(source.owner, graph.SoftmaxOp) else result
-
-
-def plainly_kept(module: ModuleOp, data: str, per_channel: bool) -> float:
-    """The same of a float graph with 8-bit min-max quantizers, which `data` calibrate."""
-    coarse = module.clone()
-    Calibrate(data, "min-max").apply(Context(), coarse)
-    InsertQuantCasts(per_channel).apply(Context(), coarse)
-    if not any(REAL in op.attributes for op in coarse.walk()):
-        return np.inf
-    return kept(coarse, InsertQuantCasts.name, data)
 
 
 def sqnr(reference: Array, found: Array) -> float:
