@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from ...dialects.diagnostics import RunnelError, emit_remark
+from ...dialects.diagnostics import RunnelError, emit_remark, refuse
 from ...dialects.graph_base import shape_of
 from .adam import Adam
 from .distill import distill
@@ -93,10 +93,9 @@ class LearnWeights(ModulePass):
         batches = iter(task.batches(random))
         for step in range(self.iterations):
             share = (1 + np.cos(np.pi * step / self.iterations)) / 2
-            rows = next(batches)
-            now = parameters(learned, biases)
-            values = task.tape.run({v: a[rows] for v, a in task.inputs.items()}, now)
-            error = values[task.tape.output] - task.wanted[rows]
+            inputs, wanted = task.picked(next(batches))
+            values = task.tape.run(inputs, parameters(learned, biases))
+            error = values[task.tape.output] - wanted
             scale = 2 * len(task.wanted) / (len(error) * max(power, 1e-30))
             slopes = task.tape.back(values, {task.tape.output: error * np.float32(scale)})
             for entry in learned:
@@ -117,6 +116,7 @@ class Task:
     deviations: Mapping[SSAValue, float]
     """Of the result of each layer, over all values."""
     batch: int
+    """Samples of a step."""
 
     @staticmethod
     def of(network: Prefix, batch: int) -> Task:
@@ -127,38 +127,53 @@ class Task:
         output = last.operands[0] if logits is None else logits.results[0]
         inputs = dict(network.real)
         exact, real = Tape(network, output, casts=False), real_parameters(module)
-        rows = [shape_of(value)[0] for value in inputs]
-        size = max(batch // max(rows), 1) * max(rows)
-        count = len(next(iter(inputs.values())))
-        values = [
-            exact.run({v: a[low : low + size] for v, a in inputs.items()}, real)
-            for low in range(0, count, size)
-        ]
+        unknown = exact.unknown
+        if unknown:
+            refuse(unknown[0], f"{PASS}: the gradient of {unknown[0].name} is not known")
+        values = [exact.run(part, real) for part in parts(inputs, batch)]
         deviations: dict[SSAValue, float] = {
             layer.op.results[0]: float(values[0][layer.op.results[0]].std())
             for layer in layers_of(module)
             if layer.op.results[0] in values[0]
         }
         wanted = np.concatenate([part[output] for part in values])
-        return Task(Tape(network, output, casts=True), inputs, wanted, deviations, size)
+        return Task(Tape(network, output, casts=True), inputs, wanted, deviations, batch)
+
+    @property
+    def count(self) -> int:
+        """Of samples."""
+        return len(self.wanted) // shape_of(self.tape.output)[0]
+
+    def picked(self, samples: NDArray[np.int64]) -> tuple[dict[SSAValue, Array], Array]:
+        """What some samples bring, and what they should give."""
+        inputs = {v: rows_picked(v, array, samples) for v, array in self.inputs.items()}
+        return inputs, rows_picked(self.tape.output, self.wanted, samples)
 
     def batches(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """Rows, without end; each is met once in a round."""
-        count = len(self.wanted)
+        """Samples, without end; each is met once in a round."""
         while True:
-            order = random.permutation(count)
-            for low in range(0, count - self.batch + 1, self.batch) or (0,):
+            order = random.permutation(self.count)
+            for low in range(0, self.count - self.batch + 1, self.batch) or (0,):
                 yield order[low : low + self.batch]
 
     def error(self, now: Mapping[SSAValue, Array]) -> float:
         """The squared error of the output over all samples."""
-        total = 0.0
-        for low in range(0, len(self.wanted), self.batch):
-            rows = slice(low, low + self.batch)
-            values = self.tape.run({v: a[rows] for v, a in self.inputs.items()}, now)
-            difference = (values[self.tape.output] - self.wanted[rows]).astype(np.float64)
-            total += float((difference**2).sum())
-        return total
+        found = [self.tape.run(p, now)[self.tape.output] for p in parts(self.inputs, self.batch)]
+        return float(((np.concatenate(found) - self.wanted).astype(np.float64) ** 2).sum())
+
+
+def rows_picked(value: SSAValue, array: Array, samples: NDArray[np.int64]) -> Array:
+    """The rows of `value` that some samples have: as many for each as its type says."""
+    by_sample = array.reshape(-1, shape_of(value)[0], *array.shape[1:])
+    return by_sample[samples].reshape(-1, *array.shape[1:])
+
+
+def parts(inputs: Mapping[SSAValue, Array], batch: int) -> Iterator[dict[SSAValue, Array]]:
+    """All samples in order, `batch` at a time."""
+    count = min(len(array) // shape_of(value)[0] for value, array in inputs.items())
+    for low in range(0, count, batch):
+        samples = np.arange(low, min(low + batch, count))
+        yield {value: rows_picked(value, array, samples) for value, array in inputs.items()}
 
 
 class Bias:

@@ -14,7 +14,7 @@ from xdsl.ir import Operation
 from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names, run
 from .layers import Float, Layer
-from .observe import batches
+from .observe import batches, bounded_batch
 
 BATCH = 32
 Bounds = tuple[Float, Float]
@@ -43,8 +43,10 @@ def observe(
 ) -> dict[Operation, Bounds]:
     """The bounds of the results of `ops` over all samples of a data file."""
     observer = ChannelObserver(ops)
+    if not ops:
+        return observer.bounds
     names = input_names(function)
-    for part in batches(read_inputs(data, names), BATCH):
+    for part in batches(read_inputs(data, names), bounded_batch(function, BATCH)):
         arrays = {name: array.astype(np.float32) for name, array in part.items()}
         run(module, arrays, function.sym_name.data, listeners=[observer])
     return observer.bounds

@@ -97,14 +97,18 @@ class Prefix:
         if result is not None:
             self.real[op.results[0]] = result
         elif isinstance(op, quant.CastOp):
-            self.real[op.results[0]] = self.real[op.operands[0]]
+            self.real[op.results[0]] = self.value(op.operands[0], self.real)
         else:
             self.real[op.results[0]] = self.run(op, self.real)
 
     def run(self, op: Operation, values: Mapping[SSAValue, Array]) -> Array:
         """What `op` gives in one of the networks."""
-        arguments = [values[v] if v in values else self.constant(v) for v in op.operands]
-        return self.interpreter.run_op(op, tuple(arguments))[0]
+        arguments = tuple(self.value(operand, values) for operand in op.operands)
+        return self.interpreter.run_op(op, arguments)[0]
+
+    def value(self, value: SSAValue, values: Mapping[SSAValue, Array]) -> Array:
+        """That of an activation in one of the networks, or of a constant."""
+        return values[value] if value in values else self.constant(value)
 
     def constant(self, value: SSAValue) -> Array:
         """The value of a constant, or of a cast of one."""

@@ -53,7 +53,7 @@ class Tape:
 
     def step(self, op: Operation, values: Values) -> Array:
         if isinstance(op, CASTS) and not self.casts:
-            return values[op.operands[0]]
+            return self.network.value(op.operands[0], values)
         return self.network.run(op, values)
 
     def back(self, values: Values, slopes: Values) -> dict[SSAValue, Array]:
