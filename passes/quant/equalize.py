@@ -87,7 +87,8 @@ class Equalize(ModulePass):
                 f"{PASS}: clips={self.clips} is none of {choices(self.clips, CLIPS)}"
             )
         if not self.strengths or not all(0 <= strength <= 1 for strength in self.strengths):
-            raise PassFailedException(f"{PASS}: strengths are from 0 to 1, not {self.strengths}")
+            given = ",".join(f"{strength:g}" for strength in self.strengths) or "none at all"
+            raise PassFailedException(f"{PASS}: strengths are from 0 to 1, not {given}")
 
     def best_strength(self, module: ModuleOp) -> float:
         """The first with no more noise than the least, give or take a standard error."""

@@ -21,12 +21,14 @@ from quant_networks import (
     sqnr,
 )
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import PassFailedException
 
 from runnel.dialects import graph
 from runnel.passes.graph.fold_batch_norm import FoldBatchNorm
 from runnel.passes.graph.output_statistics import output_statistics
 from runnel.passes.quant.equalize import Equalize
 from runnel.passes.quant.layers import layers_of
+from runnel.passes.quant.verdict import clearly_more
 
 EXACT = Equalize(tolerance=1e-9, sweeps=1000)
 
@@ -235,8 +237,16 @@ def test_it_says_where_quantization_keeps_less(tmp_path: Path):
     data = calibration_file(tmp_path)
     remarks = apply(small_network(1, imbalance=2.0), Equalize(data=data, per_channel=False))
     assert not any("dB" in remark for remark in remarks)
-    # The weights are even as they are, and activations too: a channel that is seldom active has
-    # great weights, and gets a great range by equalization.
+    module = seldom_active()
+    remarks = apply(module, Equalize(data=data))
+    told = [remark for remark in remarks if "dB" in remark]
+    assert len(told) == 1 and "missed" in told[0] and "per channel" in told[0]
+
+
+def seldom_active() -> ModuleOp:
+    """Two layers: half of the channels between them are seldom active, with great weights, and get
+    a great range by equalization.
+    """
     random = np.random.default_rng(0)
     first = random.normal(size=(8, 3, 1, 1))
     first[:4] *= 100
@@ -247,10 +257,82 @@ def test_it_says_where_quantization_keeps_less(tmp_path: Path):
         ("Relu", ["1"], ["2"], {}),
         ("Conv", ["2", "c"], ["y"], {}),
     ]
+    return network([1, 3, 8, 8], nodes, constants)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
+def test_strength_is_a_power_of_the_scales(strength: float):
+    """Weights of the first layer are divided by sqrt(made / read) to that power."""
+    before, module = seldom_active(), seldom_active()
+    check_same(module, images(2, 0), Equalize(strengths=(strength,)))
+    (made, _), (_, read) = peaks(before)
+    expected = made / np.sqrt(made / read) ** strength
+    np.testing.assert_allclose(peaks(module)[0][0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("per_channel", "best"), [(True, 0.5), (False, 1.0)])
+def test_the_strength_that_keeps_the_most_is_taken(tmp_path: Path, per_channel: bool, best: float):
+    """Weights with scales of their own need no equal ranges; those with one need nothing more."""
+    data, x = calibration_file(tmp_path), images(200, seed=7)
+    reference, kept = outputs(seldom_active(), x), dict[float, float]()
+    for strength in (0.0, 0.5, 1.0):
+        module = seldom_active()
+        apply(module, Equalize(strengths=(strength,)))
+        coarse = simulated(module, data, per_channel=per_channel)
+        kept[strength] = sqnr(reference, outputs(coarse, x))
+    assert best == max(kept, key=lambda strength: kept[strength])
+    module = seldom_active()
+    remarks = apply(module, Equalize(data=data, per_channel=per_channel, strengths=tuple(kept)))
+    assert any(f"analysis: equalize [model]: strength {best:g}: 8-bit" in r for r in remarks)
+    assert not any("without this pass" in remark for remark in remarks)
+
+
+def test_of_equal_strengths_the_first_is_taken(tmp_path: Path):
+    """All keep the same of two layers whose channels are equal: their scales are 1."""
+    constants = {"a": np.eye(3).reshape(3, 3, 1, 1), "c": np.eye(3).reshape(3, 3, 1, 1)}
+    nodes: list[Node] = [("Conv", ["x", "a"], ["1"], {}), ("Conv", ["1", "c"], ["y"], {})]
     module = network([1, 3, 8, 8], nodes, constants)
-    remarks = apply(module, Equalize(data=data))
-    told = [remark for remark in remarks if "dB" in remark]
-    assert len(told) == 1 and "missed" in told[0] and "per channel" in told[0]
+    data = calibration_file(tmp_path)
+    remarks = apply(module, Equalize(data=data, strengths=(0.5, 1.0, 0.0)))
+    assert any("strength 0.5:" in remark for remark in remarks)
+
+
+def test_more_noise_is_clear_beyond_a_standard_error():
+    """Of the logarithm of the ratio: with totals A and B, d log(A / B) = dA / A - dB / B."""
+    random = np.random.default_rng(0)
+    noise = random.uniform(1, 3, 400)
+    once = noise * random.uniform(0.5, 1.5, 400)
+    draws = random.integers(0, 400, (2000, 400))
+    spread = np.log(once[draws].sum(1) / noise[draws].sum(1)).std()
+    ratio = once.sum() / noise.sum()
+    for factor, clear in ((1.2, True), (0.8, False)):
+        scaled = once / ratio * np.exp(factor * spread)
+        assert clearly_more(scaled, noise) is clear
+    assert not clearly_more(np.zeros(4), np.zeros(4))
+    assert clearly_more(np.ones(4), np.zeros(4))
+
+
+@pytest.mark.parametrize("strengths", [(), (1.5,), (-0.1, 1.0)])
+def test_strengths_are_from_0_to_1(strengths: tuple[float, ...]):
+    with pytest.raises(PassFailedException, match="strengths are from 0 to 1, not"):
+        apply(small_network(0), Equalize(strengths=strengths))
+
+
+def test_data_may_have_several_rows_for_a_sample(tmp_path: Path):
+    """Samples of 5 rows, more of them than one batch holds."""
+    random = np.random.default_rng(2)
+    constants = {"w": random.normal(size=(8, 6)), "v": random.normal(size=(6, 3))}
+    nodes: list[Node] = [
+        ("MatMul", ["x", "w"], ["h"], {}),
+        ("Clip", ["h", "low", "high"], ["c"], {}),
+        ("MatMul", ["c", "v"], ["y"], {}),
+    ]
+    constants |= {"low": np.array(0.0), "high": np.array(1e3)}
+    module = network([5, 8], nodes, constants)
+    x = random.normal(size=(50, 8)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    remarks = check_same(module, x, Equalize("bounded", str(tmp_path / "x.npy")))
+    assert any("never reach 1000: scaled" in remark for remark in remarks)
 
 
 def test_an_imbalanced_network_comes_back_from_chance(tmp_path: Path):

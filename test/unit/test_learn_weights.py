@@ -282,6 +282,29 @@ def test_one_scale_per_tensor_stays_one(tmp_path: Path):
         assert integers is not None and len(np.unique(integers.scales)) == 1
 
 
+def test_a_sample_may_be_several_rows(tmp_path: Path):
+    """Four rows that are flattened into one: steps and errors are by the sample."""
+    random = np.random.default_rng(3)
+    constants = {"w": random.normal(size=(6, 8)), "v": random.normal(size=(5, 24))}
+    nodes: list[Node] = [
+        ("Gemm", ["x", "w"], ["h"], {"transB": 1}),
+        ("Relu", ["h"], ["r"], {}),
+        ("Flatten", ["r"], ["f"], {"axis": 0}),
+        ("Gemm", ["f", "v"], ["y"], {"transB": 1}),
+    ]
+    module = network([4, 8], nodes, constants)
+    x = random.normal(size=(4 * 130, 8)).astype(np.float32)
+    data = str(tmp_path / "x.npy")
+    np.save(data, x)
+    reference = np.maximum(x @ constants["w"].T, 0).reshape(130, 24) @ constants["v"].T
+    coarse = simulated(module, data, bits=4)
+    np.testing.assert_allclose(outputs(module, x), reference, rtol=1e-4, atol=1e-4)
+    before = sqnr(reference, outputs(coarse, x))
+    (remark,) = apply(coarse, LearnWeights(data, 200, batch=32))
+    assert "passed" in remark
+    assert sqnr(reference, outputs(coarse, x)) > before + 1
+
+
 def test_the_quantize_pipeline_takes_both(tmp_path: Path):
     training, few = two_conditions()
     data = str(tmp_path / "few.npy")

@@ -333,6 +333,28 @@ def test_a_sample_may_be_several_rows(tmp_path: Path):
     assert sum("codes moved" in remark for remark in remarks) == 2
 
 
+def test_constants_between_activations_are_real_in_the_float_network(tmp_path: Path):
+    """As the embedding of positions in attention: it is quantized as an activation is."""
+    random = np.random.default_rng(2)
+    place = random.normal(size=(1, 5))
+    constants = {"w": random.normal(size=(8, 5)), "p": place, "v": random.normal(size=(5, 3))}
+    nodes: list[Node] = [
+        ("MatMul", ["x", "w"], ["h"], {}),
+        ("Add", ["h", "p"], ["s"], {}),
+        ("MatMul", ["s", "v"], ["y"], {}),
+    ]
+    data = str(tmp_path / "x.npy")
+    x = random.normal(size=(24, 8)).astype(np.float32)
+    np.save(data, x)
+    coarse = simulated(network([1, 8], nodes, constants), data, bits=4)
+    *_, last = start(coarse, "test", data, 24).visits()
+    np.testing.assert_allclose(last.real_input, x @ constants["w"] + place, rtol=1e-5, atol=1e-5)
+    error = np.abs(last.input - last.real_input).max()
+    assert 1e-3 < error < 1
+    remarks = apply(coarse, RoundWeights(data))
+    assert sum("codes moved" in remark for remark in remarks) == 2
+
+
 def test_it_says_what_is_wrong(tmp_path: Path):
     data = calibration_file(tmp_path)
     with pytest.raises(RunnelError, match="run insert-quant-casts first"):

@@ -3,12 +3,17 @@
 // RUN: opt-tool %s -p equalize,remove-unused-globals --remarks=all 2>&1 | filecheck %s
 // RUN: opt-tool %s -p equalize{clips=off} | filecheck %s --check-prefix=OFF
 // RUN: opt-tool %s -p equalize{clips=relu},remove-unused-globals | filecheck %s --check-prefix=RELU
+// RUN: opt-tool %s -p equalize{strengths=0.5},remove-unused-globals | filecheck %s --check-prefix=HALF
 // RUN: not opt-tool %s -p equalize{clips=no} 2>&1 | filecheck %s --check-prefix=WRONG
+// RUN: not opt-tool %s -p equalize{strengths=2} 2>&1 | filecheck %s --check-prefix=STRONG
 
 // CHECK-DAG: remark: passed: equalize [first]: inputs times 1, outputs divided by 0.5 to 4
 // CHECK-DAG: remark: passed: equalize [second]: inputs times 0.5 to 4, outputs divided by 1
 // CHECK-DAG: remark: missed: equalize [six]: no scales across a clip
 // WRONG: equalize: clips=no is none of keep, bounded, relu, off
+// STRONG: equalize: strengths are from 0 to 1, not 2
+// HALF-DAG: graph.global @w1_1 : tensor<2x1x1x1xf32> = dense<{{\[\[\[\[}}8.000000e+00]]], {{\[\[\[}}1.41421354]]]]>
+// HALF-DAG: graph.global @w2_1 : tensor<1x2x1x1xf32> = dense<{{\[\[\[\[}}2.000000e+00]], {{\[\[}}2.82842708]]]]>
 
 graph.global @w1 : tensor<2x1x1x1xf32> = dense<[[[[16.0]]], [[[1.0]]]]>
 graph.global @b1 : tensor<2xf32> = dense<[8.0, 1.0]>
