@@ -65,9 +65,9 @@ RECIPES: dict[str, str] = {
     "w8 tensor depthwise flips bias": "channels=false equalize=bounded depthwise=data "
     "rounding=flips bias-correction=data",
     "w8 noise": "noise=data",
-    "w8 noise flips": "noise=data rounding=flips biases=true",
+    "w8 noise flips": "noise=data rounding=flips",
     "w8 tensor noise": "channels=false noise=data",
-    "w8 tensor noise flips": "channels=false noise=data rounding=flips biases=true",
+    "w8 tensor noise flips": "channels=false noise=data rounding=flips",
     "w8 without data": 'data="" method=batch-norm bias-correction=analytic',
     "w8 tensor without data": 'data="" method=batch-norm channels=false equalize=bounded '
     "absorb=batch-norm bias-correction=analytic",

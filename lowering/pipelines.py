@@ -40,7 +40,7 @@ PIPELINES: dict[str, NamedPipeline] = {
         "tune-ranges{data=$data samples=$tune},mixed-precision{data=$data sqnr=$mixed},"
         "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits "
         "block-size=$block-size},"
-        "round-weights{method=$rounding data=$data biases=$biases distill=$distill},"
+        "round-weights{method=$rounding data=$data distill=$distill},"
         "learn-weights{iterations=$learn data=$data distill=$distill},"
         "correct-bias{method=$bias-correction data=$data},round-biases,round-results,"
         "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals",
@@ -59,7 +59,6 @@ PIPELINES: dict[str, NamedPipeline] = {
             "depthwise": "off",
             "absorb": "off",
             "rounding": "nearest",
-            "biases": "false",
             "distill": "0",
             "learn": "0",
             "bias-correction": "narrow",
@@ -71,7 +70,7 @@ PIPELINES: dict[str, NamedPipeline] = {
         "equalize-noise{data=$file per-channel=$channels},"
         'calibrate{data="" method=batch-norm input-low=$low input-high=$high},'
         "insert-quant-casts{per-channel=$channels weight-bits=$weight-bits},"
-        "round-weights{data=$file biases=true},"
+        "round-weights{data=$file},"
         "convert-graph-to-quant{rounding=platform},cleanup,remove-unused-globals",
         {
             "file": None,

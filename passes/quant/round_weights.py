@@ -44,13 +44,13 @@ class RoundWeights(ModulePass):
       With `state=FILE.npz` finished layers are kept there, and a second run goes on.
 
     Codes stay the ones below and above the float weight; `free=true` lets flips go further. Scales
-    stay, and biases but with `biases=true`: each bias then takes out the mean error, whatever the
-    codes, and codes are chosen by the error around it (for behind a ReLU inputs have great means,
-    which would decide most of the codes); in a depthwise layer, positions that the ReLU or clip
-    behind it cuts off count little then. `samples` limits the samples and `positions` the positions
-    of a layer's output that are looked at (at least 8 for each weight of an output); `seed` chooses
-    them. With `distill` samples are as many that batch norms describe, made from those of `data`,
-    which may not show all conditions.
+    stay. With `biases` (unless said otherwise, with flips) each bias takes out the mean error,
+    whatever the codes, and codes are chosen by the error around it (for behind a ReLU inputs have
+    great means, which would decide most of the codes); in a depthwise layer, positions that the
+    ReLU or clip behind it cuts off count little then. `samples` limits the samples and `positions`
+    the positions of a layer's output that are looked at (at least 8 for each weight of an output);
+    `seed` chooses them. With `distill` samples are as many that batch norms describe, made from
+    those of `data`, which may not show all conditions.
     """
 
     name = PASS
@@ -61,7 +61,7 @@ class RoundWeights(ModulePass):
     positions: int = 8192
     seed: int = 0
     free: bool = False
-    biases: bool = False
+    biases: bool | None = None
     distill: int = 0
     iterations: int = 400
     state: str = ""
@@ -75,6 +75,10 @@ class RoundWeights(ModulePass):
             return
         with told_if_worse(PASS, op, self.data):
             self.round_all(op)
+
+    @property
+    def moves_biases(self) -> bool:
+        return self.method == "flips" if self.biases is None else self.biases
 
     def round_all(self, module: ModuleOp) -> None:
         state = State(Path(self.state)) if self.state else None
@@ -90,9 +94,9 @@ class RoundWeights(ModulePass):
     def round(self, visit: Visit, integers: Integers, seed: int, state: State | None) -> None:
         weight = rows_of(visit.layer, visit.real_weight)
         drawn = sample(visit, self.positions, seed)
-        if self.biases:
+        if self.moves_biases:
             drawn = heard(visit, weight, drawn)
-        second = moments(drawn, self.biases)
+        second = moments(drawn, self.moves_biases)
         target = second.target(weight)
         codes = self.flips(integers, weight, target, second.quantized)
         if self.method == "adaround":
@@ -101,7 +105,7 @@ class RoundWeights(ModulePass):
         after = cost(integers.scales * codes - target, second.quantized).sum()
         moved = int((codes != integers.codes).sum())
         integers.write(codes)
-        if self.biases:
+        if self.moves_biases:
             move_bias(visit.layer, weight, integers.scales * codes, drawn)
         gain = 10 * np.log10(before / after) if after > 0 else 0.0
         text = f"{moved} of {codes.size} codes moved, error {gain:+.2f} dB less"
