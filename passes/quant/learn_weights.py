@@ -19,12 +19,11 @@ from ...dialects.graph_base import shape_of
 from .adam import Adam
 from .distill import distill
 from .layers import layers_of
-from .observe import logits_of
 from .prefix import Prefix, start
 from .real_parameters import real_parameters, real_weight, set_corrected_bias
 from .rules import Rules
 from .tape import Tape
-from .verdict import told_if_worse
+from .verdict import before_softmax, told_if_worse
 from .weight_rounding import Integers, integers_of, least_scales, rows_of
 
 Array = NDArray[Any]
@@ -121,10 +120,10 @@ class Task:
     @staticmethod
     def of(network: Prefix, batch: int) -> Task:
         function, module = network.function, network.module
-        logits, last = logits_of(function), function.body.block.last_op
+        last = function.body.block.last_op
         if not isinstance(last, func.ReturnOp) or not last.operands:
             raise RunnelError(f"{PASS}: @{function.sym_name.data} returns nothing")
-        output = last.operands[0] if logits is None else logits.results[0]
+        output = before_softmax(function)
         inputs = dict(network.real)
         exact, real = Tape(network, output, casts=False), real_parameters(module)
         unknown = exact.unknown

@@ -29,6 +29,7 @@ from runnel.passes.quant.prefix import Prefix, start
 from runnel.passes.quant.real_parameters import real_parameters
 from runnel.passes.quant.round_weights import RoundWeights
 from runnel.passes.quant.tape import Tape
+from runnel.passes.quant.verdict import kept
 from runnel.passes.quant.weight_rounding import integers_of
 from runnel.tools.pipeline import resolve_pipeline
 from runnel.tools.registry import new_context
@@ -254,6 +255,26 @@ def test_the_output_gains_on_other_inputs_and_becomes_integers(tmp_path: Path):
     resolve_pipeline("convert-graph-to-quant,cleanup").run(new_context(), module)
     assert not any(isinstance(op, graph.GemmOp) for op in module.walk())
     assert sqnr(reference, outputs(module, other)) > after - 0.5
+
+
+def test_a_classifier_learns_by_its_logits(tmp_path: Path):
+    """A softmax behind the logits and its quantizers take no part."""
+    random = np.random.default_rng(5)
+    constants = {"w": random.normal(size=(16, 8)), "v": random.normal(size=(5, 16))}
+    nodes: list[Node] = [
+        ("Gemm", ["x", "w"], ["h"], {"transB": 1}),
+        ("Relu", ["h"], ["r"], {}),
+        ("Gemm", ["r", "v"], ["l"], {"transB": 1}),
+        ("Softmax", ["l"], ["y"], {"axis": 1}),
+    ]
+    x = random.normal(size=(200, 8)).astype(np.float32)
+    data = str(tmp_path / "x.npy")
+    np.save(data, x)
+    coarse = simulated(network([1, 8], nodes, constants), data, bits=4)
+    before = kept(coarse, "test", data)
+    (remark,) = learned(coarse, data, 200)
+    assert "passed" in remark and "codes moved" in remark
+    assert kept(coarse, "test", data) > before + 1
 
 
 def test_what_makes_no_gain_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
