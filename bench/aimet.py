@@ -38,8 +38,8 @@ from runnel.bench.notes import Notes
 from runnel.bench.options import add_names
 from runnel.bench.quantization import CASES, RECIPES, flat, joined, outputs_of, paired_error
 from runnel.passes.quant.round_weights import RoundWeights
-from runnel.passes.quant.verdict import sqnr
 from runnel.tools import api
+from runnel.tools.fidelity import fidelity
 from runnel.tools.pipeline import Instrument, PassStep, resolve_pipeline
 from runnel.tools.registry import new_context
 from runnel.tools.report.text_table import text_table
@@ -124,7 +124,7 @@ class Setting:
             *(self.name, tool, recipe, self.digest),
             CASES[self.name].score(self.inputs, found),
             float((found.argmax(1) == self.reference.argmax(1)).mean()),
-            sqnr(self.reference, found),
+            fidelity(self.reference, found).sqnr,
             rounding,
             seconds,
             None if hits is None else "".join("01"[int(hit)] for hit in hits),

@@ -16,7 +16,7 @@ from ..graph.output_statistics import OutputStatistics, output_statistics
 from .chains import Pair, pairs_of
 from .layers import Float
 from .observe_channels import observed_bounds
-from .plain import tell_if_worse
+from .plain_quantization import tell_if_worse
 
 PASS = "absorb-high-bias"
 METHODS = ("batch-norm", "data", "off")

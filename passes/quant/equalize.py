@@ -22,7 +22,7 @@ from ...dialects.graph_base import shape_of
 from ..graph.element_classes import FIXED
 from ..graph.output_statistics import OutputStatistics, output_statistics
 from .observe_channels import observe
-from .plain import plain_name, plain_noises
+from .plain_quantization import plain_name, plain_noises
 from .scale_classes import LayerClasses, ScaleClasses
 from .verdict import clearly_more, decibels_of, function_of, tell
 

@@ -23,7 +23,7 @@ from .chains import activation_bounds
 from .layers import Float, Layer, layer_of, layers_of
 from .notes import FLOAT
 from .observe_channels import Bounds, observe
-from .plain import tell_if_worse
+from .plain_quantization import tell_if_worse
 
 PASS = "equalize-depthwise"
 METHODS = ("data", "off")

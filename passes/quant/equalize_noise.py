@@ -24,7 +24,7 @@ from .layers import Float
 from .least_noise import Tensor, Weight, least_noise
 from .observe import is_float
 from .output_gradients import Gradients, gradients, tape_of
-from .plain import tell_if_worse
+from .plain_quantization import tell_if_worse
 from .scale_classes import ScaleClasses
 
 PASS = "equalize-noise"

@@ -92,9 +92,3 @@ def before_softmax(function: func.FuncOp) -> SSAValue:
     while isinstance(source.owner, MOVED):
         source = source.owner.operands[0]
     return source.owner.operands[0] if isinstance(source.owner, graph.SoftmaxOp) else result
-
-
-def sqnr(reference: Array, found: Array) -> float:
-    exact = reference.astype(np.float64)
-    noise = ((exact - found) ** 2).sum()
-    return float(10 * np.log10((exact**2).sum() / noise)) if noise else np.inf
