@@ -113,7 +113,7 @@ class Task:
     inputs: Mapping[SSAValue, Array]
     wanted: Array
     deviations: Mapping[SSAValue, float]
-    """Of the result of each layer, over all values."""
+    """Of the result of each layer, over a batch."""
     batch: int
     """Samples of a step."""
 
@@ -129,14 +129,16 @@ class Task:
         unknown = exact.unknown
         if unknown:
             refuse(unknown[0], f"{PASS}: the gradient of {unknown[0].name} is not known")
-        values = [exact.run(part, real) for part in parts(inputs, batch)]
-        deviations: dict[SSAValue, float] = {
-            layer.op.results[0]: float(values[0][layer.op.results[0]].std())
-            for layer in layers_of(module)
-            if layer.op.results[0] in values[0]
-        }
-        wanted = np.concatenate([part[output] for part in values])
-        return Task(Tape(network, output, casts=True), inputs, wanted, deviations, batch)
+        wanted: list[Array] = []
+        deviations: dict[SSAValue, float] = {}
+        for part in parts(inputs, batch):
+            values = exact.run(part, real)
+            wanted.append(values[output])
+            if not deviations:
+                made = [layer.op.results[0] for layer in layers_of(module)]
+                deviations = {v: float(values[v].std()) for v in made if v in values}
+        quantized = Tape(network, output, casts=True)
+        return Task(quantized, inputs, np.concatenate(wanted), deviations, batch)
 
     @property
     def count(self) -> int:
