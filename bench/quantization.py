@@ -117,12 +117,14 @@ class Case(Protocol):
         ...
 
     def score(self, inputs: Array, outputs: Array) -> float:
-        """The share of hits, or what else stands for a network that is no classifier."""
-        ...
+        """The share of hits; a network that is no classifier has its own measure."""
+        hits = self.hits(outputs)
+        assert hits is not None
+        return float(hits.mean())
 
 
 @dataclass(frozen=True)
-class Tiny:
+class Tiny(Case):
     """A network of `networks.py`."""
 
     name: str
@@ -145,17 +147,16 @@ class Tiny:
         return outputs.argmax(1) == labels[: len(outputs)]
 
     def score(self, inputs: Array, outputs: Array) -> float:
-        hits = self.hits(outputs)
-        if hits is not None:
-            return float(hits.mean())
         network = NETWORKS[self.name]
+        if network.metric == "top1":
+            return super().score(inputs, outputs)
         (data,) = network.tests
         count = len(network.labels(data)) * len(inputs) // len(network.inputs(data))
         return network.score(data, inputs, outputs, count)
 
 
 @dataclass(frozen=True)
-class Stored:
+class Stored(Case):
     """A classifier of stored samples; `sets`: the files of inputs and labels of each test set,
     `order`: the outputs that stand for the labels 0, 1, ...
     """
@@ -180,9 +181,6 @@ class Stored:
         chosen = outputs if self.order is None else outputs[:, list(self.order)]
         labels = np.concatenate([self.array(y) for _, y in self.sets])
         return chosen.argmax(1) == labels[: len(chosen)]
-
-    def score(self, inputs: Array, outputs: Array) -> float:
-        return float(self.hits(outputs).mean())
 
     def array(self, file: str) -> Array:
         loaded: Any = np.load(models_folder() / self.folder / file)
@@ -220,7 +218,7 @@ def caffe(image: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class ImageNet:
+class ImageNet(Case):
     """A classifier of photographs of `size` pixels; `offset` outputs come before the classes."""
 
     file: str
@@ -249,9 +247,6 @@ class ImageNet:
         with open(models_folder() / "imagenet/val_labels.csv") as file:
             labels = np.array([int(label) for _, label in csv.reader(file)])[: len(outputs)]
         return outputs[:, self.offset :].argmax(1) == labels
-
-    def score(self, inputs: Array, outputs: Array) -> float:
-        return float(self.hits(outputs).mean())
 
 
 CASES: dict[str, Case] = {
