@@ -297,6 +297,20 @@ def test_of_equal_strengths_the_first_is_taken(tmp_path: Path):
     assert any("strength 0.5:" in remark for remark in remarks)
 
 
+@pytest.mark.parametrize(("share", "best"), [(1.05, 1.0), (1.6, 0.5)])
+def test_a_stronger_one_is_taken_within_a_standard_error(
+    share: float, best: float, monkeypatch: pytest.MonkeyPatch
+):
+    """Of 64 samples whose noise varies by half, totals 5 % apart are the same and 60 % are not."""
+    random = np.random.default_rng(0)
+    least = random.uniform(0.5, 1.5, 64)
+    other = random.permutation(least) * share
+    measured = iter([other, least, 3 * least])
+    monkeypatch.setattr("runnel.passes.quant.equalize.plain_noises", lambda *_: next(measured))
+    remarks = apply(seldom_active(), Equalize(data="x.npy", strengths=(1.0, 0.5)))
+    assert any(f"strength {best:g}:" in remark for remark in remarks)
+
+
 def test_more_noise_is_clear_beyond_a_standard_error():
     """Of the logarithm of the ratio: with totals A and B, d log(A / B) = dA / A - dB / B."""
     random = np.random.default_rng(0)
