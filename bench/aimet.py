@@ -1,7 +1,7 @@
 """aimet-onnx beside runnel: the same ONNX files, calibration and test data, on this machine.
 
 python bench/aimet.py --aimet PYTHON [--networks resnet8,...] [--recipes w8,...] [--count N]
-                      [--json FILE]
+                      [--draws N] [--json FILE]
 
 PYTHON is of an environment with aimet-onnx 2.42 (python -m venv E; E/bin/pip install
 aimet-onnx==2.42.0). AIMET's accuracy is that of its simulation, with min-max ranges, its default;
@@ -11,6 +11,11 @@ chance (McNemar's exact test, one-sided); `agree` is with the float model, SQNR 
 outputs; `rounding` is the seconds of CPU for choosing weights (AdaRound there with 2,000 iterations
 a layer, flips and AdaRound here), `CPU s` those of all of quantization. `taskset -c 0` before the
 command gives both one thread.
+
+Which side of a decision a sample that is close to it falls on is luck, and another calibration set
+would throw again. With `--draws N` both tools get N sets, each half of the calibration samples
+(chosen by numpy's generator seeded with 1 to N), and the table has the mean over them, of hits for
+each sample, too.
 
 With --json all rows are kept in FILE. Those of AIMET for the same model, data and worker are taken
 from there by a later run, which needs no --aimet then; ours are always made anew.
@@ -36,13 +41,24 @@ from xdsl.ir import Operation
 from runnel.bench.networks import Array
 from runnel.bench.notes import Notes
 from runnel.bench.options import add_names
-from runnel.bench.quantization import CASES, RECIPES, flat, joined, outputs_of, paired_error
+from runnel.bench.quantization import (
+    CASES,
+    RECIPES,
+    flat,
+    joined,
+    outputs_of,
+    paired_error,
+    rows_of,
+)
 from runnel.passes.quant.round_weights import RoundWeights
 from runnel.tools import api
 from runnel.tools.fidelity import fidelity
 from runnel.tools.pipeline import Instrument, PassStep, resolve_pipeline
 from runnel.tools.registry import new_context
 from runnel.tools.report.text_table import text_table
+
+WHOLE = 0
+"""The draw that is all of the calibration data."""
 
 WORKER = Path(__file__).with_name("aimet_worker.py")
 
@@ -75,22 +91,47 @@ class Row:
     seconds: float
     hits: str | None
     """For each sample whether its class is the right one: 0 or 1."""
+    draw: int = WHOLE
+    """Which half of the calibration data it is of."""
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        return (self.network, self.tool, self.recipe)
+    def key(self) -> tuple[str, str, str, int]:
+        return (self.network, self.tool, self.recipe, self.draw)
 
-    def ahead(self, other: Row) -> str:
-        points = 100 * (self.score - other.score)
-        ours, theirs = bits(self.hits), bits(other.hits)
-        if ours is None or theirs is None:
+
+@dataclass(frozen=True)
+class Mean:
+    """Of the rows of one network, tool and recipe over draws."""
+
+    rows: Sequence[Row]
+
+    def of(self, field: str) -> float:
+        return float(np.mean([getattr(row, field) for row in self.rows]))
+
+    @cached_property
+    def hits(self) -> Array | None:
+        """For each sample the share of rows that get it right."""
+        found = [list(row.hits) for row in self.rows if row.hits is not None]
+        return np.array(found, int).mean(0) if found else None
+
+    def ahead(self, other: Mean) -> str:
+        points = 100 * (self.of("score") - other.of("score"))
+        if self.hits is None or other.hits is None:
             return f"{points:+.2f}"
-        text = f"{points:+.2f} ± {100 * paired_error(ours, theirs):.2f}"
-        return text if points >= 0 else f"{text}, p {chance(ours, theirs):.2f}"
+        text = f"{points:+.2f} ± {100 * paired_error(self.hits, other.hits):.2f}"
+        if points >= 0 or len(self.rows) > 1:
+            return text
+        return f"{text}, p {chance(self.hits, other.hits):.2f}"
 
-
-def bits(hits: str | None) -> Array | None:
-    return None if hits is None else np.array(list(hits), int)
+    def cells(self, ahead: str) -> tuple[str, ...]:
+        first = self.rows[0]
+        score, agreement, sqnr, rounding, seconds = map(
+            self.of, ("score", "agreement", "sqnr", "rounding", "seconds")
+        )
+        return (
+            *(first.network, first.tool, first.recipe, f"{score:.4f}", ahead),
+            *(f"{agreement:.4f}", f"{sqnr:.1f}", f"{rounding:.1f}", f"{seconds:.1f}"),
+        )
 
 
 def chance(ours: Array, theirs: Array) -> float:
@@ -111,6 +152,7 @@ class Setting:
     test: Path
     inputs: Array
     reference: Array
+    draw: int
 
     @cached_property
     def digest(self) -> str:
@@ -128,6 +170,7 @@ class Setting:
             rounding,
             seconds,
             None if hits is None else "".join("01"[int(hit)] for hit in hits),
+            self.draw,
         )
 
 
@@ -171,8 +214,24 @@ def runnel(setting: Setting, recipe: str) -> Row:
     return setting.row("runnel", recipe, found, rounding.seconds, seconds)
 
 
+def drawn(samples: Array, rows: int, draw: int) -> Array:
+    """Half of the samples, of so many rows each, in their order; all of them if `draw` is WHOLE."""
+    if draw == WHOLE:
+        return samples
+    count = len(samples) // rows
+    chosen = np.random.default_rng(draw).choice(count, count // 2, replace=False)
+    return samples.reshape(count, rows, *samples.shape[1:])[np.sort(chosen)].reshape(
+        -1, *samples.shape[1:]
+    )
+
+
 def rows(
-    name: str, recipes: Sequence[str], count: int | None, python: str | None, notes: Notes[Row]
+    name: str,
+    recipes: Sequence[str],
+    count: int | None,
+    python: str | None,
+    notes: Notes[Row],
+    draw: int,
 ) -> Iterator[Row]:
     """The float network; for each recipe AIMET's row, which may be known, and ours."""
     case = CASES[name]
@@ -182,41 +241,44 @@ def rows(
         module = api.load(model)
         inputs = joined(case.tests(), module, count)
         data, test = folder / "calibration.npy", folder / "test.npy"
-        np.save(data, case.calibration())
+        np.save(data, drawn(case.calibration(), rows_of(module), draw))
         np.save(test, inputs)
         reference = flat(outputs_of(module, inputs).result)
-        setting = Setting(name, model, data, test, inputs, reference)
+        setting = Setting(name, model, data, test, inputs, reference, draw)
         yield setting.row("float", "", reference, 0.0, 0.0)
         for recipe in recipes:
-            known = notes.get((name, "aimet", recipe), setting.digest)
+            known = notes.get((name, "aimet", recipe, draw), setting.digest)
             yield known or aimet(setting, recipe, python)
             for ours in PAIRS[recipe]:
                 yield runnel(setting, ours)
 
 
-def table(notes: Notes[Row]) -> str:
-    """All that is known: of each network the float one, AIMET's rows, and behind each ours of the
-    same files.
+def table(notes: Notes[Row], draws: Sequence[int]) -> str:
+    """The means over these draws of all that is known: of each network the float one, AIMET's rows,
+    and behind each ours of the same files.
     """
     headers = ("network", "tool", "recipe", "score", "ahead", "agree", "SQNR", "rounding", "CPU s")
     cells: list[tuple[str, ...]] = []
-    for real in [row for row in notes.found.values() if row.tool == "float"]:
-        cells.append(cells_of(real, ""))
+    real = [row for row in notes.found.values() if row.tool == "float" and row.draw in draws]
+    for network in dict.fromkeys(row.network for row in real):
+        floats = [row for row in real if row.network == network]
+        cells.append(Mean(floats).cells(""))
         for recipe, beside in PAIRS.items():
-            theirs = notes.get((real.network, "aimet", recipe), real.digest)
+            theirs = mean(notes, floats, "aimet", recipe)
             if theirs is None:
                 continue
-            cells.append(cells_of(theirs, ""))
-            found = [notes.get((real.network, "runnel", ours), real.digest) for ours in beside]
-            cells += [cells_of(ours, ours.ahead(theirs)) for ours in found if ours is not None]
+            cells.append(theirs.cells(""))
+            found = [mean(notes, floats, "runnel", ours) for ours in beside]
+            cells += [ours.cells(ours.ahead(theirs)) for ours in found if ours is not None]
     return text_table(headers, cells)
 
 
-def cells_of(row: Row, ahead: str) -> tuple[str, ...]:
-    return (
-        *(row.network, row.tool, row.recipe, f"{row.score:.4f}", ahead, f"{row.agreement:.4f}"),
-        *(f"{row.sqnr:.1f}", f"{row.rounding:.1f}", f"{row.seconds:.1f}"),
-    )
+def mean(notes: Notes[Row], floats: Sequence[Row], tool: str, recipe: str) -> Mean | None:
+    """Over the draws of the float rows, if it is known of all of the same files."""
+    keys = [((row.network, tool, recipe, row.draw), row.digest) for row in floats]
+    found = [notes.get(key, digest) for key, digest in keys]
+    known = [row for row in found if row is not None]
+    return Mean(known) if len(known) == len(floats) else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -226,14 +288,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_names(parser, "--networks", CASES, NETWORKS)
     add_names(parser, "--recipes", PAIRS)
     add("--count", type=int, help="only the first test inputs")
+    add("--draws", type=int, metavar="N", help="N halves of the calibration data; the mean of them")
     add("--json", type=Path, metavar="FILE", help="keep all rows in FILE, and take AIMET's from it")
     args = parser.parse_args(argv)
     notes = Notes.of(args.json, Row)
-    for name in args.networks:
-        for row in rows(name, args.recipes, args.count, args.aimet, notes):
-            notes.note(row)
-            print(*cells_of(row, ""), sep="  ", file=sys.stderr, flush=True)
-    print(table(notes), end="")
+    draws = [WHOLE] if args.draws is None else [*range(1, args.draws + 1)]
+    for draw in draws:
+        for name in args.networks:
+            for row in rows(name, args.recipes, args.count, args.aimet, notes, draw):
+                notes.note(row)
+                print(*Mean([row]).cells(""), sep="  ", file=sys.stderr, flush=True)
+    print(table(notes, draws), end="")
     return 0
 
 
