@@ -13,16 +13,12 @@ from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.ir import Operation, SSAValue
 
 from ..dialects.quant_types import UniformQuantizedType
+from ..passes.quant.logits import before_softmax
 from ..passes.quant.observe import bounded_batch
 from .signature import network_function, signature_of
 
 Array = NDArray[Any]
 BATCH = 32
-
-PEELED = frozenset(
-    {"graph.softmax", "quant.softmax", "graph.reshape", "quant.qcast", "quant.dcast"}
-)
-"""Ops between the logits and the result of the network."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def outputs_of(module: ModuleOp, samples: Mapping[str, Array], *, exact: bool = 
     from ..runtime.interpreter import run
 
     signature = signature_of(module)
-    source = logits_value(module)
+    source = before_softmax(network_function(module))
     capture = Capture(source.owner if isinstance(source.owner, Operation) else None, [])
     step = bounded_batch(network_function(module), BATCH)
     results: list[Array] = []
@@ -114,19 +110,6 @@ def outputs_of(module: ModuleOp, samples: Mapping[str, Array], *, exact: bool = 
         return Outputs(result, result)
     logits = real(source, np.concatenate(capture.found))
     return Outputs(result, logits if len(logits) == len(result) else result)
-
-
-def logits_value(module: ModuleOp) -> SSAValue:
-    """What the last softmax of the network takes; its first result where it has none."""
-    last = network_function(module).body.block.last_op
-    assert last is not None
-    result = value = last.operands[0]
-    while isinstance(value.owner, Operation) and value.owner.name in PEELED:
-        softmax = value.owner.name.endswith(".softmax")
-        value = value.owner.operands[0]
-        if softmax:
-            return value
-    return result
 
 
 def real(value: SSAValue, array: Array) -> Array:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.interpreter import Interpreter, PythonValues
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation
 
-from ...dialects import graph
 from ...runtime.interpreter import run
+from ..quant.logits import before_softmax
 from ..quant.observe import batches, bounded_batch
 
 Array = NDArray[Any]
@@ -35,19 +35,6 @@ class Results(Interpreter.Listener):
     def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
         if op is self.op:
             self.found.append(results[0])
-
-
-def before_softmax(function: func.FuncOp) -> SSAValue:
-    """What the last softmax takes; the first result where there is none."""
-    last = function.body.block.last_op
-    assert last is not None
-    result = value = last.operands[0]
-    while isinstance(value.owner, graph.SoftmaxOp | graph.ReshapeOp):
-        softmax = isinstance(value.owner, graph.SoftmaxOp)
-        value = value.owner.operands[0]
-        if softmax:
-            return value
-    return result
 
 
 def logits(module: ModuleOp, function: func.FuncOp, inputs: Mapping[str, Array]) -> Array:

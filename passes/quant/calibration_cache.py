@@ -23,7 +23,8 @@ from xdsl.ir import Operation, SSAValue
 
 from ...dialects import graph
 from .calibrators.cross_entropy import RowSample
-from .observe import Observer, logits_of, observed
+from .logits import logits_of
+from .observe import Observer, observed
 from .statistics import BINS, RangeStatistics
 
 Array = NDArray[Any]

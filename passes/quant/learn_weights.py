@@ -19,11 +19,12 @@ from ...dialects.graph_base import shape_of
 from .adam import Adam
 from .distill import distill
 from .layers import layers_of
+from .logits import before_softmax
 from .prefix import Prefix, start
 from .real_parameters import real_parameters, real_weight, set_corrected_bias
 from .rules import Rules
 from .tape import Tape
-from .verdict import before_softmax, told_if_worse
+from .verdict import told_if_worse
 from .weight_rounding import Integers, integers_of, least_scales, rows_of
 
 Array = NDArray[Any]

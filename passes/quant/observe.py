@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from xdsl.dialects import func
 from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
 from xdsl.interpreter import Interpreter, PythonValues
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Operation
 
-from ...dialects import graph
 from ...dialects.diagnostics import RunnelError
 from ...runtime.interpreter import input_names, run
 from .calibrators.cross_entropy import RowSample
+from .logits import logits_of
 from .statistics import RangeStatistics
 
 Array = NDArray[Any]
@@ -70,31 +70,6 @@ def observed(op: Operation) -> bool:
 
 def is_float(type: Attribute) -> bool:
     return isinstance(type, TensorType) and isinstance(type.element_type, AnyFloat)
-
-
-def logits_of(function: func.FuncOp) -> Operation | None:
-    """The op whose rows a softmax turns into the network's only result, or would: [N, classes], or
-    [N, classes, 1, 1]. None where that is a copy of an input's shape: no choice between classes.
-    """
-    last = function.body.block.last_op
-    value: SSAValue | None = last.operands[0] if last and len(last.operands) == 1 else None
-    while value is not None and isinstance(value.owner, graph.SoftmaxOp | graph.ReshapeOp):
-        value = value.owner.operands[0]
-    if value is None or not isinstance(value.owner, Operation) or not is_float(value.type):
-        return None
-    return value.owner if is_choice(function, value) else None
-
-
-def is_choice(function: func.FuncOp, value: SSAValue) -> bool:
-    """Whether `value` is made of rows of classes, and no copy of an input."""
-    assert isinstance(value.type, TensorType)
-    copies = any(argument.type == value.type for argument in function.body.block.args)
-    return is_row(value.type.get_shape()) and not copies
-
-
-def is_row(shape: Sequence[int]) -> bool:
-    """[N, classes], whatever axes of one element follow."""
-    return len(shape) > 1 and shape[1] > 1 and prod(shape[2:]) == 1
 
 
 def batches(inputs: Mapping[str, Array], size: int) -> Iterator[dict[str, Array]]:

@@ -25,7 +25,7 @@ from ...dialects.graph_base import shape_of
 from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names, load_functions
 from .layers import Float, layers_of
-from .observe import is_row, logits_of
+from .logits import is_row, logits_of
 from .prefix import Prefix
 from .tape import Tape
 

@@ -31,8 +31,8 @@ from ...runtime.interpreter import input_names, load_functions
 from .calibrate import argument_attributes
 from .insert_casts import FIXED_GRIDS, InsertQuantCasts
 from .integer_forms import PRODUCTS
+from .logits import logits_of
 from .notes import BITS, REAL, WEIGHT_BITS
-from .observe import logits_of
 from .prefix import start
 from .real_parameters import named
 from .weight_rounding import Samples, flip, integers_of, moments, rows_of, sample

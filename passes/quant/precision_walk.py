@@ -14,7 +14,7 @@ from xdsl.ir import Operation
 
 from ...dialects.diagnostics import RunnelError, emit_remark
 from .integer_forms import PRODUCTS
-from .observe import is_row
+from .logits import is_row
 from .pareto import Point
 from .precision_price import Price, Prices, model_of, prices
 from .precision_trial import FULL, WIDE, Precision, Trial

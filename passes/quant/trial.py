@@ -26,8 +26,8 @@ from ...runtime.array_files import read_inputs
 from ...runtime.interpreter import input_names, load_functions
 from .calibrate import RANGE, argument_attributes
 from .insert_casts import FIXED_GRIDS, Inserter, InsertQuantCasts
+from .logits import logits_of
 from .notes import BITS, REAL, TYPE
-from .observe import logits_of
 from .prefix import sample_count
 from .real_parameters import named
 from .scheme import Grid, Scheme

@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects.diagnostics import RunnelError, emit_remark
 from .calibrate import RANGE, note, range_of
-from .observe import is_row
+from .logits import is_row
 from .trial import Array, Cast, Exact, Trial
 
 PASS = "tune-ranges"

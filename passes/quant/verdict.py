@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
 
-from ...dialects import graph, quant
 from ...dialects.diagnostics import emit_remark
-from .observe import is_choice
+from .logits import before_softmax, is_choice
 from .prefix import start
 
 SAMPLES = 16
-MOVED = graph.ReshapeOp | quant.CastOp
 LOST = 0.1
 """Decibels from which a remark tells."""
 
@@ -82,13 +79,3 @@ def clearly_more(noise: Array, other: Array) -> bool:
         return bool(noise.any())
     scatter = noise / noise.mean() - other / other.mean()
     return bool(np.log(noise.sum() / other.sum()) > scatter.std() / np.sqrt(len(noise)))
-
-
-def before_softmax(function: func.FuncOp) -> SSAValue:
-    """What the softmax before the first result takes; that result where there is none."""
-    last = function.body.block.last_op
-    assert last is not None
-    source = result = last.operands[0]
-    while isinstance(source.owner, MOVED):
-        source = source.owner.operands[0]
-    return source.owner.operands[0] if isinstance(source.owner, graph.SoftmaxOp) else result
