@@ -16,7 +16,8 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import graph
 from ...dialects.diagnostics import choices, emit_remark
-from ..graph.element_classes import FIXED, Labels
+from ...dialects.graph_base import shape_of
+from ..graph.element_classes import FIXED
 from ..graph.output_statistics import output_statistics
 from .chains import activation_bounds
 from .equalize import LIMITS, Equalize, scale_layer
@@ -78,6 +79,7 @@ class EqualizeNoise(ModulePass):
         peaks = Equalize("bounded", self.data).clip_peaks(module, function)
         classes = ScaleClasses(through_clip=lambda clip: peaks[clip] <= clip.bounds()[1])
         classes.analyze(function)
+        by_channel(classes, function)
         least, most = (np.full(len(classes.parents), limit) for limit in LIMITS)
         for clip, labels in classes.clips:
             np.maximum.at(least, labels, np.minimum(peaks[clip] / clip.bounds()[1], 1.0))
@@ -101,7 +103,7 @@ class EqualizeNoise(ModulePass):
                 yield Weight.of(entry, heard, self.per_channel)
         for value in quantized_values(function):
             if value in known.activations and value in classes.labels:
-                labels = classes.roots(first_of_channels(classes.labels[value]))
+                labels = classes.roots(classes.along(value, 1))
                 ends = widened(value, known.low[value], known.high[value])
                 yield Tensor(labels, *ends, known.activations[value])
 
@@ -130,6 +132,11 @@ def widened(value: SSAValue, low: Float, high: Float) -> tuple[Float, Float]:
     return np.minimum(low, least), np.maximum(high, most)
 
 
-def first_of_channels(labels: Labels) -> Labels:
-    """One label per index of axis 1."""
-    return labels.reshape(*labels.shape[:2], -1)[0, :, 0]
+def by_channel(classes: ScaleClasses, function: func.FuncOp) -> None:
+    """Make one class of what lies in one channel (axis 1) of a quantized value: where the features
+    of a sequence lie on another axis, they share a scale, as noise is known by channel alone.
+    """
+    for value in quantized_values(function):
+        if len(shape_of(value)) > 1:
+            classes.along(value, 1)
+    classes.settle()

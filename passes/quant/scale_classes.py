@@ -65,6 +65,10 @@ class ScaleClasses(ElementClasses):
             self.pin(argument)
         for op in function.body.block.ops:
             self.visit(op)
+        self.settle()
+
+    def settle(self) -> None:
+        """Make the labels of `layers` and `clips` those of their classes as they are now."""
         for entry in self.layers:
             entry.inputs, entry.outputs = self.roots(entry.inputs), self.roots(entry.outputs)
         self.clips = [(op, self.roots(labels)) for op, labels in self.clips]

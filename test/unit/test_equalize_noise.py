@@ -22,6 +22,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import PassFailedException
 
+from runnel.passes.graph.decompose import Decompose
 from runnel.passes.quant.equalize import Equalize
 from runnel.passes.quant.equalize_noise import EqualizeNoise
 from runnel.passes.quant.layers import layers_of
@@ -123,15 +124,42 @@ def test_results_stay_and_rounding_takes_less_away(tmp_path: Path, per_channel: 
 
 
 def test_an_unknown_gradient_leaves_the_channels_alone(tmp_path: Path):
-    np.save(tmp_path / "x.npy", np.ones((4, WIDTH)))
-    nodes: list[Node] = [("Gemm", ["x", "w"], ["h"], {}), ("Tanh", ["h"], ["y"], {})]
-    module = network([1, WIDTH], nodes, {"w": np.eye(WIDTH)})
+    np.save(tmp_path / "x.npy", np.ones((4, 2, 4, 4)))
+    nodes: list[Node] = [
+        ("Conv", ["x", "w"], ["h"], {}),
+        ("Resize", ["h", "", "s"], ["y"], {"mode": "nearest"}),
+    ]
+    constants = {"w": np.ones((2, 2, 1, 1)), "s": np.array([1, 1, 2, 2])}
+    module = network([1, 2, 4, 4], nodes, constants)
     before = str(module)
     remarks = apply(module, EqualizeNoise(str(tmp_path / "x.npy")))
     assert str(module) == before
-    assert any("the gradient of graph.tanh is not known" in remark for remark in remarks)
+    assert any("the gradient of graph.resize is not known" in remark for remark in remarks)
 
 
 def test_an_unknown_method_is_refused():
     with pytest.raises(PassFailedException, match="method=dta is none of"):
         apply(chain(np.eye(WIDTH), np.eye(WIDTH)), EqualizeNoise("", method="dta"))
+
+
+def test_features_of_a_sequence_that_lie_on_another_axis_share_a_scale(tmp_path: Path):
+    """Noise is known by channel (axis 1), which is where the steps are between the matrices."""
+    random = np.random.default_rng(0)
+    first = random.normal(size=(WIDTH, 6)) * np.array([1, 1, 1, 1, 0.01, 0.01])
+    second = random.normal(size=(6, 2)) * np.array([[1], [1], [1], [1], [100], [100]])
+    x = random.normal(size=(16, 4, WIDTH)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    nodes: list[Node] = [
+        ("MatMul", ["x", "a"], ["h"], {}),
+        ("Relu", ["h"], ["r"], {}),
+        ("MatMul", ["r", "b"], ["y"], {}),
+    ]
+    module = network([1, 4, WIDTH], nodes, {"a": first, "b": second})
+    apply(module, Decompose())
+    reference = outputs(module, x)
+    apply(module, EqualizeNoise(str(tmp_path / "x.npy"), per_channel=False))
+    assert outputs(module, x) == pytest.approx(reference, rel=1e-4, abs=1e-4)
+    weight = next(iter(layers_of(module))).float_weight()
+    assert weight is not None
+    ratios = weight[0, :, :, 0] / first.T
+    assert ratios == pytest.approx(np.full_like(ratios, ratios[0, 0]), rel=1e-4)

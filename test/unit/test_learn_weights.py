@@ -130,13 +130,14 @@ def test_the_gradient_of_average_pooling_is_the_numeric_one(tmp_path: Path, coun
 
 def test_an_unknown_gradient_is_refused_where_it_is(tmp_path: Path):
     data = tmp_path / "x.npy"
-    np.save(data, np.random.default_rng(0).normal(size=(3, 6)))
+    np.save(data, np.random.default_rng(0).normal(size=(3, 2, 4, 4)))
     nodes: list[Node] = [
-        ("Gemm", ["x", "w"], ["h"], {}),
-        ("Tanh", ["h"], ["y"], {}),
+        ("Conv", ["x", "w"], ["h"], {}),
+        ("Resize", ["h", "", "s"], ["y"], {"mode": "nearest"}),
     ]
-    module = simulated(network([1, 6], nodes, {"w": np.eye(6)}), str(data))
-    with pytest.raises(RunnelError, match=r"the gradient of graph\.tanh is not known"):
+    constants = {"w": np.ones((2, 2, 1, 1)), "s": np.array([1, 1, 2, 2])}
+    module = simulated(network([1, 2, 4, 4], nodes, constants), str(data))
+    with pytest.raises(RunnelError, match=r"the gradient of graph\.resize is not known"):
         apply(module, LearnWeights(str(data), iterations=1))
 
 
