@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, get_type_hints
-
-from xdsl.utils.hints import type_repr
+from typing import Any
 
 from ..dialects.diagnostics import RunnelError
 from ..lowering.pipelines import PIPELINES, NamedPipeline
 from .messages import suggestion
+from .option_types import default_text, options_of
 from .registry import multiverse
 
 _INHERITED = frozenset({"ModulePass", "Target", "ArgSpecConvertible"})
@@ -88,10 +86,6 @@ def describe_name(name: str) -> str:
         raise RunnelError(f"no pass, pipeline or target is called '{name}'{hint}")
     made = known[name]()
     lines = [name, "", _documentation(made).strip(), ""]
-    hints = get_type_hints(made)
-    for field in dataclasses.fields(made):
-        if field.init and field.name != "name":
-            default = "" if field.default is dataclasses.MISSING else f" = {field.default}"
-            option = field.name.replace("_", "-")
-            lines.append(f"  {option}: {type_repr(hints[field.name])}{default}")
+    for option, type, default in options_of(made):
+        lines.append(f"  {option}: {type}{default_text(default)}")
     return "\n".join(lines).rstrip() + "\n"

@@ -11,10 +11,11 @@ from xdsl.utils.arg_spec import (
     ParameterListType,
     ParameterType,
 )
-from xdsl.utils.hints import isa, type_repr
+from xdsl.utils.hints import isa
 
 from ..dialects.diagnostics import closest
 from .messages import Message, listing, span_message, suggestion
+from .option_types import type_text
 from .pipeline_text import Option, PassText
 
 Built = TypeVar("Built", bound=ArgSpecConvertible)
@@ -59,12 +60,12 @@ def _option_values(
             continue
         value = _convert(option, fields[name])
         if value is None:
-            text = f"option '{option.key}' of {kind} '{item.name}' takes {type_repr(fields[name])}"
+            text = f"option '{option.key}' of {kind} '{item.name}' takes {type_text(fields[name])}"
             problems.append(span_message(text, option.span))
         else:
             values[name] = value
     for name in sorted(wanted.required_fields() - given):
-        option, type = name.replace("_", "-"), type_repr(fields[name])
+        option, type = name.replace("_", "-"), type_text(fields[name])
         text = f"{kind} '{item.name}' needs the option '{option}' ({type})"
         problems.append(span_message(text, item.span))
     return values

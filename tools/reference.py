@@ -5,7 +5,6 @@ python -m runnel.tools.reference docs/reference
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import sys
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from ..dialects import DIALECTS
 from ..lowering import LOWERINGS
 from ..lowering.pipelines import PIPELINES
 from ..passes import PASSES
+from .option_types import default_text, options_of
 from .universe import lazy
 
 
@@ -29,10 +29,8 @@ def documentation(thing: type) -> str:
 
 def pass_section(kind: type[ModulePass]) -> str:
     options = [
-        f"* `{field.name.replace('_', '-')}`: {getattr(field.type, '__name__', field.type)}"
-        + ("" if field.default is dataclasses.MISSING else f" = `{field.default}`")
-        for field in dataclasses.fields(kind)
-        if field.init and field.name != "name"
+        f"* `{option}`: {type}{default_text(default, '`')}"
+        for option, type, default in options_of(kind)
     ]
     listed = "\n".join(["", "Options:", "", *options]) if options else ""
     example = f"[Before and after](../passes/{kind.name}.md)"

@@ -10,7 +10,7 @@
 // CHECK-NOT: cannot be loaded
 // ONE: canonicalize
 // ONE: Applies all canonicalization patterns.
-// OPTIONS: parallel-loop-tile-sizes: tuple[int, ...]
+// OPTIONS: parallel-loop-tile-sizes: a list of integers
 // VERSION: opt-tool (runnel {{[0-9.]+}}, xDSL {{[0-9.]+}}, Python 3
 // HELP: --pass-pipeline
 // HELP: --crash-reproducer

@@ -32,7 +32,7 @@
 // QUOTE: :1:19: error: this text is never closed
 // OPTION: :1:14: error: pass 'x86-set-arch' has no option 'arc', did you mean 'arch'?
 // TWICE: :1:21: error: option 'arch' is given twice
-// TYPE: :1:26: error: option 'parallel-loop-tile-sizes' of pass 'scf-parallel-loop-tiling' takes tuple[int, ...]
+// TYPE: :1:26: error: option 'parallel-loop-tile-sizes' of pass 'scf-parallel-loop-tiling' takes a list of integers
 // ANCHOR: :1:1: error: passes cannot be nested on 'scf.for': it may use values from outside
 // NOOP: :1:1: error: unknown op 'func.fun', did you mean 'func.func'?
 // PASS: :1:1: error: 'cse' is a pass; its options go in braces: cse{...}
