@@ -39,6 +39,7 @@ from runnel.tools.progress import Progress
 from runnel.tools.quantize import Goal, quality, search
 from runnel.tools.registry import new_context
 from runnel.tools.report.text_table import text_table
+from runnel.tools.samples import every_nth
 from runnel.tools.signature import signature_of
 
 CROP = 224
@@ -84,6 +85,7 @@ RECIPES: dict[str, str] = {
     "w4 depthwise adaround": "weight-bits=4 method=percentile depthwise=data rounding=adaround",
     "searched": "searched",
     "searched tensor": "searched channels=false",
+    "searched held": "searched held",
 }
 """Name to options of the pipeline `quantize`, or of `quantize-without-data` behind `distilled`;
 `tensor` is one scale per weight tensor, `tuned` moves ends of ranges by what that does to the
@@ -412,8 +414,10 @@ def integers(recipe: str, model: ModuleOp, data: Path) -> ModuleOp:
     if RECIPES[recipe].startswith(SEARCHED):
         (info,) = signature_of(model).inputs
         per_channel = "channels=false" not in RECIPES[recipe]
-        samples = {info.name: np.load(data)}
-        found = search(model, samples, Goal(), every=True, per_channel=per_channel)
+        samples, test = {info.name: np.load(data)}, None
+        if "held" in RECIPES[recipe]:
+            test, samples = every_nth(samples, [info], 4)
+        found = search(model, samples, Goal(), test=test, every=True, per_channel=per_channel)
         return max(found.attempts, key=quality).integer
     module = model.clone()
     resolve_pipeline(pipeline_text(recipe, data)).run(new_context(), module)

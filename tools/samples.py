@@ -72,6 +72,24 @@ def mismatch(array: Array, info: TensorInfo, shape: Sequence[int]) -> str:
     return text
 
 
+def every_nth(
+    samples: Mapping[str, Array], inputs: Sequence[TensorInfo], n: int
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """(every `n`-th inference, all others)."""
+    taken: dict[str, Array] = {}
+    left: dict[str, Array] = {}
+    for info in inputs:
+        array = samples[info.name]
+        chosen = is_nth(len(array) // info.shape[0], n).repeat(info.shape[0])
+        taken[info.name], left[info.name] = array[chosen], array[~chosen]
+    return taken, left
+
+
+def is_nth(count: int, n: int) -> NDArray[np.bool_]:
+    """Which of `count` things are the `n`-th, the 2 `n`-th, ..."""
+    return np.arange(1, count + 1) % n == 0
+
+
 def first(
     samples: Mapping[str, Array], inputs: Sequence[TensorInfo], count: int
 ) -> dict[str, Array]:

@@ -292,6 +292,8 @@ def test_the_command_says_so_when_the_target_is_missed(
         (["--labels", "x.npy"], "labels are one integer per sample"),
         (["--platform", "cortex-m99"], "cortex-m99"),
         (["--data", "none.npy"], "none.npy"),
+        (["--hold-out", "4", "--test", "x.npy"], "give one of them"),
+        (["--hold-out", "41"], "fewer than 41 samples"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -303,9 +305,8 @@ def test_what_cannot_be_is_one_line(
     assert code == 1 and message in err and "Traceback" not in err
 
 
-def test_a_sample_of_several_rows_has_one_label(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def frames(folder: Path) -> Path:
     """As of speech networks that take frames without a batch: x [3, 4] -> classes [1, 2]."""
     random = np.random.default_rng(5)
     weight = random.normal(size=(12, 2)).astype(np.float32)
@@ -318,6 +319,12 @@ def test_a_sample_of_several_rows_has_one_label(
     x = random.normal(size=(60, 3, 4)).astype(np.float32)
     np.save(folder / "frames.npy", x.reshape(180, 4))
     np.save(folder / "classes.npy", (x.reshape(60, 12) @ weight).argmax(1))
+    return folder
+
+
+def test_a_sample_of_several_rows_has_one_label(
+    frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, err = runnel(
         capsys,
         *("quantize", "frames.onnx", "--data", "frames.npy", "--labels", "classes.npy"),
@@ -325,6 +332,29 @@ def test_a_sample_of_several_rows_has_one_label(
     )
     assert (code, err) == (0, "")
     assert "float: 100.00 % on 50 samples" in out
+
+
+def test_what_is_held_out_is_seen_by_no_method(
+    frames: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Any, dict[str, Any]]] = []
+
+    def spied(*arguments: Any, **options: Any) -> quantize.Search:
+        seen.append((arguments[1], options))
+        return search(*arguments, **options)
+
+    monkeypatch.setattr("runnel.tools.quantize.search", spied)
+    given = ("quantize", "frames.onnx", "--data", "frames.npy", "--labels", "classes.npy")
+    limits = ("--target-drop", "100", "--on-target", "0")
+    code, out, _ = runnel(capsys, *given, *limits, "--hold-out", "4", "--count", "14")
+    assert code == 0 and "float: 100.00 % on 14 samples" in out
+    x, y = np.load("frames.npy").reshape(60, 3, 4), np.load("classes.npy")
+    held = np.arange(3, 60, 4)
+    data, options = seen[0]
+    assert (data["x"].reshape(-1, 3, 4) == np.delete(x, held, 0)).all()
+    assert (options["test"]["x"].reshape(-1, 3, 4) == x[held[:14]]).all()
+    assert (options["labels"] == y[held[:14]]).all()
+    assert (options["data_labels"] == np.delete(y, held)).all()
 
 
 def test_points_are_a_number(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

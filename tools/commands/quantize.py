@@ -60,7 +60,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--test", type=Path, metavar="DATA", help="inputs to measure with; default: those of --data"
     )
-    add("--labels", type=Path, metavar="NPY", help="classes of the inputs to measure with")
+    add(
+        "--hold-out",
+        type=one_of_at_least_two,
+        metavar="N",
+        help="instead of --test: measure with each N-th input of --data, which no method sees then",
+    )
+    add("--labels", type=Path, metavar="NPY", help="classes of the inputs of --test, else --data")
     add("--count", type=int, default=500, metavar="N", help="measure with the first N (500)")
     platform_option(parser)
     add(
@@ -143,6 +149,13 @@ def points(text: str) -> float:
     return value
 
 
+def one_of_at_least_two(text: str) -> int:
+    """A whole number of samples, of which one is taken."""
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 2 on, not '{text}'")
+    return int(text)
+
+
 def samples_on_target(text: str) -> int:
     """A number of samples, or 0."""
     if not text.isdecimal():
@@ -163,7 +176,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_output(args)
     model = read_model(args)
-    data, test, labels = read_data(args, model)
+    data, test, labels, data_labels = read_data(args, model)
     limits = (args.max_bytes, args.max_cycles, args.minimize)
     goal = quantize.Goal(args.target_drop, args.target_sqnr, *limits)
     progress = progress_of(args)
@@ -174,7 +187,7 @@ def run(args: argparse.Namespace) -> int:
             goal,
             test=test,
             labels=labels,
-            data_labels=labels if args.test is None else None,
+            data_labels=data_labels,
             every=args.all,
             per_channel=not args.per_tensor,
             encodings=args.encodings,
@@ -223,19 +236,33 @@ def check_output(args: argparse.Namespace) -> None:
             raise RunnelError(f"{path}: the folder does not exist")
 
 
-def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any]:
-    """Calibration samples, samples to measure with, and their labels."""
-    from ..samples import first, labels_of, read_samples
+def read_data(args: argparse.Namespace, model: ModuleOp) -> tuple[Any, Any, Any, Any]:
+    """Calibration samples, samples to measure with, the labels of these and of those."""
+    from ..samples import every_nth, first, is_nth, labels_of, read_samples
     from ..signature import signature_of
 
     inputs = signature_of(model).inputs
     last = channels_last_data(args)
     data = read_samples(args.data, inputs, channels_last=last)
     test = data if args.test is None else read_samples(args.test, inputs, channels_last=last)
-    labels = None
-    if args.labels is not None:
-        labels = labels_of(args.labels, test, inputs)[: args.count]
-    return data, first(test, inputs, args.count), labels
+    labels = None if args.labels is None else labels_of(args.labels, test, inputs)
+    data_labels = labels if args.test is None else None
+    if args.hold_out is not None:
+        test, data = every_nth(data, inputs, args.hold_out)
+        check_hold_out(args, test[inputs[0].name])
+        if labels is not None:
+            taken = is_nth(len(labels), args.hold_out)
+            labels, data_labels = labels[taken], labels[~taken]
+    if labels is not None:
+        labels = labels[: args.count]
+    return data, first(test, inputs, args.count), labels, data_labels
+
+
+def check_hold_out(args: argparse.Namespace, taken: Any) -> None:
+    if args.test is not None:
+        raise RunnelError("--test and --hold-out both say what to measure with: give one of them")
+    if len(taken) == 0:
+        raise RunnelError(f"{args.data}: holds fewer than {args.hold_out} samples to hold out from")
 
 
 def compiled(args: argparse.Namespace, integer: ModuleOp) -> Artifact:
