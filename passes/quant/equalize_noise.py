@@ -80,6 +80,9 @@ class EqualizeNoise(ModulePass):
         classes = ScaleClasses(through_clip=lambda clip: peaks[clip] <= clip.bounds()[1])
         classes.analyze(function)
         by_channel(classes, function)
+        if all((entry.outputs == FIXED).all() for entry in classes.layers):
+            emit_remark("missed", PASS, function, "no channel can be scaled")
+            return
         least, most = (np.full(len(classes.parents), limit) for limit in LIMITS)
         for clip, labels in classes.clips:
             np.maximum.at(least, labels, np.minimum(peaks[clip] / clip.bounds()[1], 1.0))

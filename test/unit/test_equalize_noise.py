@@ -163,3 +163,15 @@ def test_features_of_a_sequence_that_lie_on_another_axis_share_a_scale(tmp_path:
     assert weight is not None
     ratios = weight[0, :, :, 0] / first.T
     assert ratios == pytest.approx(np.full_like(ratios, ratios[0, 0]), rel=1e-4)
+
+
+def test_without_a_channel_to_scale_nothing_is_measured():
+    """A tanh between lets no scale through; no data is read."""
+    nodes: list[Node] = [
+        ("Gemm", ["x", "w"], ["h"], {}),
+        ("Tanh", ["h"], ["t"], {}),
+        ("Gemm", ["t", "w"], ["y"], {}),
+    ]
+    module = network([1, WIDTH], nodes, {"w": np.eye(WIDTH)})
+    remarks = apply(module, EqualizeNoise("none.npy"))
+    assert any("no channel can be scaled" in remark for remark in remarks)
