@@ -142,7 +142,7 @@ class Equalize(ModulePass):
         clips = [op for op in function.body.block.ops if isinstance(op, graph.ClipOp)]
         if self.clips == "relu":
             return {op: np.zeros(shape_of(op.input)[1:2]) for op in clips}
-        if self.clips == "keep" or not self.data:
+        if self.clips == "keep" or not self.data or not clips:
             return {op: normal_peaks(op, self.deviations) for op in clips}
         makers = {op: op.input.owner for op in clips if isinstance(op.input.owner, Operation)}
         bounds = observe(module, function, frozenset(makers.values()), Path(self.data))

@@ -72,17 +72,18 @@ class EqualizeNoise(ModulePass):
             emit_remark("missed", PASS, unknown[0], text)
             return
         before = op.clone()
-        self.scale(op, function)
-        tell_if_worse(PASS, before, op, self.data, self.per_channel)
+        if self.scale(op, function):
+            tell_if_worse(PASS, before, op, self.data, self.per_channel)
 
-    def scale(self, module: ModuleOp, function: func.FuncOp) -> None:
+    def scale(self, module: ModuleOp, function: func.FuncOp) -> bool:
+        """Whether there was something to scale."""
         peaks = Equalize("bounded", self.data).clip_peaks(module, function)
         classes = ScaleClasses(through_clip=lambda clip: peaks[clip] <= clip.bounds()[1])
         classes.analyze(function)
         by_channel(classes, function)
         if all((entry.outputs == FIXED).all() for entry in classes.layers):
             emit_remark("missed", PASS, function, "no channel can be scaled")
-            return
+            return False
         least, most = (np.full(len(classes.parents), limit) for limit in LIMITS)
         for clip, labels in classes.clips:
             np.maximum.at(least, labels, np.minimum(peaks[clip] / clip.bounds()[1], 1.0))
@@ -91,11 +92,12 @@ class EqualizeNoise(ModulePass):
         scales, share = least_noise([*self.parts(function, classes, known)], least, most)
         if share >= 1:
             emit_remark("missed", PASS, function, "no scales make less noise")
-            return
+            return False
         for entry in classes.layers:
             scale_layer(entry, scales, PASS)
         text = f"noise at the output {-10 * np.log10(share):.2f} dB less, as modelled"
         emit_remark("passed", PASS, function, text)
+        return True
 
     def parts(
         self, function: func.FuncOp, classes: ScaleClasses, known: Gradients
