@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from onnx_models import Array
 
-from runnel.bench.aimet import chance
+from runnel.bench import aimet
+from runnel.bench.aimet import WHOLE, Mean, chance, drawn
+from runnel.bench.notes import Notes
 from runnel.bench.quantization import Compared, Row, Tiny, paired_error, parts, table
 from runnel.tools.fidelity import Outputs
 
@@ -71,3 +73,40 @@ def test_chance_is_a_tail_of_fair_coins():
     assert chance(ours, theirs) == pytest.approx((comb(4, 0) + comb(4, 1)) / 16)
     assert chance(theirs, ours) == pytest.approx(1 - comb(4, 4) / 16)
     assert chance(ours, ours) == 1
+
+
+def test_a_draw_is_half_of_the_samples_with_all_their_rows():
+    samples = np.arange(10 * 3).reshape(10 * 3, 1)
+    first, again, other = (drawn(samples, 3, draw) for draw in (1, 1, 2))
+    assert first.shape == (5 * 3, 1) and (first == again).all() and (first != other).any()
+    starts = first[::3, 0]
+    assert (first.reshape(5, 3) == starts[:, None] + np.arange(3)).all()
+    assert (np.diff(starts) > 0).all() and not (starts % 3).any()
+    assert drawn(samples, 3, WHOLE) is samples
+
+
+def measured(tool: str, hits: str, draw: int) -> aimet.Row:
+    score = hits.count("1") / len(hits)
+    return aimet.Row("net", tool, "w8", f"data {draw}", score, 0.5, 20.0, 1.0, 2.0, hits, draw)
+
+
+def test_what_draws_give_is_compared_sample_by_sample():
+    ours = Mean([measured("runnel", "1100", 1), measured("runnel", "1000", 2)])
+    theirs = Mean([measured("aimet", "0110", 1), measured("aimet", "1010", 2)])
+    assert ours.hits == pytest.approx([1, 0.5, 0, 0]) and ours.of("score") == pytest.approx(3 / 8)
+    difference = np.array([0.5, 0, -1, 0])
+    error = 100 * difference.std() / 2
+    assert ours.ahead(theirs) == f"{-12.5:+.2f} ± {error:.2f}"
+    assert Mean(ours.rows[:1]).ahead(Mean(theirs.rows[:1])) == "+0.00 ± 35.36"
+    alone = Mean(ours.rows[1:]).ahead(Mean(theirs.rows[1:]))
+    assert alone == "-25.00 ± 21.65, p 0.50"
+
+
+def test_a_mean_needs_all_of_its_draws():
+    rows = [measured(tool, "10", draw) for tool in ("float", "aimet", "runnel") for draw in (1, 2)]
+    notes = Notes(None, {row.key: row for row in rows})
+    header, _, *lines = aimet.table(notes, [1, 2]).splitlines()
+    assert header.split()[:3] == ["network", "tool", "recipe"] and len(lines) == 3
+    del notes.found["net", "runnel", "w8", 2]
+    assert len(aimet.table(notes, [1, 2]).splitlines()) == 2 + 2
+    assert len(aimet.table(notes, [1]).splitlines()) == 2 + 3
