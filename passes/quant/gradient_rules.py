@@ -42,6 +42,8 @@ def both(derivatives: Callable[[Array, Array], tuple[Array | float, Array | floa
 
 def narrow(slope: Array, shape: Sequence[int]) -> Array:
     """The slope of an array of `shape` that was broadcast: what its copies have, together."""
+    if slope.shape == tuple(shape):
+        return slope
     added = slope.ndim - len(shape)
     spread = [i + added for i, n in enumerate(shape) if n == 1 and slope.shape[i + added] != 1]
     return slope.sum((*range(added), *spread), keepdims=True).reshape(shape)
