@@ -107,7 +107,7 @@ def test_it_is_listed_and_described(site: Path) -> None:
     listed = opt_tool(site, "--list-passes").stdout
     assert "visitor:\n  visitor-greet" in listed
     assert "Mark every hello with a name." in listed
-    assert "who: str = world" in opt_tool(site, "--describe", "visitor-greet").stdout
+    assert "who: a text = world" in opt_tool(site, "--describe", "visitor-greet").stdout
 
 
 def test_without_the_package_the_pass_is_unknown(tmp_path: Path) -> None:
