@@ -220,9 +220,7 @@ def drawn(samples: Array, rows: int, draw: int) -> Array:
         return samples
     count = len(samples) // rows
     chosen = np.random.default_rng(draw).choice(count, count // 2, replace=False)
-    return samples.reshape(count, rows, *samples.shape[1:])[np.sort(chosen)].reshape(
-        -1, *samples.shape[1:]
-    )
+    return samples[np.isin(np.arange(count), chosen).repeat(rows)]
 
 
 def rows(

@@ -44,6 +44,9 @@ from runnel.tools.signature import signature_of
 
 CROP = 224
 
+HELD_OUT = 4
+"""One of so many calibration samples is held out."""
+
 DISTILLED, SEARCHED = "distilled", "searched"
 """What begins recipes that are not options of the pipeline `quantize`."""
 
@@ -85,7 +88,7 @@ RECIPES: dict[str, str] = {
     "w4 depthwise adaround": "weight-bits=4 method=percentile depthwise=data rounding=adaround",
     "searched": "searched",
     "searched tensor": "searched channels=false",
-    "searched held out": "searched hold-out=4",
+    "searched held out": "searched held-out",
 }
 """Name to options of the pipeline `quantize`, or of `quantize-without-data` behind `distilled`;
 `tensor` is one scale per weight tensor, `tuned` moves ends of ranges by what that does to the
@@ -415,8 +418,8 @@ def integers(recipe: str, model: ModuleOp, data: Path) -> ModuleOp:
         (info,) = signature_of(model).inputs
         per_channel = "channels=false" not in RECIPES[recipe]
         samples, test = {info.name: np.load(data)}, None
-        if "hold-out=4" in RECIPES[recipe]:
-            test, samples = every_nth(samples, [info], 4)
+        if "held-out" in RECIPES[recipe]:
+            test, samples = every_nth(samples, [info], HELD_OUT)
         found = search(model, samples, Goal(), test=test, every=True, per_channel=per_channel)
         return max(found.attempts, key=quality).integer
     module = model.clone()

@@ -128,6 +128,11 @@ def require(condition: bool, message: str) -> None:
         raise ShapeError(message)
 
 
+def is_float(type: Attribute) -> bool:
+    """Whether `type` is a tensor of floats."""
+    return isinstance(type, TensorType) and isinstance(type.element_type, AnyFloat)
+
+
 def require_float(*values: SSAValue | None) -> None:
     """All values hold floats, of one type."""
     elements = [tensor_type(value).element_type for value in values if value is not None]

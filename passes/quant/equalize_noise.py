@@ -16,14 +16,13 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import graph
 from ...dialects.diagnostics import choices, emit_remark
-from ...dialects.graph_base import shape_of
+from ...dialects.graph_base import is_float, shape_of
 from ..graph.element_classes import FIXED
 from ..graph.output_statistics import output_statistics
 from .chains import activation_bounds
 from .equalize import LIMITS, Equalize, scale_layer
 from .layers import Float
 from .least_noise import Tensor, Weight, least_noise
-from .observe import is_float
 from .output_gradients import Gradients, gradients, tape_of
 from .plain_quantization import tell_if_worse
 from .scale_classes import ScaleClasses

@@ -21,7 +21,7 @@ from ...runtime.interpreter.windows import pad_spatial, taps
 
 Array = NDArray[Any]
 Arrays = Sequence[Array]
-Rule = Callable[[Any, Arrays, Array], "Sequence[Array | None]"]
+Rule = Callable[[Any, Arrays, Array], Sequence[Array | None]]
 """(op, operands, slope) to a slope for each operand; None for one that is no real number."""
 
 

@@ -16,6 +16,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
 from ...dialects.diagnostics import RunnelError, emit_remark, tensor_names
+from ...dialects.graph_base import is_float
 from ...runtime.interpreter import input_names
 from .blocks import BLOCKS, Blocks
 from .calibrate import argument_attributes
@@ -23,7 +24,6 @@ from .encodings import BIAS_BITS, BlockSteps, Encoding, read_encodings
 from .grids import weight_axis
 from .integer_forms import PRODUCTS
 from .notes import TYPE
-from .observe import is_float
 
 PASS = "import-encodings"
 

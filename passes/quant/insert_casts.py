@@ -16,12 +16,12 @@ from xdsl.passes import ModulePass
 
 from ...dialects import graph, quant
 from ...dialects.diagnostics import OpError, RunnelError, emit_remark
+from ...dialects.graph_base import is_float
 from .blocks import BLOCKS, Blocks, blocked
 from .calibrate import argument_attributes, range_of
 from .grids import bias_room, codes_of, grid_type, weight_axis, weight_type
 from .integer_forms import PAIRS, form_problem, is_product
 from .notes import FLOAT, REAL, given_bits, given_type, given_weight_bits
-from .observe import is_float
 from .placement import Placement, is_scalar
 from .rules import Rules, scheme_for
 from .scheme import Grid, Scheme

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import AnyFloat, TensorType
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import graph, quant
+from ...dialects.graph_base import is_float, shape_of
 
 MOVED = graph.ReshapeOp | quant.CastOp
 """Keep the values that they get."""
@@ -46,10 +46,8 @@ def logits_of(function: func.FuncOp) -> Operation | None:
 
 def is_choice(function: func.FuncOp, value: SSAValue) -> bool:
     """Whether `value` is made of rows of reals, one for each class, and no copy of an input."""
-    if not isinstance(value.type, TensorType) or not isinstance(value.type.element_type, AnyFloat):
-        return False
     copies = any(argument.type == value.type for argument in function.body.block.args)
-    return is_row(value.type.get_shape()) and not copies
+    return is_float(value.type) and is_row(shape_of(value)) and not copies
 
 
 def is_row(shape: Sequence[int]) -> bool:

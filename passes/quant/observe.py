@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import func
-from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.ir import Attribute, Operation
 
 from ...dialects.diagnostics import RunnelError
+from ...dialects.graph_base import is_float
 from ...runtime.interpreter import input_names, run
 from .calibrators.cross_entropy import RowSample
 from .logits import logits_of
@@ -66,10 +67,6 @@ class Observer(Interpreter.Listener):
 def observed(op: Operation) -> bool:
     """Whether `op` computes a float tensor."""
     return len(op.results) == 1 and is_float(op.results[0].type) and bool(op.operands)
-
-
-def is_float(type: Attribute) -> bool:
-    return isinstance(type, TensorType) and isinstance(type.element_type, AnyFloat)
 
 
 def batches(inputs: Mapping[str, Array], size: int) -> Iterator[dict[str, Array]]:

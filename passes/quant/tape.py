@@ -20,6 +20,8 @@ from .prefix import Prefix, is_constant
 Array = NDArray[Any]
 Values = Mapping[SSAValue, Array]
 
+CASTS = (quant.CastOp,)
+
 
 @dataclass(frozen=True)
 class Tape:
@@ -113,6 +115,3 @@ def joined(parts: Sequence[Array | None], after_one_another: bool) -> Array | No
     if not known:
         return None
     return np.concatenate(known) if after_one_another else np.sum(known, axis=0)
-
-
-CASTS = (quant.CastOp,)

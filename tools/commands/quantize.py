@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ examples:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+    add, amount = parser.add_argument, whole_number("above 0", 1)
     add("model", type=Path, help=".onnx or .mlir with a float model")
     add("--data", type=Path, required=True, metavar="DATA", help="real inputs (.npz, .npy)")
     add(
@@ -62,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--hold-out",
-        type=one_of_at_least_two,
+        type=whole_number("from 2 on", 2),
         metavar="N",
         help="instead of --test: measure with each N-th input of --data, which no method sees then",
     )
@@ -71,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     platform_option(parser)
     add(
         "--on-target",
-        type=samples_on_target,
+        type=whole_number("from 0 on", 0),
         default=20,
         metavar="N",
         help="run the chosen program on the platform with the first N inputs (20; 0: do not)",
@@ -149,25 +150,15 @@ def points(text: str) -> float:
     return value
 
 
-def one_of_at_least_two(text: str) -> int:
-    """A whole number of samples, of which one is taken."""
-    if not text.isdecimal() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 2 on, not '{text}'")
-    return int(text)
+def whole_number(wanted: str, least: int) -> Callable[[str], int]:
+    """Reads a number that is not below `least`; `wanted` says so in words."""
 
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, not '{text}'")
+        return int(text)
 
-def samples_on_target(text: str) -> int:
-    """A number of samples, or 0."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, not '{text}'")
-    return int(text)
-
-
-def amount(text: str) -> int:
-    """A number of bytes or cycles."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, not '{text}'")
-    return int(text)
+    return read
 
 
 def run(args: argparse.Namespace) -> int:
